@@ -1,0 +1,102 @@
+"""What "auto" means: solver, learning rate, batch size, iterations and alpha.
+
+=============  ===============  ========================  ========================  =====  ====
+parameter      gd               sgd                       adam                      lbfgs  lm
+=============  ===============  ========================  ========================  =====  ====
+learning_rate  1 / (1 + f + h)  0.05                      0.01                      --     --
+batch_size     --               n / 20, from 16 to 200    n / 20, from 16 to 200    --     --
+max_iter       2000             100                       100                       1000   200
+=============  ===============  ========================  ========================  =====  ====
+
+A batch never has more rows than there are. alpha is chosen by the evidence and its
+rivals where lm sees all rows, and is 0.0003 (regressor) or 0.003 (classifier)
+elsewhere. The constants are measured: docs/benchmarks.md says on what.
+"""
+
+from dataclasses import dataclass
+
+#: Most multiply-adds of one Gauss-Newton matrix, and the largest to factorise. The
+#: evidence and its rivals take some 150 of them.
+MAX_GAUSS_NEWTON_COST = 4e9
+MAX_GAUSS_NEWTON_SIZE = 2000
+#: Most multiply-adds of one gradient that L-BFGS is asked to repeat.
+MAX_FULL_BATCH_COST = 2e9
+
+#: Batches of an epoch, and the least and the most rows of one.
+N_BATCHES, MIN_BATCH, MAX_BATCH = 20, 16, 200
+
+MAX_ITER = {"gd": 2000, "sgd": 100, "adam": 100, "lbfgs": 1000, "lm": 200}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The resolved values of the parameters that may be "auto".
+
+    ``alpha`` is a float, or the name of the strategy by which lm chooses penalties.
+    """
+
+    solver: str
+    alpha: float | str
+    learning_rate: float
+    batch_size: int
+    max_iter: int
+
+
+def is_affordable(total_weight, n_features, n_hidden, n_outputs):
+    """Whether the Gauss-Newton matrix is: p x p, or S k x S k in the dual form.
+
+    A row of weight 2 counts as two rows; S = n without weights.
+    """
+    n_params = (n_features + 1) * n_hidden + (n_hidden + 1) * n_outputs
+    small, large = sorted((n_params, total_weight * n_outputs))
+    return small <= MAX_GAUSS_NEWTON_SIZE and large * small**2 <= MAX_GAUSS_NEWTON_COST
+
+
+def choose_solver(total_weight, n_features, n_hidden, n_outputs):
+    """Levenberg-Marquardt where its matrix is affordable, then L-BFGS, then Adam."""
+    if is_affordable(total_weight, n_features, n_hidden, n_outputs):
+        return "lm"
+    if total_weight * n_features * n_hidden <= MAX_FULL_BATCH_COST:
+        return "lbfgs"
+    return "adam"
+
+
+def choose_alpha(alpha, solver, early_stopping, default):
+    """The alpha of a fit: "auto" is a float where lm does not see all rows.
+
+    Raises
+    ------
+    ValueError
+        If the evidence is asked of a fit that has no Gauss-Newton matrix of all rows.
+    """
+    if not isinstance(alpha, str):
+        return alpha
+    if solver == "lm" and not early_stopping:
+        return alpha
+    if alpha == "auto":
+        return default
+    reason = "early_stopping=True holds rows out" if solver == "lm" else f"solver is {solver!r}"
+    raise ValueError(
+        f"alpha={alpha!r} needs the Gauss-Newton matrix of all rows, but {reason}. Set "
+        "solver='lm' and early_stopping=False, or choose a float or 'auto' for alpha."
+    )
+
+
+def resolve(estimator, n_rows, n_features, n_outputs, total_weight=0.0):
+    """The settings of a fit to n rows of total weight S, f features and k outputs."""
+    n_hidden = estimator.n_hidden
+    solver = estimator.solver
+    if solver == "auto":
+        solver = choose_solver(max(n_rows, total_weight), n_features, n_hidden, n_outputs)
+    learning_rate = estimator.learning_rate
+    if learning_rate == "auto":
+        rates = {"gd": 1 / (1 + n_features + n_hidden), "sgd": 0.05, "adam": 0.01}
+        learning_rate = rates.get(solver)
+    batch_size = estimator.batch_size
+    if batch_size == "auto":
+        batch_size = min(max(n_rows // N_BATCHES, MIN_BATCH), MAX_BATCH)
+    max_iter = MAX_ITER[solver] if estimator.max_iter == "auto" else estimator.max_iter
+    alpha = choose_alpha(
+        estimator.alpha, solver, estimator.early_stopping, estimator._default_alpha
+    )
+    return Settings(solver, alpha, learning_rate, min(batch_size, n_rows), max_iter)

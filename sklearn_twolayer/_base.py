@@ -1,0 +1,299 @@
+"""BaseTwoLayer: validate -> rows -> objective -> solver -> fitted attributes."""
+
+import warnings
+from contextlib import nullcontext
+from copy import copy
+
+import numpy as np
+from joblib import Parallel, delayed
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_twolayer._auto import resolve
+from sklearn_twolayer._explain import Explainable
+from sklearn_twolayer._member import fit_member, member_states
+from sklearn_twolayer._minimize import OUT_OF_ITERATIONS
+from sklearn_twolayer._network import TwoLayerNetwork, raw_prediction
+from sklearn_twolayer._parameters import check_parameters
+from sklearn_twolayer._rows import Rows, block_size
+from sklearn_twolayer._standardize import Standardization, column_moments
+from sklearn_twolayer._targets import check_weights
+from sklearn_twolayer._uncertainty import Uncertainty
+from sklearn_twolayer._validation import hold_out, own_validation_data, published_weights
+
+#: Predictions of so many rows are done before blocks and threads would begin.
+FEW_ROWS = 256
+
+
+class BaseTwoLayer(Uncertainty, Explainable, BaseEstimator):
+    """A network with one hidden layer, trained by backprop: what both estimators share.
+
+    Subclasses say what y means: ``_check_y`` gives it its shape, ``_fit_targets``
+    learns its encoding, ``_encode`` applies it, ``_loss`` is the loss,
+    ``_weigh_classes`` multiplies class weights into the sample weights, ``_strata``
+    and ``_score_raw`` stratify and score the validation rows of early stopping,
+    ``_output_slope`` is the factor of the output activation in ``input_gradient``.
+    """
+
+    def __init__(
+        self,
+        n_hidden,
+        *,
+        activation,
+        solver,
+        alpha,
+        standardize,
+        n_members,
+        learning_rate,
+        learning_rate_schedule,
+        momentum,
+        nesterovs_momentum,
+        batch_size,
+        shuffle,
+        max_iter,
+        tol,
+        early_stopping,
+        scoring,
+        validation_fraction,
+        n_iter_no_change,
+        warm_start,
+        n_jobs,
+        random_state,
+        verbose,
+    ):
+        self.n_hidden = n_hidden
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.standardize = standardize
+        self.n_members = n_members
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.max_iter = max_iter
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.scoring = scoring
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Fit the network to X and y.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Inputs. float32 trains in float32, everything else in float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Frequencies: weight 2 equals the row repeated, weight 0 the row left out.
+        X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
+            Validation rows. They are never learnt, but scored after each iteration;
+            with ``early_stopping`` they decide when to stop. In a Pipeline they pass
+            through the same steps with ``Pipeline(..., transform_input=["X_val"])``.
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Their targets.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights, as they are: class weights do not apply.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data have no meaning; a fitted estimator then
+            stays as it was.
+        """
+        fitted = copy(self)
+        fitted._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        vars(self).clear()
+        vars(self).update(vars(fitted))
+        return self
+
+    def _fit(self, X, y, sample_weight, X_val, y_val, sample_weight_val):
+        """Fit; on a copy of the estimator, so that an error leaves no trace."""
+        check_parameters(self)
+        X, y = self._validate(X, y, reset=True)
+        X, y, weight = check_weights(X, y, sample_weight)
+        self._fit_targets(y)
+        random_state = check_random_state(self.random_state)
+        weight = self._weigh_classes(y, weight)
+        targets = self._encode(y)
+        held_out = own_validation_data(self, X_val, y_val, sample_weight_val)
+        if self.early_stopping and held_out is None:
+            kept, held_out = hold_out(self, X, y, targets, weight, random_state)
+            X, targets, weight = _take((X, targets, weight), kept)
+        self._standardization = self._fit_standardization(X, targets, weight)
+        total_weight = X.shape[0] if weight is None else weight.sum()
+        settings = resolve(self, *X.shape, self.n_outputs_, total_weight)
+        self._check_committee()
+        self._fitted_activation = self.activation
+        data = X, targets, weight
+        if self.n_members == 1:
+            members = [fit_member(self, settings, data, held_out, random_state)]
+        else:
+            states = member_states(random_state, self.n_members)
+            fit = delayed(fit_member)
+            jobs = (fit(self, settings, data, held_out, state) for state in states)
+            members = Parallel(n_jobs=self.n_jobs)(jobs)
+        self._publish(members, settings, X)
+
+    def _check_committee(self):
+        if self.n_members > 1 and self.warm_start:
+            raise ValueError(
+                f"n_members={self.n_members} cannot be used with warm_start=True: a committee is "
+                "one network after the fit, with no members to go on from. Set one or the other."
+            )
+
+    def _validate(self, X, y, reset):
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=(np.float64, np.float32),
+            multi_output=True,
+            y_numeric=self._y_is_numeric,
+            reset=reset,
+        )
+        return X, self._check_y(y.toarray() if sparse.issparse(y) else y)
+
+    def _fit_standardization(self, X, targets, weight):
+        identity = Standardization.none(X.shape[1], self.n_outputs_)
+        if not self.standardize:
+            return identity
+        plain = Rows(X, None, weight, standardization=None, dtype=np.float64, block_size=1024)
+        with plain as rows:
+            mean, scale = column_moments(rows, "X")
+        if self._loss().output_activation != "identity":
+            return Standardization(mean, scale, identity.y_mean, identity.y_scale)
+        plain = Rows(targets, None, weight, standardization=None, dtype=np.float64, block_size=4096)
+        with plain as rows:
+            return Standardization(mean, scale, *column_moments(rows, "y"))
+
+    def _publish(self, members, settings, X):
+        """Fold the members and the scaling into one network and set the fitted attributes."""
+        self._fold(members, X.dtype)
+        best = members[0]
+        if len(members) > 1:
+            best = min(members, key=lambda member: member.fun)
+        curve, scores = best.curve, best.validation_scores
+        self.solver_ = settings.solver
+        self._chose_penalty = isinstance(settings.alpha, str)
+        self.n_iter_ = max(int(best.nit), 1)
+        self.t_ = self.n_iter_ * X.shape[0]
+        self.loss_curve_ = curve
+        picks_by_score = self.early_stopping and scores
+        self.loss_ = curve[int(np.argmax(scores))] if picks_by_score else float(best.fun)
+        self.best_loss_ = None if self.early_stopping else min(curve)
+        self.validation_scores_ = scores or None
+        self.validation_loss_curve_ = best.validation_losses or None
+        self.best_validation_score_ = max(scores, default=None)
+        self.penalty_ = best.penalty
+        self._training_state = best.get("state") if self.warm_start else None
+        self._stream = None
+        self._publish_posterior(members, best)
+        if any(member.status == OUT_OF_ITERATIONS for member in members) and (
+            self.n_iter_ >= settings.max_iter
+        ):
+            warnings.warn(
+                f"solver={settings.solver!r} stopped at max_iter={settings.max_iter} before it "
+                f"converged (loss {self.loss_:.4g}). Increase max_iter, or tol={self.tol:g}.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _fold(self, members, dtype):
+        """Mean of M networks with h hidden units: one network with M h of them."""
+        network = self._member_network()
+        with np.errstate(over="ignore"):
+            folded = [
+                published_weights(self._standardization, network, member.x, np.float64)
+                for member in members
+            ]
+            W1 = np.hstack([coefs[0] for coefs, _ in folded])
+            b1 = np.concatenate([intercepts[0] for _, intercepts in folded])
+            W2 = np.vstack([coefs[1] for coefs, _ in folded]) / len(members)
+            b2 = np.mean([intercepts[1] for _, intercepts in folded], axis=0)
+            self.coefs_ = [W1.astype(dtype), W2.astype(dtype)]
+            self.intercepts_ = [b1.astype(dtype), b2.astype(dtype)]
+        if not all(np.isfinite(array).all() for array in self.coefs_ + self.intercepts_):
+            raise ValueError(
+                f"The weights do not fit into {dtype} in the units of X and y. Scale the "
+                "columns of X and y, or pass float64."
+            )
+
+    @property
+    def feature_relevance_(self):
+        """Root mean square (n_features,) of each input's weights, on the standardised scale."""
+        check_is_fitted(self)
+        W1 = self.coefs_[0] * self._standardization.scale[:, None]
+        return np.sqrt((W1**2).mean(axis=1))
+
+    def _network(self):
+        """The network of ``coefs_``: all members of a committee side by side."""
+        W1, W2 = self.coefs_
+        return TwoLayerNetwork(*W1.shape, W2.shape[1], self._fitted_activation)
+
+    def _member_network(self):
+        return TwoLayerNetwork(self.n_features_in_, self.n_hidden, self.n_outputs_, self.activation)
+
+    def _rows(self, X, targets, weight, dtype, solver=None):
+        """Rows with standardised targets and cache-sized blocks, to train or to validate."""
+        return Rows(
+            X,
+            self._standardization.apply_targets(targets, dtype),
+            weight,
+            standardization=self._standardization,
+            dtype=dtype,
+            block_size=self._block_size(dtype, solver),
+        )
+
+    def _block_size(self, dtype, solver):
+        width = self.n_hidden
+        if solver == "lm":  # blocks of J have a column for each weight
+            width = (self.n_features_in_ + 1) * self.n_hidden
+        return block_size(max(width, self.n_features_in_ + 1, self.n_outputs_), dtype)
+
+    def _raw_prediction(self, X):
+        """Z2 (n, k) in the user's units: one plain forward pass that reads ``coefs_``."""
+        check_is_fitted(self, "coefs_")
+        X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
+        dtype = self.coefs_[0].dtype
+        if X.shape[0] <= FEW_ROWS and not sparse.issparse(X):
+            few = X.astype(dtype, copy=False)
+            return raw_prediction(self.coefs_, self.intercepts_, few, self._fitted_activation)
+        network = self._network()
+        params = network.to_tanh_form(network.pack(self.coefs_, self.intercepts_, dtype))
+        size = block_size(max(self.coefs_[0].shape), dtype)
+        rows = Rows(X, None, None, standardization=None, dtype=dtype, block_size=size)
+
+        def block_raw_prediction(X, y, weight):
+            return network.tanh_form.forward(params, X)[0]
+
+        with rows if X.shape[0] > size else nullcontext():
+            return rows.map(block_raw_prediction)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _take(arrays, indices):
+    return [None if array is None else array[indices] for array in arrays]

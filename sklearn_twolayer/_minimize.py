@@ -1,0 +1,185 @@
+"""Full-batch minimisers: functions of a vector, which never see data or layers.
+
+Each takes ``fun(x) -> (value, gradient)`` (or what its docstring says) and a
+start, calls ``callback(x, value)`` after each iteration (which may raise
+``StopIteration`` to end the search) and returns an ``OptimizeResult``, with
+
+======  ==================================================================
+status  meaning
+======  ==================================================================
+0       converged
+1       out of iterations
+2       stalled at rounding: no step that floating point can see goes down
+3       stopped by the callback
+======  ==================================================================
+"""
+
+from functools import partial
+
+import numpy as np
+from scipy.linalg import LinAlgError
+from scipy.optimize import OptimizeResult, minimize
+
+CONVERGED, OUT_OF_ITERATIONS, STALLED, STOPPED = range(4)
+
+#: Gradient descent has diverged where F is so many times its start.
+MAX_GROWTH = 10.0
+#: A decrease of F, in units of its own scale, that is none.
+SMALLEST = 1e-30
+
+
+def _result(x, value, n_iterations, status, **more):
+    return OptimizeResult(
+        x=x, fun=value, nit=n_iterations, status=status, success=status == CONVERGED, **more
+    )
+
+
+def minimize_gradient_descent(fun, x0, *, learning_rate, max_iter, tol, callback):
+    """Steps w <- w - learning_rate dF/dw, nothing else, until max |dF/dw| <= tol.
+
+    Raises
+    ------
+    ValueError
+        If it diverges, with a proposal for the learning rate.
+    """
+    x = x0
+    start, gradient = fun(x)
+    value = start
+    for iteration in range(1, max_iter + 1):
+        x = x - learning_rate * gradient
+        with np.errstate(over="ignore", invalid="ignore"):
+            value, gradient = fun(x)
+        if not value <= MAX_GROWTH * start + 0.5:  # also true of NaN
+            raise ValueError(
+                f"Gradient descent diverged: the loss went from {start:.3g} to {value:.3g} "
+                f"in {iteration} iterations with learning_rate={learning_rate:.3g}. Try "
+                f"learning_rate={learning_rate / 10:.3g}, or another solver."
+            )
+        try:
+            callback(x, value)
+        except StopIteration:
+            return _result(x, value, iteration, STOPPED)
+        if np.abs(gradient).max() <= tol:
+            return _result(x, value, iteration, CONVERGED)
+    return _result(x, value, max_iter, OUT_OF_ITERATIONS)
+
+
+def minimize_lbfgs(fun, x0, *, max_iter, tol, callback):
+    """Limited-memory BFGS (SciPy's), until max |dF/dw| <= tol.
+
+    A trial step to where F is not finite is answered with a high finite value,
+    which makes the line search shorten it.
+    """
+    highest = 0.0
+
+    def finite_fun(x):
+        nonlocal highest
+        with np.errstate(over="ignore", invalid="ignore"):
+            value, gradient = fun(x)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            return 10 * highest + 1, np.zeros_like(x)
+        highest = max(highest, value)
+        return value, gradient
+
+    def report(intermediate_result):
+        callback(intermediate_result.x.copy(), float(intermediate_result.fun))
+
+    options = {"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0, "maxcor": 20}
+    found = minimize(finite_fun, x0, jac=True, method="L-BFGS-B", callback=report, options=options)
+    stopped = "STOPITERATION" in found.message.upper().replace(" ", "")
+    status = {0: CONVERGED, 1: OUT_OF_ITERATIONS}.get(found.status, STALLED)
+    return _result(found.x, float(found.fun), found.nit, STOPPED if stopped else status)
+
+
+def minimize_levenberg_marquardt(
+    fun, x0, *, quadratic_model, max_iter, tol, callback, damping=None, acceleration=None
+):
+    """Damped Gauss-Newton steps (G + mu I) v = -gradient, mu by the gain ratio.
+
+    Nielsen (1999), "Damping parameter in Marquardt's method", eq. 2.4 and 2.5:
+    with the gain rho = (F(x) - F(x + v)) / (v'(mu v - gradient) / 2), a step
+    with rho > 0 is taken and mu multiplied by max(1/3, 1 - (2 rho - 1)^3);
+    otherwise mu is multiplied by 2, 4, 8, ...
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x) -> value``, for trial steps.
+    x0 : ndarray
+    quadratic_model : callable
+        ``quadratic_model(x) -> (value, gradient, curvature)`` where curvature
+        has ``diagonal`` and ``factorize(mu)``, whose result has ``solve(b)``.
+    max_iter : int
+        Most accepted steps.
+    tol : float
+        Converged when three steps in a row lower F by less than tol F each, or
+        when the gradient vanishes to rounding.
+    callback : callable
+        ``callback(x, value)`` after each accepted step.
+    damping : float, optional
+        mu to start with; 1e-3 times the largest diagonal entry of G if None.
+    acceleration : callable, optional
+        ``acceleration(x, v)``, the second directional derivative of the residuals
+        along v, pulled back by J': the step then bends, v + a / 2 with
+        (G + mu I) a = -acceleration, where |a| <= 0.375 |v| (geodesic
+        acceleration; Transtrum & Sethna 2012, eq. 21).
+
+    Returns
+    -------
+    OptimizeResult
+        With ``damping``, the mu to go on with.
+    """
+    x = x0
+    value, gradient, curvature = quadratic_model(x)
+    mu = 1e-3 * curvature.diagonal.max() if damping is None else damping
+    small_steps = 0
+    for iteration in range(1, max_iter + 1):
+        bend = None if acceleration is None else partial(acceleration, x)
+        trial = _accepted_step(fun, x, value, gradient, curvature, mu, bend)
+        if trial is None:
+            return _result(x, value, iteration - 1, STALLED, damping=mu)
+        x, decrease, mu = trial
+        small_steps = small_steps + 1 if decrease <= tol * abs(value) + SMALLEST else 0
+        value, gradient, curvature = quadratic_model(x)
+        try:
+            callback(x, value)
+        except StopIteration:
+            return _result(x, value, iteration, STOPPED, damping=mu)
+        if small_steps == 3:
+            return _result(x, value, iteration, CONVERGED, damping=mu)
+    return _result(x, value, max_iter, OUT_OF_ITERATIONS, damping=mu)
+
+
+def _accepted_step(fun, x, value, gradient, curvature, mu, bend):
+    """The first damped step that lowers F: (x + v, decrease, next mu), or None.
+
+    None where no representable step goes down any more. A step to where F is
+    not finite is refused like one that goes up.
+    """
+    growth = 2.0
+    highest = 1e16 * max(curvature.diagonal.max(), np.finfo(float).tiny)
+    while mu <= highest:
+        try:
+            factor = curvature.factorize(mu)
+        except LinAlgError:
+            mu, growth = mu * growth, growth * 2
+            continue
+        v = factor.solve(-gradient)
+        predicted = 0.5 * v @ (mu * v - gradient)
+        if predicted <= np.finfo(float).eps * abs(value) or np.all(x + v == x):
+            return None
+        if bend is not None:
+            v = v + _geodesic_correction(factor, v, bend)
+        with np.errstate(over="ignore", invalid="ignore"):
+            decrease = value - fun(x + v)
+        if decrease > 0:
+            gain = decrease / predicted
+            return x + v, decrease, mu * max(1 / 3, 1 - (2 * gain - 1) ** 3)
+        mu, growth = mu * growth, growth * 2
+    return None
+
+
+def _geodesic_correction(factor, v, bend):
+    """A / 2, or zero where the second order is no small correction of the first."""
+    a = factor.solve(-bend(v))
+    return 0.5 * a if np.linalg.norm(a) <= 0.375 * np.linalg.norm(v) else np.zeros_like(v)

@@ -1,0 +1,211 @@
+"""NetworkDisplay: units and weights of a network.
+
+matplotlib is imported when something is drawn, and not before.
+"""
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_twolayer._display import import_pyplot, innermost
+
+POSITIVE, NEGATIVE = "#0072B2", "#D55E00"
+#: Distance between two layers.
+WIDTH = 3.0
+
+
+class NetworkDisplay:
+    """The network: its units, and its weights by sign and size.
+
+    Create it with :meth:`from_estimator`; what it has drawn is in its attributes.
+    Blue connections are positive weights and orange ones negative; width and opacity
+    grow with their size, relative to the largest weight of their layer.
+
+    Parameters
+    ----------
+    W1 : ndarray of shape (n_features, n_hidden)
+        Weights of the hidden layer, of inputs in comparable units.
+    W2 : ndarray of shape (n_hidden, n_outputs)
+        Weights of the output layer.
+    feature_names, output_names : list of str
+        Names of the inputs and of the outputs.
+
+    Attributes
+    ----------
+    connections_ : list of matplotlib LineCollection
+        The weights of the two layers.
+    texts_ : list of matplotlib Text
+        Names of inputs, hidden units and outputs.
+    ax_ : matplotlib Axes
+        The axes.
+    figure_ : matplotlib Figure
+        The figure.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_twolayer import NetworkDisplay, TwoLayerClassifier
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)  # doctest: +SKIP
+    >>> model = TwoLayerClassifier(4, random_state=0).fit(X, y)  # doctest: +SKIP
+    >>> display = NetworkDisplay.from_estimator(model)  # doctest: +SKIP
+    """
+
+    def __init__(self, *, W1, W2, feature_names, output_names):
+        self.W1 = W1
+        self.W2 = W2
+        self.feature_names = feature_names
+        self.output_names = output_names
+
+    @classmethod
+    def from_estimator(cls, estimator, *, feature_names=None, ax=None, **kwargs):
+        """Draw the network of a fitted estimator.
+
+        Weights are shown on the standardised scale of the fit, where those of
+        different inputs compare.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted ``TwoLayerRegressor`` or ``TwoLayerClassifier``, or scikit-learn's MLP
+            with one hidden layer; also as the last step of a Pipeline, or inside a search.
+        feature_names : list of str, default=None
+            Names of the inputs; ``feature_names_in_``, or x0, x1, ... if None.
+        ax : matplotlib Axes, default=None
+            Axes to draw into; new ones if None.
+        **kwargs : dict
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        display : NetworkDisplay
+            With the picture drawn.
+
+        Raises
+        ------
+        ValueError
+            If the network does not have one hidden layer, or if the names do not fit.
+        """
+        import_pyplot(f"{cls.__name__}.from_estimator")
+        estimator = innermost(estimator)
+        check_is_fitted(estimator, "coefs_")
+        if len(estimator.coefs_) != 2:
+            raise ValueError(
+                f"NetworkDisplay draws one hidden layer, but this {type(estimator).__name__} has "
+                f"{len(estimator.coefs_) - 1}."
+            )
+        W1, W2 = estimator.coefs_
+        standardization = getattr(estimator, "_standardization", None)
+        if standardization is not None:
+            (W1, W2), _ = standardization.unfold(estimator.coefs_, estimator.intercepts_)
+        if feature_names is None:
+            generated = [f"x{column}" for column in range(len(W1))]
+            feature_names = getattr(estimator, "feature_names_in_", generated)
+        if len(feature_names) != len(W1):
+            raise ValueError(
+                f"feature_names has {len(feature_names)} names, but the network has {len(W1)} "
+                "inputs. Pass one name for each."
+            )
+        names = {"feature_names": list(feature_names), "output_names": _output_names(estimator)}
+        return cls(W1=W1, W2=W2, **names).plot(ax=ax, **kwargs)
+
+    def plot(self, ax=None, *, max_units=20, max_width=4.0):
+        """Draw units and weights.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw into; new ones if None.
+        max_units : int, default=20
+            Most units of a layer to draw: those with the largest weights.
+        max_width : float, default=4.0
+            Line width of the largest weight of a layer.
+
+        Returns
+        -------
+        display : NetworkDisplay
+            Itself.
+        """
+        pyplot = import_pyplot(f"{type(self).__name__}.plot")
+        W1, W2 = np.abs(self.W1), np.abs(self.W2)
+        inputs = _largest(W1 @ W2.sum(axis=1), max_units)
+        hidden = _largest(W1.max(axis=0) * W2.max(axis=1), max_units)
+        outputs = _largest(W2.max(axis=0), max_units)
+        height = max(len(inputs), len(hidden), len(outputs), 5)
+        if ax is None:
+            ax = pyplot.subplots(figsize=(7, 1 + 0.35 * height), layout="constrained")[1]
+        columns = [
+            _column(0.0, len(inputs), height),
+            _column(WIDTH, len(hidden), height),
+            _column(2 * WIDTH, len(outputs), height),
+        ]
+        self.connections_ = [
+            _draw_weights(ax, self.W1[np.ix_(inputs, hidden)], *columns[:2], max_width),
+            _draw_weights(ax, self.W2[np.ix_(hidden, outputs)], *columns[1:], max_width),
+        ]
+        labels = (
+            [self.feature_names[i] for i in inputs],
+            hidden,
+            [self.output_names[i] for i in outputs],
+        )
+        aligned = ("right", -0.18), ("center", 0.0), ("left", 0.18)
+        totals = ("input", len(W1)), ("hidden unit", len(W2)), ("output", W2.shape[1])
+        self.texts_ = []
+        for positions, names, align, total in zip(columns, labels, aligned, totals):
+            self.texts_ += _draw_units(ax, positions, names, *align)
+            title = _count(len(names), *total)
+            ax.text(positions[0, 0], height / 2 + 0.3, title, ha="center", va="bottom", color="0.3")
+        ax.set(xlim=(-0.4 * WIDTH, 2.4 * WIDTH), ylim=(-height / 2 - 0.9, height / 2 + 0.9))
+        ax.axis("off")
+        for color, label in ((POSITIVE, "positive"), (NEGATIVE, "negative")):
+            ax.plot([], [], color=color, lw=max_width / 2, label=f"{label} weight")
+        ax.legend(loc="lower center", ncols=2, frameon=False, bbox_to_anchor=(0.5, -0.02))
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _output_names(estimator):
+    n_outputs = estimator.coefs_[1].shape[1]
+    if is_classifier(estimator):
+        classes = list(estimator.classes_)
+        return [str(label) for label in (classes if n_outputs > 1 else classes[-1:])]
+    return ["y"] if n_outputs == 1 else [f"y{output}" for output in range(n_outputs)]
+
+
+def _largest(importance, count):
+    """Indices of the ``count`` largest, in their order."""
+    return np.sort(np.argsort(-importance, kind="stable")[:count])
+
+
+def _column(x, count, height):
+    """Positions (count, 2) of the units of a layer, from top to bottom."""
+    y = np.linspace(height / 2, -height / 2, count + 2)[1:-1]
+    return np.column_stack([np.full(count, x), y])
+
+
+def _draw_weights(ax, W, left, right, max_width):
+    """A line for each weight, the largest on top."""
+    from matplotlib.collections import LineCollection
+
+    size = np.abs(W).ravel() / max(np.abs(W).max(), np.finfo(float).tiny)
+    order = np.argsort(size)
+    starts, ends = np.indices(W.shape).reshape(2, -1)[:, order]
+    lines = LineCollection(
+        np.stack([left[starts], right[ends]], axis=1),
+        colors=[POSITIVE if weight > 0 else NEGATIVE for weight in W.ravel()[order]],
+        linewidths=max_width * size[order],
+        alpha=0.08 + 0.92 * size[order],
+        zorder=1,
+    )
+    return ax.add_collection(lines)
+
+
+def _draw_units(ax, positions, names, align, shift):
+    """Circles with names in them, or beside them."""
+    ax.plot(*positions.T, "o", ms=12, mfc="white", mec="0.3", zorder=3, clip_on=False)
+    options = {"ha": align, "va": "center", "zorder": 4, "fontsize": 9 if shift else 6.5}
+    return [ax.text(x + shift, y, str(name), **options) for (x, y), name in zip(positions, names)]
+
+
+def _count(shown, noun, total):
+    count = f"{total} {noun}{'s' if total > 1 else ''}"
+    return count if shown == total else f"{shown} of {count}"

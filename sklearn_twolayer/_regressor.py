@@ -1,0 +1,305 @@
+"""TwoLayerRegressor: the squared error."""
+
+import warnings
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+
+from sklearn_twolayer._base import BaseTwoLayer
+from sklearn_twolayer._losses import LogisticSquaredError, SquaredError
+from sklearn_twolayer._partial_fit import PartialFitRegressor
+from sklearn_twolayer._posterior import noise_variance
+
+
+class TwoLayerRegressor(RegressorMixin, PartialFitRegressor, BaseTwoLayer):
+    """Regression by a network with one hidden layer, under the mean squared error.
+
+    The prediction is g(X W1 + b1) W2 + b2. Training minimises
+
+        F = (1 / S) sum_i s_i mean_k (prediction - y)^2 + alpha / 2 (sum W1^2 + sum W2^2)
+
+    by backprop, on standardised X and y, with sample weights s_i and their sum S.
+
+    Parameters
+    ----------
+    n_hidden : int, default=50
+        Hidden units h.
+    activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
+        Hidden activation g.
+    output_activation : {"identity", "logistic"}, default="identity"
+        Output activation; "logistic" keeps predictions in (0, 1), for targets there.
+    solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
+        "lm" is Levenberg-Marquardt; "lbfgs" limited-memory BFGS; "adam" and "sgd" go through
+        mini-batches; "gd" is the textbook rule w <- w - learning_rate dF/dw on all
+        rows. "auto" takes "lm" where its matrix is affordable, then "lbfgs", then
+        "adam"; ``solver_`` says which.
+    alpha : float or {"auto", "evidence", "ard"}, default="auto"
+        A float is the penalty alpha / 2 (sum W1^2 + sum W2^2) on the weights of the
+        standardised network; biases are free. It means the same for every solver,
+        batch size and number of rows. "evidence" finds a penalty for each group of
+        weights (W1, b1, W2, b2) by MacKay's evidence procedure, "ard" (automatic
+        relevance determination) one for each input column; both need solver "lm".
+        "auto" takes whichever of these and of a few fixed penalties predicts left-out
+        rows best, at about three times the cost of "evidence", and the float 0.0003
+        where lm does not see all rows (other solvers, early stopping).
+    standardize : bool, default=True
+        Centre and scale X and, with identity output, y with the weighted moments of
+        the training rows.
+        The scaling is folded into ``coefs_`` and ``intercepts_`` after the fit.
+    n_members : int, default=1
+        Networks of a committee, each from a start of its own, whose raw predictions
+        are averaged: folded into one network of n_members n_hidden units.
+    learning_rate : float or "auto", default="auto"
+        Of gd, sgd and adam. "auto" is 1 / (1 + n_features + n_hidden), 0.05 and 0.01.
+    learning_rate_schedule : {"cosine", "constant"}, default="cosine"
+        Of sgd and adam: decay to zero over ``max_iter`` epochs, or none.
+    momentum : float in [0, 1), default=0.9
+        Of sgd.
+    nesterovs_momentum : bool, default=True
+        Whether sgd uses Nesterov's momentum.
+    batch_size : int or "auto", default="auto"
+        Rows in a mini-batch of sgd and adam; "auto" is n_samples / 20,
+        at least 16 and at most 200.
+    shuffle : bool, default=True
+        Whether sgd and adam draw a new order of the rows for each epoch.
+    max_iter : int or "auto", default="auto"
+        Most iterations of gd and lbfgs, epochs of sgd and adam, accepted steps of
+        lm. "auto" is 2000, 1000, 100, 100 and 200.
+    tol : float, default=1e-4
+        gd and lbfgs stop when no component of the gradient exceeds ``tol``; lm when
+        three steps in a row lower the loss by less than ``tol`` times itself; sgd and
+        adam when ``n_iter_no_change`` epochs lower it by no more than ``tol``.
+    early_stopping : bool, default=False
+        Hold out ``validation_fraction`` of the rows, stop when their score no longer
+        grows, and keep the weights with the best score. For every solver.
+    scoring : str, callable or None, default=None
+        How validation rows are scored: a name of ``sklearn.metrics.get_scorer_names()``,
+        ``scorer(estimator, X, y)``, "loss" for minus their mean loss, or None for R^2.
+    validation_fraction : float in (0, 1), default=0.1
+        Held out with ``early_stopping`` where ``fit`` is not given ``X_val``.
+    n_iter_no_change : int, default=10
+        Iterations without progress before early stopping or a plateau ends the fit.
+    warm_start : bool, default=False
+        Start from the weights of the last fit instead of random ones.
+    n_jobs : int or None, default=None
+        Processes that fit the members of a committee, as joblib counts them.
+    random_state : int, RandomState instance or None, default=None
+        Starting weights, order of the rows, validation split.
+    verbose : bool or int, default=0
+        Print a line for each iteration.
+
+    Attributes
+    ----------
+    coefs_ : list of ndarray
+        [W1 (n_features, n_hidden), W2 (n_hidden, n_outputs)] in the units of X and y:
+        the only copy of the weights. Predictions read it, and may be assigned to.
+    intercepts_ : list of ndarray
+        [b1 (n_hidden,), b2 (n_outputs,)].
+    n_iter_ : int
+        Iterations of the last fit.
+    loss_ : float
+        Objective of the published weights, penalty included, on the standardised scale.
+    loss_curve_ : list of float
+        Objective after each iteration; where the evidence changes the penalties on the
+        way, under the penalties of that iteration.
+    penalty_ : ndarray
+        Penalty of each group of weights in the objective: of W1 (with "ard" of each of
+        its rows), b1, W2 and b2.
+    feature_relevance_ : ndarray of shape (n_features,)
+        Root mean square of the weights from each input, on the standardised scale;
+        with ``alpha="ard"`` those of irrelevant inputs go to zero.
+    prior_precision_ : ndarray
+        Prior precision of the same groups on the standardised scale, where all have one.
+    noise_precision_ : float or ndarray of shape (n_outputs,)
+        1 / variance of the noise, in the units of y.
+    n_effective_params_ : float
+        How many weights the data determine. Not there where the Gauss-Newton matrix is
+        too large.
+    log_marginal_likelihood_ : float
+        Laplace's approximation of ln p(y), in the units of y, where all groups have a
+        prior precision.
+    best_loss_ : float or None
+        Least value of ``loss_curve_``; None with early stopping.
+    validation_scores_ : list of float or None
+        Score of the validation rows after each iteration; None without such rows.
+    validation_loss_curve_ : list of float or None
+        Their mean loss, without penalty, on the standardised scale.
+    best_validation_score_ : float or None
+        Their maximum.
+    t_ : int
+        Rows seen in training.
+    solver_ : str
+        The solver that was used.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of str
+        Names of the columns of X, where X has string names.
+    n_outputs_ : int
+        Outputs k of the network.
+    out_activation_ : str
+        Output activation.
+
+    See Also
+    --------
+    TwoLayerClassifier : The same network under the log loss.
+
+    References
+    ----------
+    Bishop, C. M. (1995). Neural Networks for Pattern Recognition, chapters 4 and 7.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_twolayer import TwoLayerRegressor
+    >>> X = np.linspace(-3, 3, 200).reshape(-1, 1)
+    >>> y = np.sin(2 * X[:, 0])
+    >>> model = TwoLayerRegressor(random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.999
+    True
+    """
+
+    _default_alpha = 0.0003
+    _y_is_numeric = True
+
+    def __init__(
+        self,
+        n_hidden=50,
+        *,
+        activation="logistic",
+        output_activation="identity",
+        solver="auto",
+        alpha="auto",
+        standardize=True,
+        n_members=1,
+        learning_rate="auto",
+        learning_rate_schedule="cosine",
+        momentum=0.9,
+        nesterovs_momentum=True,
+        batch_size="auto",
+        shuffle=True,
+        max_iter="auto",
+        tol=1e-4,
+        early_stopping=False,
+        scoring=None,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        warm_start=False,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            n_hidden,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            standardize=standardize,
+            n_members=n_members,
+            learning_rate=learning_rate,
+            learning_rate_schedule=learning_rate_schedule,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            max_iter=max_iter,
+            tol=tol,
+            early_stopping=early_stopping,
+            scoring=scoring,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            warm_start=warm_start,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.output_activation = output_activation
+
+    def predict(self, X, return_std=False):
+        """Predict targets, and how sure the prediction is.
+
+        The variance is that of the linearised prediction under the posterior of the
+        weights, J (c G)^-1 J', plus the noise; over a committee the mean of the
+        variances plus the variance of the means.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Inputs.
+        return_std : bool, default=False
+            Whether to return the standard deviation of a new target as well.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predictions, in the shape that y had in ``fit``.
+        std : ndarray of the same shape
+            Only with ``return_std=True``: standard deviations, noise included, in
+            the units of y.
+
+        Raises
+        ------
+        ValueError
+            If ``return_std`` is asked of a fit without a posterior.
+        """
+        Z2 = self._raw_prediction(X)
+        y = self._loss().predict(Z2)
+        y = y.ravel() if self._y_is_1d else y
+        if not return_std:
+            return y
+        Z2, V = self._uncertain_raw_prediction(X)
+        variance = self._loss().slope(Z2) ** 2 * np.diagonal(V, axis1=1, axis2=2)
+        std = np.sqrt(variance + noise_variance(self._posteriors)) * self._standardization.y_scale
+        std = std.astype(y.dtype)
+        return y, (std.ravel() if self._y_is_1d else std)
+
+    def _loss(self):
+        return SquaredError() if self.out_activation_ == "identity" else LogisticSquaredError()
+
+    def _check_committee(self):
+        super()._check_committee()
+        if self.n_members > 1 and self.output_activation == "logistic":
+            raise ValueError(
+                f"n_members={self.n_members} needs output_activation='identity': the mean of "
+                "logistic outputs is no two-layer network. Set n_members=1."
+            )
+
+    def _check_y(self, y):
+        return np.asarray(y, np.float64)
+
+    def _fit_targets(self, y):
+        self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
+        self.out_activation_ = self.output_activation
+        self._y_is_1d = y.ndim == 1
+        if self.output_activation == "logistic" and (y.min() < 0 or y.max() > 1):
+            warnings.warn(
+                f"y ranges from {y.min():.3g} to {y.max():.3g}, but "
+                "output_activation='logistic' predicts within (0, 1). Rescale y, or use "
+                "output_activation='identity'.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def _encode(self, y):
+        if y.reshape(len(y), -1).shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"y has shape {y.shape}, but the network was fitted to {self.n_outputs_} outputs."
+            )
+        return y.reshape(len(y), -1)
+
+    def _weigh_classes(self, y, weight):
+        return weight
+
+    def _strata(self, y):
+        return None
+
+    def _output_slope(self, Z2):
+        return self._loss().slope(Z2)
+
+    def _score_raw(self, Z2, rows):
+        return r2_score(rows.y, self._loss().predict(Z2), sample_weight=rows.weight)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

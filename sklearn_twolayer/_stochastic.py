@@ -1,0 +1,210 @@
+"""Stochastic gradient descent: update rules and the mini-batch loop.
+
+An update rule is a pure function of the gradient and its own state,
+``rule(gradient, state) -> (direction, state)``; the loop then takes
+``params - learning_rate * direction``. The result of a step before last may be
+lent to it as ``out``, to be overwritten: no step but the first allocates anything.
+The state of the loop is what the next step needs, and nothing else.
+"""
+
+from dataclasses import dataclass, replace
+from math import cos, pi
+from typing import Any
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from sklearn_twolayer._minimize import CONVERGED, OUT_OF_ITERATIONS, STALLED, STOPPED
+
+#: Decay per step of the exponential moving average of the weights.
+AVERAGE_DECAY = 0.98
+#: An epoch that ends so many times above the start has diverged.
+MAX_GROWTH = 10.0
+#: Epochs refused in a row; each divides the learning rate by 2, then 4, 8 and so on.
+MAX_REFUSALS = 60
+
+
+def sgd(gradient, state, *, momentum, nesterov, out=None):
+    """Momentum (Polyak 1964): u <- momentum u + gradient, direction u.
+
+    Nesterov's form (Sutskever et al. 2013) looks ahead: gradient + momentum u.
+    """
+    direction, u = (np.empty_like(gradient), np.empty_like(gradient)) if out is None else out
+    np.multiply(0 if state is None else state, momentum, out=u)
+    u += gradient
+    if nesterov:
+        np.multiply(u, momentum, out=direction)
+        direction += gradient
+    else:
+        direction[...] = u
+    return direction, u
+
+
+def adam(gradient, state, *, beta1=0.9, beta2=0.999, epsilon=1e-8, out=None):
+    """Adam (Kingma & Ba 2015, Algorithm 1): direction m^ / (sqrt(v^) + epsilon).
+
+    The state holds m / (1 - beta1), v / (1 - beta2) and t. With c1 and c2 for
+    1 - beta_i over its bias correction 1 - beta_i^t, m^ / (sqrt(v^) + epsilon) is
+    c1 m / (sqrt(c2 v) + epsilon) = (c1 / sqrt(c2)) m / (sqrt(v) + epsilon / sqrt(c2)).
+    """
+    m, v, t = (0, 0, 0) if state is None else state
+    direction, (new_m, new_v, _) = _like(gradient) if out is None else out
+    t += 1
+    c1 = (1 - beta1) / (1 - beta1**t)
+    root = ((1 - beta2) / (1 - beta2**t)) ** 0.5
+    np.multiply(m, beta1, out=new_m)
+    new_m += gradient
+    np.multiply(gradient, gradient, out=direction)
+    np.multiply(v, beta2, out=new_v)
+    new_v += direction
+    np.sqrt(new_v, out=direction)
+    direction += epsilon / root
+    np.divide(new_m, direction, out=direction)
+    direction *= c1 / root
+    return direction, (new_m, new_v, t)
+
+
+def _like(gradient):
+    """Memory for the result of ``adam``."""
+    return np.empty_like(gradient), (np.empty_like(gradient), np.empty_like(gradient), 0)
+
+
+@dataclass(frozen=True)
+class StochasticState:
+    """What the next mini-batch step needs.
+
+    ``progress`` runs from 0 to 1 along the learning rate schedule, ``average``
+    is the moving average of the weights that is published.
+    """
+
+    params: np.ndarray
+    average: np.ndarray
+    rule_state: Any = None
+    n_steps: int = 0
+    progress: float = 0.0
+
+
+def restart(state, params):
+    """The state for a new schedule from ``params``, with the moments of an earlier fit."""
+    return replace(state, params=params, average=params, progress=0.0)
+
+
+def schedule_factor(schedule, progress):
+    """Factor on the learning rate at ``progress`` in [0, 1] of the schedule."""
+    return 0.5 * (1 + cos(pi * min(progress, 1.0))) if schedule == "cosine" else 1.0
+
+
+def train_epoch(state, batches, batch_gradient, *, rule, learning_rate, schedule, pace):
+    """One step for each batch; ``pace`` is the progress of the schedule per step."""
+    params, average = state.params.copy(), state.average.copy()
+    rule_state, n_steps, progress = state.rule_state, state.n_steps, state.progress
+    last = None
+    for batch in batches:
+        last = rule(batch_gradient(params, batch=batch), rule_state, out=last)
+        direction, rule_state = last
+        direction *= learning_rate * schedule_factor(schedule, progress)
+        params -= direction
+        n_steps += 1
+        progress += pace
+        # The average forgets its start faster while it is young.
+        weight = max(1 - AVERAGE_DECAY, 1 / (n_steps + 1))
+        average *= 1 - weight
+        average += np.multiply(params, weight, out=direction)
+    return StochasticState(params, average, rule_state, n_steps, progress)
+
+
+def minimize_stochastic(
+    value,
+    batch_gradient,
+    state,
+    *,
+    epoch_batches,
+    n_batches,
+    rule,
+    learning_rate,
+    schedule,
+    max_iter,
+    tol,
+    n_iter_no_change,
+    callback,
+):
+    """Epochs of mini-batch steps over shuffled rows; the best epoch is kept.
+
+    Parameters
+    ----------
+    value : callable
+        ``value(x) -> F(x)`` over all rows, for the averaged weights.
+    batch_gradient : callable
+        ``batch_gradient(x, batch=batch)``, an unbiased estimate of dF/dx.
+    state : StochasticState
+        Where to start.
+    epoch_batches : callable
+        ``epoch_batches()`` returns an iterable of the batches of an epoch.
+    n_batches : int
+        Batches in an epoch.
+    rule : callable
+        ``rule(gradient, state) -> (direction, state)``.
+    learning_rate : float
+    schedule : {"cosine", "constant"}
+    max_iter : int
+        Most epochs.
+    tol, n_iter_no_change : float, int
+        Plateau: no epoch of the last ``n_iter_no_change`` lowered the best value
+        by more than ``tol``. A constant learning rate then stops; the cosine
+        runs through the rest of its schedule within ``n_iter_no_change`` epochs.
+    callback : callable
+        ``callback(x, value)`` after each epoch, with the averaged weights.
+
+    Returns
+    -------
+    OptimizeResult
+        Of the best epoch, with ``state`` to go on from.
+    """
+    best, best_value, waited, status = state.average, np.inf, 0, OUT_OF_ITERATIONS
+    start_value = value(state.average)
+    highest = MAX_GROWTH * abs(start_value) + np.finfo(float).tiny
+    pace, refusals, n_epochs = 1 / (max_iter * n_batches), 0, 0
+    while n_epochs < max_iter and state.progress < 1 - 0.5 * pace:
+        with np.errstate(over="ignore", invalid="ignore"):
+            trial = train_epoch(
+                state,
+                epoch_batches(),
+                batch_gradient,
+                rule=rule,
+                learning_rate=learning_rate,
+                schedule=schedule,
+                pace=pace,
+            )
+            trial_value = value(trial.average)
+        if not trial_value <= highest:  # also NaN: refuse the epoch and shorten its steps
+            refusals += 1
+            learning_rate /= 2**refusals
+            if refusals <= MAX_REFUSALS:
+                continue
+            best_value, status = min(best_value, start_value), STALLED
+            break
+        state, n_epochs, refusals = trial, n_epochs + 1, 0
+        waited = 0 if trial_value < best_value - tol else waited + 1
+        if trial_value < best_value:
+            best, best_value = state.average, trial_value
+        try:
+            callback(state.average, trial_value)
+        except StopIteration:
+            status = STOPPED
+            break
+        if waited >= n_iter_no_change and tol > 0:
+            status = CONVERGED
+            if schedule == "constant":
+                break
+            pace = max(pace, (1 - state.progress) / (n_iter_no_change * n_batches))
+            waited = -np.inf
+    if schedule == "cosine" and status == OUT_OF_ITERATIONS:
+        status = CONVERGED  # the schedule has run its course
+    return OptimizeResult(
+        x=best,
+        fun=best_value,
+        nit=n_epochs,
+        status=status,
+        success=status == CONVERGED,
+        state=state,
+    )

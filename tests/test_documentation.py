@@ -1,0 +1,159 @@
+"""The documents run: their snippets, their quotations of code, their links, the quickstart."""
+
+import contextlib
+import importlib.util
+import inspect
+import io
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "sklearn_twolayer"
+README = ROOT / "README.md"
+DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NUMBER = re.compile(r"(?<!\w)-?\d+(?:\.\d+)?")
+#: In a table: `line of code` | [`_file.py`](../sklearn_twolayer/_file.py)
+QUOTATION = re.compile(r"`([^`]+)` \| \[`(_\w+\.py)`\]\(\S+/(_\w+\.py)\) \|$", re.MULTILINE)
+#: Not asked of docstrings: an extended summary, a See Also and an example in each method, a
+#: capital where a description begins with a name (lbfgs), and ``self : object`` as scikit-learn
+#: writes it.
+NUMPYDOC_EXEMPT = {"ES01", "SA01", "EX01", "PR08", "RT02", "RT04"}
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
+
+
+def _text(path):
+    return path.read_text(encoding="utf-8")
+
+
+def _assert_same_output(found, expected):
+    """The same words, where ... stands for any; decimals within one unit of the last digit."""
+    pieces = [" ".join(piece.split()) for piece in expected.split("...")]
+    any_number = f"({NUMBER.pattern})"
+    patterns = (any_number.join(map(re.escape, NUMBER.split(piece))) for piece in pieces)
+    match = re.fullmatch(".*".join(patterns), " ".join(found.split()))
+    assert match, f"the document shows\n{expected}but the snippet prints\n{found}"
+    for a, b in zip(match.groups(), NUMBER.findall(" ".join(pieces))):
+        decimals = len(b.partition(".")[2])
+        allowed = 1.01 * 10**-decimals if decimals else 0
+        assert abs(float(a) - float(b)) <= allowed, f"{a}, but the document shows {b}:\n{found}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_snippets_run_and_print_what_the_document_shows(path, tmp_path, monkeypatch):
+    """The python blocks of a document run in order, in one namespace and an empty folder.
+
+    A text block that follows one directly is what it prints.
+    """
+    monkeypatch.chdir(tmp_path)
+    text, namespace, printed, end = _text(path), {}, "", 0
+    for fence in FENCE.finditer(text):
+        language, body = fence.groups()
+        if language == "text" and printed and not text[end : fence.start()].strip():
+            _assert_same_output(printed, body)
+        printed = ""
+        if language == "python":
+            lines_above = "\n" * text.count("\n", 0, fence.start(2))
+            output = io.StringIO()
+            with contextlib.redirect_stdout(output):
+                exec(compile(lines_above + body, str(path), "exec"), namespace)
+            printed, end = output.getvalue(), fence.end()
+
+
+def test_output_comparison_sees_a_difference():
+    _assert_same_output("loss 0.123 after 7 steps\n", "loss  0.124 after ... steps")
+    for wrong in ("loss 0.126", "lass 0.123", "loss 1.123", "loss 0.123 0.5", "loss -0.123"):
+        with pytest.raises(AssertionError):
+            _assert_same_output(wrong, "loss 0.123")
+    for found, expected in [("7 steps", "8 steps"), ("from 1 to 3", "from ... to 4")]:
+        with pytest.raises(AssertionError):
+            _assert_same_output(found, expected)
+
+
+def test_quoted_lines_of_code_exist():
+    quotations = QUOTATION.findall(_text(ROOT / "docs" / "derivation.md"))
+    assert len(quotations) >= 15
+    for line, file, target in quotations:
+        assert file == target
+        lines = [source.strip() for source in _text(PACKAGE / file).splitlines()]
+        assert line in lines, f"{file} has no line {line!r}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    for target, anchor in LINK.findall(FENCE.sub("", _text(path))):
+        if target.startswith(("http://", "https://")):
+            continue
+        linked = (path.parent / target).resolve() if target else path
+        assert linked.exists(), f"{path.name} links to {target}, which does not exist"
+        if anchor:
+            assert anchor in _anchors(linked), f"{path.name} links to #{anchor}, not a heading"
+
+
+def _anchors(path):
+    """The names by which the headings of a document can be linked."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", _text(path)), re.MULTILINE)
+    kept = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in kept}
+
+
+def test_readme_begins_with_two_commands_of_one_line():
+    start = _text(README).index("## Quick start")
+    first, second = re.findall(r"```sh\n(.*?)```", _text(README)[start:], re.DOTALL)[:2]
+    assert first.count("\n") == second.count("\n") == 1
+    assert first.rstrip().endswith("docs/examples/quickstart.py")
+    assert "-m pytest" in second
+
+
+def test_readme_lists_each_module_once():
+    start = _text(README).index("## Where to start reading the source")
+    listed = re.findall(r"sklearn_twolayer/(\w+\.py)\)", _text(README)[start:])
+    assert sorted(listed) == sorted(path.name for path in PACKAGE.glob("*.py"))
+
+
+def _public_names():
+    """The estimators, and the public methods that the package defines."""
+    for estimator in (TwoLayerRegressor, TwoLayerClassifier):
+        name = f"sklearn_twolayer.{estimator.__name__}"
+        yield name
+        for method, function in inspect.getmembers(estimator, inspect.isfunction):
+            if function.__module__.startswith("sklearn_twolayer") and not method.startswith("_"):
+                yield f"{name}.{method}"
+
+
+@pytest.mark.parametrize("name", list(_public_names()))
+def test_public_docstrings_follow_numpydoc(name):
+    validation = pytest.importorskip(
+        "numpydoc.validate", reason="numpydoc comes with the dev extra", exc_type=ImportError
+    )
+    errors = dict(validation.validate(name)["errors"])
+    assert not {code: errors[code] for code in errors.keys() - NUMPYDOC_EXEMPT}
+
+
+@pytest.fixture
+def quickstart():
+    path = ROOT / "docs" / "examples" / "quickstart.py"
+    spec = importlib.util.spec_from_file_location("quickstart", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_quickstart_draws_a_picture(quickstart, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
+    monkeypatch.setattr(quickstart, "SOLVERS", {"lm": "#D55E00"})
+    quickstart.draw_loss_curves(tmp_path / "loss_curves.png")
+    assert (tmp_path / "loss_curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_quickstart_runs_without_matplotlib(quickstart, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    quickstart.draw_loss_curves(tmp_path / "loss_curves.png")
+    assert 'pip install ".[plot]"' in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())

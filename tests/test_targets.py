@@ -1,0 +1,225 @@
+"""Targets and weights: the functions of ``_targets``, on their own."""
+
+import numpy as np
+import pytest
+
+from sklearn_twolayer._targets import (
+    check_weights,
+    class_weight_of_rows,
+    encode_labels,
+    learn_classes,
+    validation_split,
+)
+
+X = np.arange(8.0).reshape(4, 2)
+Y = np.array([3, 1, 2, 1])
+
+
+def test_no_weights_and_weights_of_one_are_none():
+    for sample_weight in (None, 1, np.ones(4), [1, 1, 1, 1]):
+        found_X, found_y, weight = check_weights(X, Y, sample_weight)
+        assert weight is None
+        assert np.array_equal(found_X, X)
+        assert np.array_equal(found_y, Y)
+
+
+def test_rows_of_weight_zero_are_dropped():
+    found_X, found_y, weight = check_weights(X, Y, [2, 0, 0.5, 0])
+    assert np.array_equal(found_X, X[[0, 2]])
+    assert found_y.tolist() == [3, 2]
+    assert weight.tolist() == [2, 0.5]
+
+
+def test_what_is_left_after_dropping_may_be_unweighted():
+    assert check_weights(X, Y, [1, 0, 1, 1])[2] is None
+
+
+def test_a_number_weighs_every_row():
+    assert check_weights(X, Y, 2.5)[2].tolist() == [2.5] * 4
+
+
+def test_weights_are_not_written_to():
+    sample_weight = np.array([2.0, 0, 1, 3])
+    check_weights(X, Y, sample_weight)
+    assert sample_weight.tolist() == [2, 0, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("sample_weight", "message"),
+    [
+        ([1, -2, 1, 1], "row 1 has -2"),
+        (-1, "must not be negative"),
+        ([1, np.nan, 1, 1], "sample_weight contains NaN"),
+        ([1, np.inf, 1, 1], "sample_weight contains infinity"),
+        (np.zeros(4), "zero for every row"),
+        (0, "zero for every row"),
+        (np.ones(3), r"each of the 4 rows of X, shape \(4,\); it has shape \(3,\)"),
+        (np.ones((4, 1)), r"it has shape \(4, 1\)"),
+        (["a"] * 4, "could not convert"),
+        ([], "0 sample"),
+    ],
+)
+def test_bad_weights_are_refused(sample_weight, message):
+    with pytest.raises(ValueError, match=message):
+        check_weights(X, Y, sample_weight)
+
+
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        ([2, 1, 2], [1, 2]),
+        ([-1, 1, -1], [-1, 1]),
+        ([0, 7, -3], [-3, 0, 7]),
+        ([1.0, 3.0, 1.0], [1.0, 3.0]),
+        ([True, False, True], [False, True]),
+        (["b", "a", "b"], ["a", "b"]),
+        (np.array(["b", "a", "c"], dtype=object), ["a", "b", "c"]),
+        ([5, 5, 5], [5]),
+    ],
+)
+def test_classes_are_sorted_and_keep_their_type(y, classes):
+    y = np.asarray(y)
+    found, is_multilabel = learn_classes(y)
+    assert found.tolist() == classes
+    assert found.dtype == y.dtype
+    assert not is_multilabel
+
+
+def test_an_indicator_matrix_has_the_indices_of_its_columns_for_classes():
+    found, is_multilabel = learn_classes(np.array([[0, 1, 1], [1, 0, 1]]))
+    assert found.tolist() == [0, 1, 2]
+    assert is_multilabel
+
+
+@pytest.mark.parametrize(
+    ("y", "kind"),
+    [
+        ([0.1, 0.2, 1.0], "continuous"),
+        ([[0.1, 2], [1, 1], [0, 0]], "continuous-multioutput"),
+        ([[0, 2], [1, 1], [0, 0]], "multiclass-multioutput"),
+    ],
+)
+def test_what_is_no_set_of_labels_is_refused_by_its_kind(y, kind):
+    with pytest.raises(ValueError, match=f"Unknown label type: {kind}.*TwoLayerRegressor"):
+        learn_classes(np.asarray(y))
+
+
+def test_two_classes_are_encoded_as_a_column_of_zeros_and_ones():
+    encoded = encode_labels(np.array(["b", "a", "b"]), np.array(["a", "b"]), False)
+    assert encoded.dtype == np.float64
+    assert encoded.tolist() == [[1], [0], [1]]
+
+
+@pytest.mark.parametrize("n_classes", [1, 3, 10])
+def test_one_class_and_more_than_two_are_encoded_as_indices(n_classes):
+    classes = np.arange(n_classes) * 5 - 7
+    indices = np.random.RandomState(0).randint(n_classes, size=20)
+    assert np.array_equal(encode_labels(classes[indices], classes, False), indices)
+
+
+def test_an_indicator_matrix_becomes_floats():
+    encoded = encode_labels(np.array([[True, False], [True, True]]), np.arange(2), True)
+    assert encoded.dtype == np.float64
+    assert encoded.tolist() == [[1, 0], [1, 1]]
+
+
+def test_labels_that_were_not_fitted_are_named():
+    with pytest.raises(ValueError, match=r"labels \['c'\], not among \['a', 'b'\]"):
+        encode_labels(np.array(["a", "c"]), np.array(["a", "b"]), False)
+    with pytest.raises(ValueError, match=r"shape \(1, 2\), but 3 labels were fitted"):
+        encode_labels(np.array([[0, 1]]), np.arange(3), True)
+
+
+def test_no_class_weight_leaves_the_weights_alone():
+    weight = np.array([1.0, 2, 3, 4])
+    assert class_weight_of_rows(None, Y, None) is None
+    assert class_weight_of_rows(None, Y, weight) is weight
+
+
+def test_class_weights_multiply_the_weights():
+    assert class_weight_of_rows({1: 5, 3: 2}, Y, None).tolist() == [2, 5, 1, 5]
+    weight = np.array([1.0, 2, 3, 4])
+    assert class_weight_of_rows({1: 5, 3: 2}, Y, weight).tolist() == [2, 10, 3, 20]
+    assert weight.tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("weight", [None, np.array([1.0, 2, 3, 4])])
+def test_balanced_classes_weigh_the_same_and_together_what_they_weighed(weight):
+    balanced = class_weight_of_rows("balanced", Y, weight)
+    totals = [balanced[label == Y].sum() for label in (1, 2, 3)]
+    total = 4 if weight is None else weight.sum()
+    assert totals == pytest.approx([total / 3] * 3, rel=1e-15)
+
+
+def test_balanced_with_weights_equals_balanced_with_repeats():
+    times = np.array([1, 2, 3, 4])
+    repeated = class_weight_of_rows("balanced", Y.repeat(times), None)
+    weighted = class_weight_of_rows("balanced", Y, times.astype(float))
+    assert weighted / times == pytest.approx(repeated[np.cumsum(times) - 1], rel=1e-15)
+
+
+def test_a_list_of_class_weights_has_one_for_each_label():
+    y = np.array([[0, 1], [1, 1], [1, 0], [1, 1]])
+    found = class_weight_of_rows([{0: 3}, "balanced"], y, None)
+    assert found == pytest.approx([3 * 2 / 3, 2 / 3, 2, 2 / 3], rel=1e-15)
+    both = class_weight_of_rows({0: 3}, y, None)
+    assert both.tolist() == [3, 1, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "message"),
+    [
+        ({1: -1}, "must not be negative"),
+        ({1: 1, 9: 1}, r"names \[9\], but the classes of y are \[1, 2, 3\]"),
+        ({"1": 1}, r"names \['1'\]"),
+        ({1: 0, 2: 0, 3: 0}, "every row the weight zero"),
+        ([{1: 1}, {1: 1}], r"list of 2, but y has 1 column"),
+        ([], r"list of 0, but y has 1 column"),
+        ({1: np.nan}, "class_weight"),
+        ({1: np.inf}, "class_weight"),
+        ({1: "heavy"}, "class_weight"),
+    ],
+)
+def test_bad_class_weights_are_refused_by_name(class_weight, message):
+    with pytest.raises(ValueError, match=message):
+        class_weight_of_rows(class_weight, Y, None)
+
+
+def split(n_rows, labels, fraction, seed=0):
+    return validation_split(n_rows, labels, fraction, np.random.RandomState(seed))
+
+
+@pytest.mark.parametrize("n_rows", [11, 40, 101])
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5, 0.9])
+def test_a_split_parts_the_rows(n_rows, fraction):
+    train, validation = split(n_rows, None, fraction)
+    assert sorted([*train, *validation]) == list(range(n_rows))
+    assert len(validation) == np.ceil(fraction * n_rows)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 10])
+def test_a_split_keeps_the_shares_of_the_classes(n_classes):
+    labels = np.repeat(np.arange(n_classes), 10 * np.arange(1, n_classes + 1))
+    _, validation = split(len(labels), labels, 0.1)
+    shares = np.bincount(labels[validation], minlength=n_classes)
+    assert shares.tolist() == list(range(1, n_classes + 1))
+
+
+def test_a_split_without_room_for_every_class_is_random():
+    _, validation = split(30, np.arange(30) % 10, 0.1)
+    assert len(validation) == 3
+    _, validation = split(30, np.r_[1, np.zeros(29)], 0.2)
+    assert len(validation) == 6
+
+
+def test_a_split_follows_its_seed():
+    assert np.array_equal(split(50, None, 0.2, 1)[1], split(50, None, 0.2, 1)[1])
+    assert not np.array_equal(split(50, None, 0.2, 1)[1], split(50, None, 0.2, 2)[1])
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "fraction"), [(1, 0.5), (2, 0.5), (10, 0.1), (3, 0.3), (20, 0.999)]
+)
+def test_a_split_with_too_few_rows_is_refused(n_rows, fraction):
+    with pytest.raises(ValueError, match=f"validation_fraction={fraction} of .*early_stopping"):
+        split(n_rows, None, fraction)

@@ -1,0 +1,177 @@
+"""UCI classification: test accuracy and log loss on the published splits.
+
+    python benchmarks/bench_uci_classification.py DATA_FOLDER [--peers]
+
+prints for each set the accuracy, the log loss of the plain and of the moderated
+probabilities and the fit time, then the means over the sets beside the published
+accuracies; --peers measures scikit-learn's classifiers on the same splits with
+scaled inputs. The settings are the same for every set, and test rows are seen by
+the final prediction only, whereas the published classifiers were tuned on rows
+that overlap the test rows.
+"""
+
+from functools import partial
+from time import perf_counter
+
+import numpy as np
+from _data import classification_sets, published_classification
+from _report import (
+    add_data_arguments,
+    add_model_arguments,
+    argument_parser,
+    environment,
+    mean_and_error,
+    model_options,
+    no_convergence_warnings,
+    print_table,
+    supports,
+    with_error,
+)
+from joblib import Parallel, delayed
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from sklearn_twolayer import TwoLayerClassifier
+
+PEERS = {
+    "MLPClassifier()": MLPClassifier,
+    "MLPClassifier(50, lbfgs, alpha=1)": partial(
+        MLPClassifier, hidden_layer_sizes=50, solver="lbfgs", alpha=1, max_iter=1000
+    ),
+    "LogisticRegression()": partial(LogisticRegression, max_iter=1000),
+    "RandomForestClassifier()": RandomForestClassifier,
+    "SVC()": SVC,
+}
+#: Published methods beside which each set is shown.
+SHOWN = ("nnet_caret", "avNNet_caret", "rf_caret", "svm_C", "elm_kernel_matlab", "max")
+
+
+def log_loss(y, probability, classes):
+    """Mean of -ln of the probability of y; a class unknown to the model has 1e-15."""
+    column = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+    known = classes[column] == y
+    chosen = np.where(known, probability[np.arange(len(y)), column], 0)
+    return -np.log(np.maximum(chosen, 1e-15)).mean()
+
+
+def measure(data, split, seed, make_model):
+    """One fit on one split: seconds, accuracy in per cent, plain and moderated log loss."""
+    train, test = split
+    model = make_model(random_state=seed)
+    with no_convergence_warnings():
+        start = perf_counter()
+        model.fit(data.X[train], data.y[train])
+        seconds = perf_counter() - start
+    X, y = data.X[test], data.y[test]
+    result = {"seconds": seconds, "accuracy": 100 * model.score(X, y)}
+    result |= {"plain": np.nan, "moderated": np.nan}
+    if hasattr(model, "predict_proba"):
+        result["plain"] = log_loss(y, model.predict_proba(X), model.classes_)
+        if supports(model.predict_proba, "moderated"):
+            probability = model.predict_proba(X, moderated=True)
+            result["moderated"] = log_loss(y, probability, model.classes_)
+    return result
+
+
+def our_model(random_state, **options):
+    return TwoLayerClassifier(random_state=random_state, **options)
+
+
+def scaled(make_classifier, random_state):
+    classifier = make_classifier(random_state=random_state)
+    return make_pipeline(StandardScaler(), classifier)
+
+
+def measure_sets(sets, make_model, arguments):
+    """{set: {quantity: values over the splits}} of a model."""
+    jobs = [
+        (data, split, seed)
+        for data in sets
+        for seed, split in enumerate(data.splits[: arguments.splits])
+    ]
+    results = Parallel(n_jobs=arguments.n_jobs)(delayed(measure)(*job, make_model) for job in jobs)
+    summary = {}
+    for (data, _, _), result in zip(jobs, results):
+        for key, value in result.items():
+            summary.setdefault(data.name, {}).setdefault(key, []).append(value)
+    return summary
+
+
+def set_row(data, measured, published):
+    """A row of the table of sets."""
+    figures = [
+        with_error(*mean_and_error(measured[key]), decimals)
+        for key, decimals in (("accuracy", 1), ("plain", 3), ("moderated", 3))
+    ]
+    size = f"{len(data.y)} x {data.X.shape[1]}, {len(np.unique(data.y))}"
+    seconds = f"{np.median(measured['seconds']):.2f}"
+    return [data.name, size, *figures, seconds] + [
+        f"{published[method][data.name]:.1f}" if data.name in published.get(method, {}) else "-"
+        for method in SHOWN
+    ]
+
+
+def mean_row(label, summary):
+    """Means over the sets; the standard error is that of the splits, sets being given."""
+    cells = []
+    for key, decimals in (("accuracy", 2), ("plain", 3), ("moderated", 3)):
+        each = [mean_and_error(measured[key]) for measured in summary.values()]
+        mean, error = np.array(each).T
+        cells.append(with_error(mean.mean(), np.sqrt((error**2).sum()) / len(each), decimals))
+    seconds = np.concatenate([measured["seconds"] for measured in summary.values()])
+    return [label, *cells, f"{seconds.mean():.2f}"]
+
+
+def published_mean_rows(published, names):
+    """Mean accuracies of the published methods over the sets, best first."""
+    rows = []
+    for method, accuracy in published.items():
+        values = [accuracy[name] for name in names if name in accuracy]
+        if len(values) == len(names):
+            note = "best of all on each set" if method == "max" else method
+            rows.append([f"published: {note}", f"{np.mean(values):.2f}", "-", "-", "-"])
+    return sorted(rows, key=lambda row: float(row[1]), reverse=True)
+
+
+def main():
+    parser = argument_parser(__doc__)
+    add_data_arguments(parser, splits=4)
+    add_model_arguments(parser)
+    parser.add_argument("--n-hidden", type=int, help="hidden units")
+    parser.add_argument("--members", type=int, nargs="+", default=[1], help="committee sizes")
+    parser.add_argument("--peers", action="store_true", help="measure scikit-learn's classifiers")
+    arguments = parser.parse_args()
+    options = model_options(arguments)
+    if arguments.n_hidden:
+        options["n_hidden"] = arguments.n_hidden
+    print(environment())
+    print(f"TwoLayerClassifier({options or 'defaults'}), {arguments.n_jobs} fits at a time")
+    sets = list(classification_sets(arguments.folder, arguments.sets))
+    published = published_classification(arguments.folder)
+    means = []
+    for members in arguments.members:
+        more = options | ({"n_members": members} if members > 1 else {})
+        summary = measure_sets(sets, partial(our_model, **more), arguments)
+        label = "one network" if members == 1 else f"committee of {members}"
+        print_table(
+            f"TwoLayerClassifier, {label}: mean over {arguments.splits} splits",
+            ["set", "n x f, classes", "accuracy %", "log loss", "moderated", "fit s", *SHOWN],
+            [set_row(data, summary[data.name], published) for data in sets],
+        )
+        means.append(mean_row(f"**ours, {label}**", summary))
+    for label, peer in PEERS.items() if arguments.peers else ():
+        summary = measure_sets(sets, partial(scaled, peer), arguments)
+        means.append(mean_row(f"measured: {label}", summary))
+    print_table(
+        f"Means over {len(sets)} sets",
+        ["method", "accuracy %", "log loss", "moderated", "fit s"],
+        means + published_mean_rows(published, [data.name for data in sets]),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -67,7 +67,8 @@ class TwoLayerClassifier(ClassifierMixin, PartialFitClassifier, BaseTwoLayer):
     tol : float, default=1e-4
         gd and lbfgs stop when no component of the gradient exceeds ``tol``; lm when
         three steps in a row lower the loss by less than ``tol`` times itself; sgd and
-        adam when ``n_iter_no_change`` epochs lower it by no more than ``tol``.
+        adam when ``n_iter_no_change`` epochs lower it by no more than ``tol``. If the
+        last epoch of sgd or adam still lowers it by more, the fit warns.
     early_stopping : bool, default=False
         Hold out ``validation_fraction`` of the rows, stop when their score no longer
         grows, and keep the weights with the best score. For every solver.
@@ -76,7 +77,7 @@ class TwoLayerClassifier(ClassifierMixin, PartialFitClassifier, BaseTwoLayer):
         ``scorer(estimator, X, y)``, "loss" for minus their mean loss, or None for accuracy.
     validation_fraction : float in (0, 1), default=0.1
         Held out with ``early_stopping`` where ``fit`` is not given ``X_val``, stratified by class.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int or infinity, default=10
         Iterations without progress before early stopping or a plateau ends the fit.
     warm_start : bool, default=False
         Start from the weights of the last fit instead of random ones.
@@ -328,7 +329,7 @@ class TwoLayerClassifier(ClassifierMixin, PartialFitClassifier, BaseTwoLayer):
         if previous is not None and not same:
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous "
-                f"call to fit. Previously got {previous}, now {self.classes_}. Set "
+                f"call to fit. Previously got {previous}, `y` has {self.classes_}. Set "
                 "warm_start=False."
             )
 

@@ -56,7 +56,7 @@ class TrainingMonitor:
     def __call__(self, params, value):
         """Record an iteration; raise StopIteration when early stopping ends the fit."""
         self.loss_curve.append(float(value))
-        line = f"iteration {len(self.loss_curve):5d}  loss {value:.6g}"
+        line = f"Iteration {len(self.loss_curve):5d}  loss {value:.6g}"
         if self._score is not None:
             line += f"  validation score {self._validate(params):.4f}"
         if self._verbose:

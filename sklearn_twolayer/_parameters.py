@@ -90,6 +90,18 @@ class ClassWeight:
 
 
 @dataclass(frozen=True)
+class Patience:
+    """How many iterations to wait for progress: an integer, or infinity for ever."""
+
+    def accepts(self, value):
+        is_infinite = isinstance(value, Real) and value == np.inf
+        return is_infinite or Number(Integral, 1).accepts(value)
+
+    def __str__(self):
+        return "an integer >= 1 or infinity"
+
+
+@dataclass(frozen=True)
 class JobCount:
     """None, or a number of processes as joblib counts them."""
 
@@ -139,7 +151,7 @@ CONSTRAINTS = {
     "early_stopping": (Boolean(),),
     "scoring": (Scoring(),),
     "validation_fraction": (Number(Real, 0, 1, open_low=True, open_high=True),),
-    "n_iter_no_change": (Number(Integral, 1),),
+    "n_iter_no_change": (Patience(),),
     "warm_start": (Boolean(),),
     "random_state": (RandomState(),),
     "verbose": (Boolean(), Number(Integral, 0)),
@@ -148,10 +160,17 @@ CONSTRAINTS = {
 
 
 def check_parameters(estimator):
-    """Raise InvalidParameterError for the first parameter that has no meaning."""
-    for name, value in estimator.get_params(deep=False).items():
-        if not any(constraint.accepts(value) for constraint in CONSTRAINTS[name]):
-            options = " or ".join(str(constraint) for constraint in CONSTRAINTS[name])
+    """Raise InvalidParameterError for the first parameter that has no meaning.
+
+    Attributes are what a fit reads: the constructor of a subclass may have other
+    parameters, and set these.
+    """
+    for name, constraints in CONSTRAINTS.items():
+        if name not in vars(estimator):
+            continue
+        value = getattr(estimator, name)
+        if not any(constraint.accepts(value) for constraint in constraints):
+            options = " or ".join(str(constraint) for constraint in constraints)
             raise InvalidParameterError(
                 f"{name}={value!r} is not valid for {type(estimator).__name__}: "
                 f"it must be {options}."

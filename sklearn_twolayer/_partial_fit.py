@@ -189,7 +189,8 @@ class PartialFitClassifier(PartialFit):
 def _train_on_batch(estimator, X, y, sample_weight, classes):
     check_parameters(estimator)
     _check_setting(estimator)
-    is_first = not hasattr(estimator, "coefs_")
+    is_first = not hasattr(estimator, "_standardization")
+    has_weights = hasattr(estimator, "coefs_")
     X, y = estimator._validate(X, y, reset=is_first)
     X, y, weight = check_weights(X, y, sample_weight)
     learn = estimator._fit_stream_targets if is_first else estimator._check_stream_targets
@@ -201,11 +202,11 @@ def _train_on_batch(estimator, X, y, sample_weight, classes):
     settings = replace(resolve(estimator, *X.shape, estimator.n_outputs_), max_iter=1)
     network, penalty = estimator._member_network(), fixed_penalty(settings.alpha)
     objective = Objective(network, estimator._loss(), penalty[penalty_groups(network)])
-    dtype = X.dtype if is_first else estimator.coefs_[0].dtype
-    if is_first:
-        stream = _first_stream(estimator, settings, targets, weight, dtype)
-    else:
+    dtype = estimator.coefs_[0].dtype if has_weights else X.dtype
+    if has_weights:
         stream = _next_stream(estimator, settings, dtype)
+    else:
+        stream = _first_stream(estimator, settings, targets, weight, dtype)
     curve = getattr(estimator, "loss_curve_", ())
     monitor = TrainingMonitor(
         None, tol=0, n_iter_no_change=1, verbose=estimator.verbose, loss_curve=curve

@@ -69,7 +69,8 @@ class TwoLayerRegressor(RegressorMixin, PartialFitRegressor, BaseTwoLayer):
     tol : float, default=1e-4
         gd and lbfgs stop when no component of the gradient exceeds ``tol``; lm when
         three steps in a row lower the loss by less than ``tol`` times itself; sgd and
-        adam when ``n_iter_no_change`` epochs lower it by no more than ``tol``.
+        adam when ``n_iter_no_change`` epochs lower it by no more than ``tol``. If the
+        last epoch of sgd or adam still lowers it by more, the fit warns.
     early_stopping : bool, default=False
         Hold out ``validation_fraction`` of the rows, stop when their score no longer
         grows, and keep the weights with the best score. For every solver.
@@ -78,7 +79,7 @@ class TwoLayerRegressor(RegressorMixin, PartialFitRegressor, BaseTwoLayer):
         ``scorer(estimator, X, y)``, "loss" for minus their mean loss, or None for R^2.
     validation_fraction : float in (0, 1), default=0.1
         Held out with ``early_stopping`` where ``fit`` is not given ``X_val``.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int or infinity, default=10
         Iterations without progress before early stopping or a plateau ends the fit.
     warm_start : bool, default=False
         Start from the weights of the last fit instead of random ones.

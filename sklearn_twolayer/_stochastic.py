@@ -106,8 +106,8 @@ def train_epoch(state, batches, batch_gradient, *, rule, learning_rate, schedule
         params -= direction
         n_steps += 1
         progress += pace
-        # The average forgets its start faster while it is young.
-        weight = max(1 - AVERAGE_DECAY, 1 / (n_steps + 1))
+        # While it is young the average is the plain mean of the steps, without the start.
+        weight = max(1 - AVERAGE_DECAY, 1 / n_steps)
         average *= 1 - weight
         average += np.multiply(params, weight, out=direction)
     return StochasticState(params, average, rule_state, n_steps, progress)
@@ -152,6 +152,7 @@ def minimize_stochastic(
         Plateau: no epoch of the last ``n_iter_no_change`` lowered the best value
         by more than ``tol``. A constant learning rate then stops; the cosine
         runs through the rest of its schedule within ``n_iter_no_change`` epochs.
+        A cosine whose very last epoch still lowers it by more is out of iterations.
     callback : callable
         ``callback(x, value)`` after each epoch, with the averaged weights.
 
@@ -198,7 +199,8 @@ def minimize_stochastic(
                 break
             pace = max(pace, (1 - state.progress) / (n_iter_no_change * n_batches))
             waited = -np.inf
-    if schedule == "cosine" and status == OUT_OF_ITERATIONS:
+    still_falls = waited == 0
+    if schedule == "cosine" and status == OUT_OF_ITERATIONS and not still_falls:
         status = CONVERGED  # the schedule has run its course
     return OptimizeResult(
         x=best,

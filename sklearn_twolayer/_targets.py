@@ -156,9 +156,10 @@ def validation_split(n_rows, labels, fraction, random_state):
     """
     n_validation = int(np.ceil(fraction * n_rows))
     if n_rows - n_validation < 1 or n_validation < 2:
+        part = "validation" if n_validation < 2 else "training"
         raise ValueError(
-            f"early_stopping holds out validation_fraction={fraction} of n_samples={n_rows}: too "
-            "few to train on one part and score the other. Set early_stopping=False."
+            f"The {part} set is too small: early_stopping holds out validation_fraction={fraction} "
+            f"of n_samples={n_rows}. Set early_stopping=False."
         )
     if labels is not None:
         _, counts = np.unique(labels, return_counts=True)

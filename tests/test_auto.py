@@ -101,7 +101,7 @@ def test_resolving_changes_no_parameter():
 
 def test_a_fit_publishes_the_solver_it_took(monkeypatch):
     X = np.random.RandomState(0).normal(size=(30, 2))
-    model = TwoLayerRegressor(3, alpha=0.01, random_state=0)
+    model = TwoLayerRegressor(3, alpha=0.01, max_iter=1000, random_state=0)
     assert model.fit(X, X[:, 0]).solver_ == "lm"
     monkeypatch.setattr(_auto, "MAX_GAUSS_NEWTON_SIZE", 1)
     assert model.fit(X, X[:, 0]).solver_ == "lbfgs"

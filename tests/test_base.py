@@ -295,7 +295,7 @@ def test_verbose_prints_a_readable_line_per_iteration(solver, early_stopping, ca
     assert len(lines) == model.n_iter_
     for i, line in enumerate(lines):
         words = line.split()
-        assert words[:3] == ["iteration", str(i + 1), "loss"]
+        assert words[:3] == ["Iteration", str(i + 1), "loss"]
         assert float(words[3]) == pytest.approx(model.loss_curve_[i], rel=1e-5)
         assert (words[4:6] == ["validation", "score"]) == early_stopping
     fitted(TwoLayerRegressor, verbose=0, **settings)

@@ -79,9 +79,9 @@ def test_best_params_are_a_copy():
 @pytest.mark.parametrize("verbose", [1, 2, True])
 def test_a_verbose_monitor_prints_a_line_per_iteration(verbose, capsys):
     run(monitor(verbose=verbose), 2)
-    assert capsys.readouterr().out == "iteration     1  loss 100\niteration     2  loss 99\n"
+    assert capsys.readouterr().out == "Iteration     1  loss 100\nIteration     2  loss 99\n"
     run(monitor([0.25], verbose=verbose), 1)
-    assert capsys.readouterr().out == "iteration     1  loss 100  validation score 0.2500\n"
+    assert capsys.readouterr().out == "Iteration     1  loss 100  validation score 0.2500\n"
 
 
 def test_the_iteration_that_stops_is_printed_too(capsys):

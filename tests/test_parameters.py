@@ -49,7 +49,10 @@ BAD = {
         [0, 1, 0.0, 1.0, -0.1, 1.5, NAN, INF, "0.1", None, True],
         ["> 0 and < 1"],
     ),
-    "n_iter_no_change": (NOT_POSITIVE_INTEGERS, ["an integer >= 1"]),
+    "n_iter_no_change": (
+        [value for value in NOT_POSITIVE_INTEGERS if value is not INF] + [-INF],
+        ["an integer >= 1 or infinity"],
+    ),
     "warm_start": (NOT_BOOLEANS, ["True or False"]),
     "random_state": (["seed", -1, 2.5, 2**32, np.random.default_rng(0)], ["RandomState"]),
     "verbose": (["yes", -1, 2.5, None, NAN, INF], ["True or False", "an integer >= 0"]),
@@ -70,7 +73,7 @@ GOOD = {
     "batch_size": ["auto", 1, np.int32(7), 10**9],
     "max_iter": ["auto", 1, np.int64(2)],
     "tol": [0, 1, np.float64(1e-3)],
-    "n_iter_no_change": [1, np.int16(2)],
+    "n_iter_no_change": [1, np.int16(2), INF, np.float32(np.inf)],
     "validation_fraction": [0.1, np.float32(0.5)],
     "random_state": [None, 0, 2**32 - 1, np.int64(1), np.random.RandomState(0)],
     "verbose": [0, False, np.bool_(False)],
@@ -163,6 +166,21 @@ def test_the_message_of_a_wrong_option():
         "activation='sigmoid' is not valid for TwoLayerRegressor: it must be "
         "'logistic' or 'tanh' or 'relu' or 'softplus' or 'identity'."
     )
+
+
+class Renamed(TwoLayerClassifier):
+    """A subclass whose constructor has other names, and a parameter of its own."""
+
+    def __init__(self, hidden_layer_sizes=(3,), own=None):
+        super().__init__(hidden_layer_sizes[0], solver="lbfgs")
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.own = own
+
+
+def test_a_subclass_may_have_other_parameters():
+    assert Renamed(own="anything").fit(X, Y).coefs_[0].shape == (3, 3)
+    with pytest.raises(ValueError, match="n_hidden=0 is not valid for Renamed"):
+        Renamed((0,)).fit(X, Y)
 
 
 def test_number_knows_its_ends():

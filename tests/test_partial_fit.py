@@ -156,6 +156,19 @@ def test_it_goes_on_after_fit_and_after_new_weights(solver):
     assert np.abs(model.predict(X)).max() < 1e-3
 
 
+def test_the_first_batch_is_one_step_from_the_weights_that_the_user_has_set():
+    model = network(TwoLayerRegressor, solver="sgd", momentum=0, batch_size=len(X))
+    model.set_params(learning_rate=1e-3, standardize=False)
+    fitted = clone(model).partial_fit(X, SIGNAL)
+    loss, coef_gradients, intercept_gradients = fitted.loss_and_gradient(X, SIGNAL)
+    model.coefs_, model.intercepts_ = fitted.coefs_, fitted.intercepts_
+    model.partial_fit(X, SIGNAL)
+    for W, before, slope in zip(model.coefs_, fitted.coefs_, coef_gradients):
+        np.testing.assert_allclose(W, before - 1e-3 * slope, rtol=1e-12)
+    for b, before, slope in zip(model.intercepts_, fitted.intercepts_, intercept_gradients):
+        np.testing.assert_allclose(b, before - 1e-3 * slope, rtol=1e-12)
+
+
 def test_a_fit_starts_a_new_stream():
     model = streamed(network(TwoLayerRegressor), X, SIGNAL, n_calls=5)
     again = model.fit(X, SIGNAL).coefs_[0]

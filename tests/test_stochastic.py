@@ -159,16 +159,17 @@ def test_cosine_decays_within_an_epoch():
 
 
 def test_average():
-    """The plain mean of start and steps at first, later a decay of 0.98 per step."""
+    """The plain mean of the steps at first, later a decay of 0.98 per step."""
     start = StochasticState(np.zeros(1), np.zeros(1))
     epoch = partial(train_epoch, rule=RULES["sgd"], learning_rate=1.0, schedule="constant", pace=0)
 
     def unit(params, batch):
         return -np.ones(1)
 
+    assert epoch(start, [0], unit).average[0] == 1
     young = epoch(start, range(10), unit)
     assert young.params[0] == 10
-    assert young.average[0] == pytest.approx(np.arange(11).mean())
+    assert young.average[0] == pytest.approx(np.arange(1, 11).mean())
     old = epoch(start, range(60), unit)
     older = epoch(old, [0], unit)
     assert older.average[0] == pytest.approx(0.98 * old.average[0] + 0.02 * 61)
@@ -206,6 +207,12 @@ def test_cosine_runs_its_course(rule):
     assert result.nit == 100
     assert result.state.progress == pytest.approx(1)
     np.testing.assert_allclose(result.x, TARGET, atol=0.05)
+
+
+def test_a_cosine_that_ends_while_the_loss_falls_is_out_of_iterations():
+    settings = {"learning_rate": 1e-3, "max_iter": 5}
+    assert minimize(tol=1e-9, **settings).status == OUT_OF_ITERATIONS
+    assert minimize(tol=1.0, **settings).status == CONVERGED
 
 
 def test_constant_learning_rate_runs_out_of_iterations():

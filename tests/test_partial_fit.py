@@ -160,7 +160,7 @@ def test_the_first_batch_is_one_step_from_the_weights_that_the_user_has_set():
     model = network(TwoLayerRegressor, solver="sgd", momentum=0, batch_size=len(X))
     model.set_params(learning_rate=1e-3, standardize=False)
     fitted = clone(model).partial_fit(X, SIGNAL)
-    loss, coef_gradients, intercept_gradients = fitted.loss_and_gradient(X, SIGNAL)
+    _, coef_gradients, intercept_gradients = fitted.loss_and_gradient(X, SIGNAL)
     model.coefs_, model.intercepts_ = fitted.coefs_, fitted.intercepts_
     model.partial_fit(X, SIGNAL)
     for W, before, slope in zip(model.coefs_, fitted.coefs_, coef_gradients):

@@ -84,7 +84,7 @@ def choose_alpha(alpha, solver, early_stopping, default):
 
 def resolve(estimator, n_rows, n_features, n_outputs, total_weight=0.0):
     """The settings of a fit to n rows of total weight S, f features and k outputs."""
-    n_hidden = estimator.n_hidden
+    n_hidden = int(estimator.n_hidden)
     solver = estimator.solver
     if solver == "auto":
         solver = choose_solver(max(n_rows, total_weight), n_features, n_hidden, n_outputs)
@@ -99,4 +99,4 @@ def resolve(estimator, n_rows, n_features, n_outputs, total_weight=0.0):
     alpha = choose_alpha(
         estimator.alpha, solver, estimator.early_stopping, estimator._default_alpha
     )
-    return Settings(solver, alpha, learning_rate, min(batch_size, n_rows), max_iter)
+    return Settings(solver, alpha, learning_rate, min(int(batch_size), n_rows), int(max_iter))

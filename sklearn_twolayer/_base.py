@@ -250,7 +250,8 @@ class BaseTwoLayer(Uncertainty, Explainable, BaseEstimator):
         return TwoLayerNetwork(*W1.shape, W2.shape[1], self._fitted_activation)
 
     def _member_network(self):
-        return TwoLayerNetwork(self.n_features_in_, self.n_hidden, self.n_outputs_, self.activation)
+        n_hidden = int(self.n_hidden)  # a NumPy integer of few bits overflows in products
+        return TwoLayerNetwork(self.n_features_in_, n_hidden, self.n_outputs_, self.activation)
 
     def _rows(self, X, targets, weight, dtype, solver=None):
         """Rows with standardised targets and cache-sized blocks, to train or to validate."""
@@ -264,9 +265,9 @@ class BaseTwoLayer(Uncertainty, Explainable, BaseEstimator):
         )
 
     def _block_size(self, dtype, solver):
-        width = self.n_hidden
+        width = self._member_network().n_hidden
         if solver == "lm":  # blocks of J have a column for each weight
-            width = (self.n_features_in_ + 1) * self.n_hidden
+            width *= self.n_features_in_ + 1
         return block_size(max(width, self.n_features_in_ + 1, self.n_outputs_), dtype)
 
     def _raw_prediction(self, X):

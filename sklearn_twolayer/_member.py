@@ -95,7 +95,7 @@ def starting_weights(estimator, targets, weight, random_state):
     W1, b1, W2, b2 = initial_weights(
         random_state,
         estimator.n_features_in_,
-        estimator.n_hidden,
+        estimator._member_network().n_hidden,
         estimator.activation,
         constant,
     )

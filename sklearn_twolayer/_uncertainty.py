@@ -29,7 +29,7 @@ class Uncertainty:
         """The posterior of a member, or None where its matrix is not affordable."""
         X, targets, weight = data
         total_weight = X.shape[0] if weight is None else max(weight.sum(), X.shape[0])
-        if not is_affordable(total_weight, X.shape[1], self.n_hidden, self.n_outputs_):
+        if not is_affordable(total_weight, X.shape[1], network.n_hidden, self.n_outputs_):
             return None
         with self._rows(X, targets, weight, np.float64, "lm") as rows:
             objective = Objective(network, self._loss(), np.zeros(network.n_params))
@@ -67,7 +67,7 @@ class Uncertainty:
         if self._posteriors is None:
             raise ValueError(NO_POSTERIOR)
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
-        width = (self.n_features_in_ + 1) * self.n_hidden * self.n_outputs_
+        width = (self.n_features_in_ + 1) * self._member_network().n_hidden * self.n_outputs_
         size = block_size(width, np.float64)
         rows = Rows(X, None, None, standardization=None, dtype=np.float64, block_size=size)
 

@@ -168,6 +168,18 @@ def test_the_message_of_a_wrong_option():
     )
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", ["lm", "lbfgs", "sgd", "gd", "auto"])
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_integers_of_eight_bits_do_not_overflow(Estimator, solver):
+    settings = {"alpha": 0.01, "solver": solver, "random_state": 0}
+    small = {"n_hidden": 90, "max_iter": 2, "batch_size": 16}
+    plain = Estimator(**small, **settings).fit(np.tile(X, (20, 1)), np.tile(Y, 20))
+    small = {name: np.int8(value) for name, value in small.items()}
+    same = Estimator(**small, **settings).fit(np.tile(X, (20, 1)), np.tile(Y, 20))
+    assert np.array_equal(same.coefs_[0], plain.coefs_[0])
+
+
 class Renamed(TwoLayerClassifier):
     """A subclass whose constructor has other names, and a parameter of its own."""
 

@@ -45,6 +45,7 @@ def ours(problem):
             state,
             rows.batches(BATCH_SIZE, permutation),
             gradient,
+            n_batches=-(-problem.n_rows // BATCH_SIZE),
             rule=adam,
             learning_rate=LEARNING_RATE,
             schedule="constant",

@@ -16,8 +16,9 @@ from scipy.optimize import OptimizeResult
 
 from sklearn_twolayer._minimize import CONVERGED, OUT_OF_ITERATIONS, STALLED, STOPPED
 
-#: Decay per step of the exponential moving average of the weights.
-AVERAGE_DECAY = 0.98
+#: Least weight of a step in the moving average of the weights: a memory of 50 steps, or of
+#: an epoch where that has fewer. Without mini-batches there is no noise to average out.
+MIN_AVERAGE_WEIGHT = 0.02
 #: An epoch that ends so many times above the start has diverged.
 MAX_GROWTH = 10.0
 #: Epochs refused in a row; each divides the learning rate by 2, then 4, 8 and so on.
@@ -94,8 +95,8 @@ def schedule_factor(schedule, progress):
     return 0.5 * (1 + cos(pi * min(progress, 1.0))) if schedule == "cosine" else 1.0
 
 
-def train_epoch(state, batches, batch_gradient, *, rule, learning_rate, schedule, pace):
-    """One step for each batch; ``pace`` is the progress of the schedule per step."""
+def train_epoch(state, batches, batch_gradient, *, n_batches, rule, learning_rate, schedule, pace):
+    """One step for each of n batches; ``pace`` is the progress of the schedule per step."""
     params, average = state.params.copy(), state.average.copy()
     rule_state, n_steps, progress = state.rule_state, state.n_steps, state.progress
     last = None
@@ -107,7 +108,7 @@ def train_epoch(state, batches, batch_gradient, *, rule, learning_rate, schedule
         n_steps += 1
         progress += pace
         # While it is young the average is the plain mean of the steps, without the start.
-        weight = max(1 - AVERAGE_DECAY, 1 / n_steps)
+        weight = max(MIN_AVERAGE_WEIGHT, 1 / n_batches, 1 / n_steps)
         average *= 1 - weight
         average += np.multiply(params, weight, out=direction)
     return StochasticState(params, average, rule_state, n_steps, progress)
@@ -171,6 +172,7 @@ def minimize_stochastic(
                 state,
                 epoch_batches(),
                 batch_gradient,
+                n_batches=n_batches,
                 rule=rule,
                 learning_rate=learning_rate,
                 schedule=schedule,

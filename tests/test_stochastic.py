@@ -58,6 +58,7 @@ def path_of(rule, x, gradients, learning_rate):
             state,
             [gradient],
             lambda params, batch: batch,
+            n_batches=1,
             rule=rule,
             learning_rate=learning_rate,
             schedule="constant",
@@ -127,6 +128,7 @@ def test_rules_equal_pytorch(rule, learning_rate):
         StochasticState(np.zeros(3), np.zeros(3)),
         noise,
         batch_gradient,
+        n_batches=len(noise),
         rule=rule,
         learning_rate=learning_rate,
         schedule="constant",
@@ -148,6 +150,7 @@ def test_cosine_decays_within_an_epoch():
         start,
         range(4),
         lambda params, batch: np.ones(1),
+        n_batches=4,
         rule=RULES["sgd"],
         learning_rate=0.1,
         schedule="cosine",
@@ -159,9 +162,10 @@ def test_cosine_decays_within_an_epoch():
 
 
 def test_average():
-    """The plain mean of the steps at first, later a decay of 0.98 per step."""
+    """The plain mean of the steps at first, later a memory of 50 steps, or of an epoch."""
     start = StochasticState(np.zeros(1), np.zeros(1))
-    epoch = partial(train_epoch, rule=RULES["sgd"], learning_rate=1.0, schedule="constant", pace=0)
+    options = {"rule": RULES["sgd"], "learning_rate": 1.0, "schedule": "constant", "pace": 0}
+    epoch = partial(train_epoch, n_batches=100, **options)
 
     def unit(params, batch):
         return -np.ones(1)
@@ -173,6 +177,13 @@ def test_average():
     old = epoch(start, range(60), unit)
     older = epoch(old, [0], unit)
     assert older.average[0] == pytest.approx(0.98 * old.average[0] + 0.02 * 61)
+    short = train_epoch(old, range(4), unit, n_batches=4, **options)
+    by_hand = old.average[0]
+    for value in (61, 62, 63, 64):
+        by_hand += (value - by_hand) / 4
+    assert short.average[0] == pytest.approx(by_hand)
+    whole = train_epoch(old, [0], unit, n_batches=1, **options)
+    assert whole.average[0] == whole.params[0] == 61
 
 
 def test_restart_keeps_the_moments():

@@ -5,7 +5,6 @@ from contextlib import nullcontext
 from copy import copy
 
 import numpy as np
-from joblib import Parallel, delayed
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
@@ -13,9 +12,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_twolayer._auto import resolve
+from sklearn_twolayer._callbacks import begin_fit
+from sklearn_twolayer._compat import CallbackSupportMixin, with_callbacks
 from sklearn_twolayer._explain import Explainable
-from sklearn_twolayer._member import fit_member, member_states
-from sklearn_twolayer._minimize import OUT_OF_ITERATIONS
+from sklearn_twolayer._member import fit_members, whole_members, why_unfinished
+from sklearn_twolayer._monitor import Deadline
 from sklearn_twolayer._network import TwoLayerNetwork, raw_prediction
 from sklearn_twolayer._parameters import check_parameters
 from sklearn_twolayer._rows import Rows, block_size
@@ -28,7 +29,7 @@ from sklearn_twolayer._validation import hold_out, own_validation_data, publishe
 FEW_ROWS = 256
 
 
-class BaseTwoLayer(Uncertainty, Explainable, BaseEstimator):
+class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator):
     """A network with one hidden layer, trained by backprop: what both estimators share.
 
     Subclasses say what y means: ``_check_y`` gives it its shape, ``_fit_targets``
@@ -54,6 +55,7 @@ class BaseTwoLayer(Uncertainty, Explainable, BaseEstimator):
         batch_size,
         shuffle,
         max_iter,
+        max_time,
         tol,
         early_stopping,
         scoring,
@@ -77,6 +79,7 @@ class BaseTwoLayer(Uncertainty, Explainable, BaseEstimator):
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.max_iter = max_iter
+        self.max_time = max_time
         self.tol = tol
         self.early_stopping = early_stopping
         self.scoring = scoring
@@ -127,30 +130,37 @@ class BaseTwoLayer(Uncertainty, Explainable, BaseEstimator):
     def _fit(self, X, y, sample_weight, X_val, y_val, sample_weight_val):
         """Fit; on a copy of the estimator, so that an error leaves no trace."""
         check_parameters(self)
+        deadline = Deadline(self.max_time)
         X, y = self._validate(X, y, reset=True)
         X, y, weight = check_weights(X, y, sample_weight)
         self._fit_targets(y)
         random_state = check_random_state(self.random_state)
-        weight = self._weigh_classes(y, weight)
+        frequency, weight = weight, self._weigh_classes(y, weight)
         targets = self._encode(y)
         held_out = own_validation_data(self, X_val, y_val, sample_weight_val)
         if self.early_stopping and held_out is None:
             kept, held_out = hold_out(self, X, y, targets, weight, random_state)
-            X, targets, weight = _take((X, targets, weight), kept)
+            X, y, targets, weight, frequency = _take((X, y, targets, weight, frequency), kept)
         self._standardization = self._fit_standardization(X, targets, weight)
         total_weight = X.shape[0] if weight is None else weight.sum()
         settings = resolve(self, *X.shape, self.n_outputs_, total_weight)
         self._check_committee()
         self._fitted_activation = self.activation
-        data = X, targets, weight
-        if self.n_members == 1:
-            members = [fit_member(self, settings, data, held_out, random_state)]
-        else:
-            states = member_states(random_state, self.n_members)
-            fit = delayed(fit_member)
-            jobs = (fit(self, settings, data, held_out, state) for state in states)
-            members = Parallel(n_jobs=self.n_jobs)(jobs)
-        self._publish(members, settings, X)
+        training = settings, (X, targets, weight), held_out, random_state, deadline
+        complaint = self._train(training, y, frequency)
+        if complaint is not None:
+            warnings.warn(complaint, ConvergenceWarning, stacklevel=3)
+
+    @with_callbacks
+    def _train(self, training, y, frequency):
+        """Fit the members and publish them; what to complain of, or None."""
+        settings, (X, _, _), *_ = training
+        task = begin_fit(self, settings, X, y, frequency)
+        members = fit_members(self, *training, task)
+        self._publish(whole_members(members), settings, X)
+        if task is not None:
+            task.end(lambda: (self.coefs_, self.intercepts_))
+        return why_unfinished(self, settings, members)
 
     def _check_committee(self):
         if self.n_members > 1 and self.warm_start:
@@ -207,15 +217,6 @@ class BaseTwoLayer(Uncertainty, Explainable, BaseEstimator):
         self._training_state = best.get("state") if self.warm_start else None
         self._stream = None
         self._publish_posterior(members, best)
-        if any(member.status == OUT_OF_ITERATIONS for member in members) and (
-            self.n_iter_ >= settings.max_iter
-        ):
-            warnings.warn(
-                f"solver={settings.solver!r} stopped at max_iter={settings.max_iter} before it "
-                f"converged (loss {self.loss_:.4g}). Increase max_iter, or tol={self.tol:g}.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
 
     def _fold(self, members, dtype):
         """Mean of M networks with h hidden units: one network with M h of them."""

@@ -13,6 +13,9 @@ cross-validation; Rad & Maleki 2020). The evidence alone would not do: it is
 superb at low noise, and under-regularises under heavy tails or with more weights
 than rows. A row of weight 2 counts as two rows of which one is left out, so the
 choice is the same for weights and repeats.
+
+A strategy yields, stage by stage, what the fit would be if it ended there: so a fit
+can be stopped at any time.
 """
 
 from dataclasses import dataclass
@@ -28,6 +31,7 @@ from sklearn_twolayer._evidence import (
     maximize_evidence,
     posterior_factor,
 )
+from sklearn_twolayer._minimize import INTERRUPTED, was_stopped
 from sklearn_twolayer._objective import penalty_groups
 
 #: Prior precision before the evidence first changes it, and the steps taken under it, for
@@ -70,9 +74,12 @@ def evidence(fit, params, damping=None):
         start = Precisions(np.full(groups.max() + 1, precision), 1.0)
         penalty = start.penalty(fit.likelihood)
         learned = _minimize_fixed(fit, params, penalty, damping, min(steps, fit.max_iter))
+        yield learned
         if not _is_too_flexible(fit, learned, MAX_EFFECTIVE_SHARE_AT_START):
             break
-    return _finish(fit, _maximize(fit, learned, groups, start, "evidence"))
+    for found in _maximize(fit, learned, groups, start, "evidence"):
+        yield found
+    yield _finish(fit, found)
 
 
 def automatic_relevance(fit, params, damping=None):
@@ -81,28 +88,37 @@ def automatic_relevance(fit, params, damping=None):
     Starting where the groups ended avoids the poor optima of networks that are
     pruned before they have learned what is relevant.
     """
-    return _finish(fit, _refine_relevance(fit, evidence(fit, params, damping)))
+    for found in evidence(fit, params, damping):
+        yield found
+    for refined in _refine_relevance(fit, found):
+        yield refined
+    yield _finish(fit, refined)
 
 
 def fixed(fit, params, damping=None, *, alpha):
     """Minimise F under a float alpha on W1 and W2; biases are free."""
     penalty = np.array([alpha, 0.0, alpha, 0.0])
-    return _minimize_fixed(fit, params, penalty, damping, fit.max_iter)
+    yield _minimize_fixed(fit, params, penalty, damping, fit.max_iter)
 
 
 def automatic(fit, params, damping=None):
     """The candidate with the least leave-one-out loss, in order and with a margin."""
-    chosen = evidence(fit, params, damping)
+    for chosen in evidence(fit, params, damping):
+        yield chosen
     least = leave_one_out_loss(fit, chosen)
     for candidate in _rivals(fit, chosen):
+        if was_stopped(candidate):  # half-way to its minimum, it cannot be judged
+            yield OptimizeResult(chosen, status=candidate.status)
+            return
         loss = leave_one_out_loss(fit, candidate)
         if loss < MARGIN * least:
             chosen, least = candidate, loss
-    return _finish(fit, chosen)
+            yield chosen
+    yield _finish(fit, chosen)
 
 
 def _rivals(fit, start):
-    yield _refine_relevance(fit, start)
+    yield _last(_refine_relevance(fit, start))
     params, damping, curve = start.x, None, start.curve
     for alpha in FIXED_PENALTIES:
         penalty = alpha * np.array([1.0, BIAS_SHARE, 1.0, BIAS_SHARE])
@@ -122,7 +138,7 @@ def _refine_relevance(fit, result):
 
 def _maximize(fit, result, groups, start, name):
     """The evidence from where an earlier result ended."""
-    found = maximize_evidence(
+    for found in maximize_evidence(
         fit.model,
         fit.minimize,
         result.x,
@@ -132,8 +148,8 @@ def _maximize(fit, result, groups, start, name):
         burn_in=1,
         max_iter=_steps_left(fit, name, result.curve),
         damping=result.damping,
-    )
-    return OptimizeResult(found, curve=result.curve + found.curve)
+    ):
+        yield OptimizeResult(found, curve=result.curve + found.curve)
 
 
 def _steps_left(fit, name, curve):
@@ -178,9 +194,45 @@ def _is_too_flexible(fit, result, max_share):
     return n_effective > max_share * fit.likelihood.n_residuals
 
 
+def _last(stages):
+    """The last stage, or the one that was stopped."""
+    for result in stages:
+        if was_stopped(result):
+            break
+    return result
+
+
+def _so_far(stages, fit, params, damping=None):
+    """The last stage; the last whole one after a KeyboardInterrupt between or within stages."""
+    result = None
+    try:
+        for result in stages(fit, params, damping):
+            if was_stopped(result):
+                break
+    except KeyboardInterrupt:
+        if result is None:
+            raise
+        result = OptimizeResult(result, status=INTERRUPTED)
+    return result
+
+
+def most_steps(alpha, max_iter, is_gaussian):
+    """At most so many steps are taken in all stages of the strategy for alpha."""
+    if not isinstance(alpha, str):
+        return max_iter
+    stages = [steps for _, steps in STARTS[is_gaussian]]
+    stages += [MAX_STEPS["evidence"], MAX_STEPS["finish"]]
+    if alpha != "evidence":
+        stages += [MAX_STEPS["ard"], MAX_STEPS["finish"]]
+    if alpha == "auto":
+        stages += [MAX_STEPS["fixed"]] * len(FIXED_PENALTIES)
+    return sum(min(steps, max_iter) for steps in stages)
+
+
 STRATEGIES = {"evidence": evidence, "ard": automatic_relevance, "auto": automatic}
 
 
 def strategy(alpha):
     """``strategy(fit, params) -> OptimizeResult`` for a value of the parameter alpha."""
-    return STRATEGIES[alpha] if isinstance(alpha, str) else partial(fixed, alpha=alpha)
+    stages = STRATEGIES[alpha] if isinstance(alpha, str) else partial(fixed, alpha=alpha)
+    return partial(_so_far, stages)

@@ -64,6 +64,9 @@ class TwoLayerClassifier(ClassifierMixin, PartialFitClassifier, BaseTwoLayer):
     max_iter : int or "auto", default="auto"
         Most iterations of gd and lbfgs, epochs of sgd and adam, accepted steps of
         lm. "auto" is 2000, 1000, 100, 100 and 200.
+    max_time : float or None, default=None
+        Most seconds of ``fit``: it ends at the first iteration after them, with the best
+        weights so far and a warning. Of a committee the members that are whole are kept.
     tol : float, default=1e-4
         gd and lbfgs stop when no component of the gradient exceeds ``tol``; lm when
         three steps in a row lower the loss by less than ``tol`` times itself; sgd and
@@ -182,6 +185,7 @@ class TwoLayerClassifier(ClassifierMixin, PartialFitClassifier, BaseTwoLayer):
         batch_size="auto",
         shuffle=True,
         max_iter="auto",
+        max_time=None,
         tol=1e-4,
         early_stopping=False,
         scoring=None,
@@ -207,6 +211,7 @@ class TwoLayerClassifier(ClassifierMixin, PartialFitClassifier, BaseTwoLayer):
             batch_size=batch_size,
             shuffle=shuffle,
             max_iter=max_iter,
+            max_time=max_time,
             tol=tol,
             early_stopping=early_stopping,
             scoring=scoring,

@@ -166,15 +166,16 @@ def maximize_evidence(
     damping : float, optional
         Of the first step.
 
-    Returns
-    -------
+    Yields
+    ------
     OptimizeResult
-        Of the last minimisation, with ``groups``, ``penalty`` (one for each
-        group), ``precisions`` and ``curve``.
+        After each minimisation, with ``groups``, ``penalty`` (one for each group),
+        ``precisions`` and ``curve``.
     """
     penalty = precisions.penalty(likelihood)
     result = minimize(params, penalty[groups], min(burn_in, max_iter), damping)
     curve, calm = result.curve, 0
+    yield _under(precisions, penalty, groups, result, curve)
     while calm < 3 and len(curve) < max_iter:
         updated = update_precisions(model, result.x, groups, precisions, likelihood)
         change = max(
@@ -185,6 +186,11 @@ def maximize_evidence(
         precisions, penalty = updated, updated.penalty(likelihood)
         result = minimize(result.x, penalty[groups], 1, result.damping)
         curve = curve + (result.curve or [result.fun])
+        yield _under(precisions, penalty, groups, result, curve)
+
+
+def _under(precisions, penalty, groups, result, curve):
+    """A minimisation, and the precisions under which it was done."""
     return OptimizeResult(
         result, groups=groups, penalty=penalty, precisions=precisions, curve=curve
     )

@@ -1,18 +1,84 @@
-"""One network of a fit: start -> rows, objective, monitor -> minimiser -> what came out."""
+"""The networks of a fit: start -> rows, objective, monitor -> minimiser -> what came out."""
 
 from contextlib import ExitStack
 from copy import deepcopy
+from functools import partial
+from itertools import count
 
 import numpy as np
+from joblib import Parallel, delayed
+from scipy.optimize import OptimizeResult
 
 from sklearn_twolayer._initialize import initial_weights
-from sklearn_twolayer._monitor import TrainingMonitor
+from sklearn_twolayer._minimize import INTERRUPTED, OUT_OF_ITERATIONS
+from sklearn_twolayer._monitor import INTERRUPT, OUT_OF_TIME, TrainingMonitor
 from sklearn_twolayer._objective import Objective, penalty_groups
 from sklearn_twolayer._train import train
-from sklearn_twolayer._validation import Validation
+from sklearn_twolayer._validation import Validation, published_weights
 
 
-def fit_member(estimator, settings, data, held_out, random_state):
+def fit_members(estimator, settings, data, held_out, random_state, deadline, task):
+    """The results of ``fit_member``, one for each network of the committee."""
+    arguments = estimator, settings, data, held_out
+    if estimator.n_members == 1:
+        return [fit_member(*arguments, random_state, deadline, task)]
+    states = member_states(random_state, estimator.n_members)
+    tasks = [task and task.member(number) for number in range(len(states))]
+    fit = delayed(_fit_or_leave_out)
+    jobs = (fit(*arguments, *each, deadline) for each in zip(states, tasks, count()))
+    return Parallel(n_jobs=estimator.n_jobs)(jobs)
+
+
+def _fit_or_leave_out(estimator, settings, data, held_out, random_state, task, number, deadline):
+    """Train a member, unless the fit is to end before its first iteration; number 0 always."""
+    if number and deadline.is_over():
+        return OptimizeResult(ending=deadline.reason)
+    if task is not None:
+        task.begin()
+    try:
+        result = fit_member(estimator, settings, data, held_out, random_state, deadline, task)
+    except KeyboardInterrupt:
+        if number == 0:
+            raise
+        deadline.interrupt()
+        return OptimizeResult(ending=deadline.reason)
+    if task is not None:
+        network, dtype = estimator._member_network(), data[0].dtype
+        task.end(partial(published_weights, estimator._standardization, network, result.x, dtype))
+    return result
+
+
+def whole_members(members):
+    """The members that were not cut short; if all were, those that have begun."""
+    begun = [member for member in members if "x" in member]
+    return [member for member in begun if member.ending is None] or begun
+
+
+def why_unfinished(estimator, settings, members):
+    """What to say of a fit that ended before it had converged; None of others."""
+    kept = whole_members(members)
+    how_far = f"(n_iter_={estimator.n_iter_}, loss {estimator.loss_:.4g}"
+    how_far += f", {len(kept)} of {len(members)} members)" if len(members) > 1 else ")"
+    endings = [member.ending for member in members]
+    if INTERRUPT in endings:
+        return f"Training interrupted by the user {how_far}: the best weights so far are kept."
+    if OUT_OF_TIME in endings:
+        return (
+            f"The fit ended at max_time={estimator.max_time:g} seconds before it converged "
+            f"{how_far}: the best weights so far are kept. Increase max_time, or make the fit "
+            "cheaper: fewer n_hidden or n_members, or a larger tol."
+        )
+    out_of_iterations = any(member.status == OUT_OF_ITERATIONS for member in kept)
+    if out_of_iterations and estimator.n_iter_ >= settings.max_iter:
+        return (
+            f"solver={settings.solver!r} stopped at max_iter={settings.max_iter} before it "
+            f"converged (loss {estimator.loss_:.4g}). Increase max_iter, or "
+            f"tol={estimator.tol:g}."
+        )
+    return None
+
+
+def fit_member(estimator, settings, data, held_out, random_state, deadline, task):
     """Train one network of the committee, from a start of its own.
 
     Parameters
@@ -24,13 +90,17 @@ def fit_member(estimator, settings, data, held_out, random_state):
         X, targets and weights (or None) of the training rows.
     held_out : ValidationData or None
     random_state : RandomState
+    deadline : Deadline
+    task : Task or None
+        Whose iterations callbacks are told of.
 
     Returns
     -------
     OptimizeResult
         With the ``penalty`` of each of the ``groups`` of weights, the ``curve`` of F,
         ``validation_scores`` and ``validation_losses`` beside it (empty without
-        validation rows), and the ``posterior`` or None.
+        validation rows), the ``posterior`` or None, and the ``ending``: why the
+        training was cut short, or None.
     """
     X, targets, weight = data
     network = estimator._member_network()
@@ -38,6 +108,11 @@ def fit_member(estimator, settings, data, held_out, random_state):
     dtype = np.float64 if settings.solver == "lm" else X.dtype
     groups, penalty = penalty_groups(network), fixed_penalty(settings.alpha)
     objective = Objective(network, estimator._loss(), penalty[groups])
+
+    def tell(params):
+        weights = published_weights, estimator._standardization, network, params, X.dtype
+        return task.iteration(partial(*weights))
+
     with ExitStack() as stack:
         rows = stack.enter_context(estimator._rows(X, targets, weight, dtype, settings.solver))
         validation = None
@@ -51,8 +126,13 @@ def fit_member(estimator, settings, data, held_out, random_state):
             tol=estimator.tol,
             n_iter_no_change=estimator.n_iter_no_change,
             verbose=estimator.verbose,
+            deadline=deadline,
+            tell=None if task is None else tell,
         )
         result = train(estimator, settings, objective, rows, params, random_state, monitor)
+    if result.status == INTERRUPTED:
+        deadline.interrupt()
+    result.ending = INTERRUPT if result.status == INTERRUPTED else monitor.ending
     if monitor.best_params is not None:
         result.x = monitor.best_params
     result.setdefault("groups", groups)

@@ -2,7 +2,9 @@
 
 Each takes ``fun(x) -> (value, gradient)`` (or what its docstring says) and a
 start, calls ``callback(x, value)`` after each iteration (which may raise
-``StopIteration`` to end the search) and returns an ``OptimizeResult``, with
+``StopIteration`` to end the search) and returns an ``OptimizeResult``. A
+KeyboardInterrupt ends the search with the last whole iteration, where there is one; an
+iteration is whole when its callback has returned. The result has
 
 ======  ==================================================================
 status  meaning
@@ -11,6 +13,7 @@ status  meaning
 1       out of iterations
 2       stalled at rounding: no step that floating point can see goes down
 3       stopped by the callback
+4       interrupted (KeyboardInterrupt)
 ======  ==================================================================
 """
 
@@ -20,7 +23,7 @@ import numpy as np
 from scipy.linalg import LinAlgError
 from scipy.optimize import OptimizeResult, minimize
 
-CONVERGED, OUT_OF_ITERATIONS, STALLED, STOPPED = range(4)
+CONVERGED, OUT_OF_ITERATIONS, STALLED, STOPPED, INTERRUPTED = range(5)
 
 #: Gradient descent has diverged where F is so many times its start.
 MAX_GROWTH = 10.0
@@ -34,6 +37,28 @@ def _result(x, value, n_iterations, status, **more):
     )
 
 
+def was_stopped(result):
+    """Whether a search ended before it was done, on demand."""
+    return result.status in (STOPPED, INTERRUPTED)
+
+
+def asks_to_stop(callback, x, value):
+    """Call the callback; whether it raised StopIteration."""
+    try:
+        callback(x, value)
+    except StopIteration:
+        return True
+    return False
+
+
+def _interrupted(done):
+    """The result so far; without a whole iteration the KeyboardInterrupt at hand goes on."""
+    result = done(INTERRUPTED)
+    if result.nit == 0:
+        raise
+    return result
+
+
 def minimize_gradient_descent(fun, x0, *, learning_rate, max_iter, tol, callback):
     """Steps w <- w - learning_rate dF/dw, nothing else, until max |dF/dw| <= tol.
 
@@ -44,24 +69,27 @@ def minimize_gradient_descent(fun, x0, *, learning_rate, max_iter, tol, callback
     """
     x = x0
     start, gradient = fun(x)
-    value = start
-    for iteration in range(1, max_iter + 1):
-        x = x - learning_rate * gradient
-        with np.errstate(over="ignore", invalid="ignore"):
-            value, gradient = fun(x)
-        if not value <= MAX_GROWTH * start + 0.5:  # also true of NaN
-            raise ValueError(
-                f"Gradient descent diverged: the loss went from {start:.3g} to {value:.3g} "
-                f"in {iteration} iterations with learning_rate={learning_rate:.3g}. Try "
-                f"learning_rate={learning_rate / 10:.3g}, or another solver."
-            )
-        try:
-            callback(x, value)
-        except StopIteration:
-            return _result(x, value, iteration, STOPPED)
-        if np.abs(gradient).max() <= tol:
-            return _result(x, value, iteration, CONVERGED)
-    return _result(x, value, max_iter, OUT_OF_ITERATIONS)
+    done = partial(_result, x, start, 0)
+    try:
+        for iteration in range(1, max_iter + 1):
+            x = x - learning_rate * gradient
+            with np.errstate(over="ignore", invalid="ignore"):
+                value, gradient = fun(x)
+            if not value <= MAX_GROWTH * start + 0.5:  # also true of NaN
+                raise ValueError(
+                    f"Gradient descent diverged: the loss went from {start:.3g} to {value:.3g} "
+                    f"in {iteration} iterations with learning_rate={learning_rate:.3g}. Try "
+                    f"learning_rate={learning_rate / 10:.3g}, or another solver."
+                )
+            stop = asks_to_stop(callback, x, value)
+            done = partial(_result, x, value, iteration)
+            if stop:
+                return done(STOPPED)
+            if np.abs(gradient).max() <= tol:
+                return done(CONVERGED)
+    except KeyboardInterrupt:
+        return _interrupted(done)
+    return done(OUT_OF_ITERATIONS)
 
 
 def minimize_lbfgs(fun, x0, *, max_iter, tol, callback):
@@ -70,7 +98,8 @@ def minimize_lbfgs(fun, x0, *, max_iter, tol, callback):
     A trial step to where F is not finite is answered with a high finite value,
     which makes the line search shorten it.
     """
-    highest = 0.0
+    highest, n_iterations = 0.0, 0
+    done = partial(_result, x0, np.inf, n_iterations)
 
     def finite_fun(x):
         nonlocal highest
@@ -82,10 +111,18 @@ def minimize_lbfgs(fun, x0, *, max_iter, tol, callback):
         return value, gradient
 
     def report(intermediate_result):
-        callback(intermediate_result.x.copy(), float(intermediate_result.fun))
+        nonlocal done, n_iterations
+        x, value = intermediate_result.x.copy(), float(intermediate_result.fun)
+        callback(x, value)
+        n_iterations += 1
+        done = partial(_result, x, value, n_iterations)
 
     options = {"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0, "maxcor": 20}
-    found = minimize(finite_fun, x0, jac=True, method="L-BFGS-B", callback=report, options=options)
+    search = partial(minimize, jac=True, method="L-BFGS-B", callback=report, options=options)
+    try:
+        found = search(finite_fun, x0)
+    except KeyboardInterrupt:
+        return _interrupted(done)
     stopped = "STOPITERATION" in found.message.upper().replace(" ", "")
     status = {0: CONVERGED, 1: OUT_OF_ITERATIONS}.get(found.status, STALLED)
     return _result(found.x, float(found.fun), found.nit, STOPPED if stopped else status)
@@ -132,22 +169,25 @@ def minimize_levenberg_marquardt(
     x = x0
     value, gradient, curvature = quadratic_model(x)
     mu = 1e-3 * curvature.diagonal.max() if damping is None else damping
-    small_steps = 0
-    for iteration in range(1, max_iter + 1):
-        bend = None if acceleration is None else partial(acceleration, x)
-        trial = _accepted_step(fun, x, value, gradient, curvature, mu, bend)
-        if trial is None:
-            return _result(x, value, iteration - 1, STALLED, damping=mu)
-        x, decrease, mu = trial
-        small_steps = small_steps + 1 if decrease <= tol * abs(value) + SMALLEST else 0
-        value, gradient, curvature = quadratic_model(x)
-        try:
-            callback(x, value)
-        except StopIteration:
-            return _result(x, value, iteration, STOPPED, damping=mu)
-        if small_steps == 3:
-            return _result(x, value, iteration, CONVERGED, damping=mu)
-    return _result(x, value, max_iter, OUT_OF_ITERATIONS, damping=mu)
+    done, small_steps = partial(_result, x, value, 0, damping=mu), 0
+    try:
+        for iteration in range(1, max_iter + 1):
+            bend = None if acceleration is None else partial(acceleration, x)
+            trial = _accepted_step(fun, x, value, gradient, curvature, mu, bend)
+            if trial is None:
+                return done(STALLED)
+            x, decrease, mu = trial
+            small_steps = small_steps + 1 if decrease <= tol * abs(value) + SMALLEST else 0
+            value, gradient, curvature = quadratic_model(x)
+            stop = asks_to_stop(callback, x, value)
+            done = partial(_result, x, value, iteration, damping=mu)
+            if stop:
+                return done(STOPPED)
+            if small_steps == 3:
+                return done(CONVERGED)
+    except KeyboardInterrupt:
+        return _interrupted(done)
+    return done(OUT_OF_ITERATIONS)
 
 
 def _accepted_step(fun, x, value, gradient, curvature, mu, bend):

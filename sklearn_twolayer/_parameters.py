@@ -62,6 +62,17 @@ class Boolean:
 
 
 @dataclass(frozen=True)
+class Nothing:
+    """None."""
+
+    def accepts(self, value):
+        return value is None
+
+    def __str__(self):
+        return "None"
+
+
+@dataclass(frozen=True)
 class RandomState:
     """Whatever ``check_random_state`` takes."""
 
@@ -147,6 +158,7 @@ CONSTRAINTS = {
     "batch_size": (AUTO, Number(Integral, 1)),
     "shuffle": (Boolean(),),
     "max_iter": (AUTO, Number(Integral, 1)),
+    "max_time": (Nothing(), Number(Real, 0, open_low=True)),
     "tol": (Number(Real, 0),),
     "early_stopping": (Boolean(),),
     "scoring": (Scoring(),),

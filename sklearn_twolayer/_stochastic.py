@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from sklearn_twolayer._minimize import CONVERGED, OUT_OF_ITERATIONS, STALLED, STOPPED
+from sklearn_twolayer._minimize import (
+    CONVERGED,
+    INTERRUPTED,
+    OUT_OF_ITERATIONS,
+    STALLED,
+    STOPPED,
+    asks_to_stop,
+)
 
 #: Least weight of a step in the moving average of the weights: a memory of 50 steps, or of
 #: an epoch where that has fewer. Without mini-batches there is no noise to average out.
@@ -155,7 +162,8 @@ def minimize_stochastic(
         runs through the rest of its schedule within ``n_iter_no_change`` epochs.
         A cosine whose very last epoch still lowers it by more is out of iterations.
     callback : callable
-        ``callback(x, value)`` after each epoch, with the averaged weights.
+        ``callback(x, value)`` after each epoch, with the averaged weights. A
+        KeyboardInterrupt ends the search with the epochs whose callback has returned.
 
     Returns
     -------
@@ -167,19 +175,27 @@ def minimize_stochastic(
     highest = MAX_GROWTH * abs(start_value) + np.finfo(float).tiny
     pace, refusals, n_epochs = 1 / (max_iter * n_batches), 0, 0
     while n_epochs < max_iter and state.progress < 1 - 0.5 * pace:
-        with np.errstate(over="ignore", invalid="ignore"):
-            trial = train_epoch(
-                state,
-                epoch_batches(),
-                batch_gradient,
-                n_batches=n_batches,
-                rule=rule,
-                learning_rate=learning_rate,
-                schedule=schedule,
-                pace=pace,
-            )
-            trial_value = value(trial.average)
-        if not trial_value <= highest:  # also NaN: refuse the epoch and shorten its steps
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                trial = train_epoch(
+                    state,
+                    epoch_batches(),
+                    batch_gradient,
+                    n_batches=n_batches,
+                    rule=rule,
+                    learning_rate=learning_rate,
+                    schedule=schedule,
+                    pace=pace,
+                )
+                trial_value = value(trial.average)
+            is_refused = not trial_value <= highest  # also NaN
+            stop = not is_refused and asks_to_stop(callback, trial.average, trial_value)
+        except KeyboardInterrupt:
+            if n_epochs == 0:
+                raise
+            status = INTERRUPTED
+            break
+        if is_refused:  # shorten the steps
             refusals += 1
             learning_rate /= 2**refusals
             if refusals <= MAX_REFUSALS:
@@ -190,9 +206,7 @@ def minimize_stochastic(
         waited = 0 if trial_value < best_value - tol else waited + 1
         if trial_value < best_value:
             best, best_value = state.average, trial_value
-        try:
-            callback(state.average, trial_value)
-        except StopIteration:
+        if stop:
             status = STOPPED
             break
         if waited >= n_iter_no_change and tol > 0:

@@ -109,7 +109,8 @@ def _minimize_under_penalty(model, tol, callback, number, params, penalty, max_i
         callback=record,
         damping=damping,
     )
-    return OptimizeResult(result, curve=curve)
+    # An interrupt may have come after a step was noted and before it was whole.
+    return OptimizeResult(result, curve=curve[: result.nit])
 
 
 def train_stochastic(

@@ -10,7 +10,7 @@ from scipy.optimize import OptimizeResult
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor, _auto, _choose_penalty
 from sklearn_twolayer._curvature import DenseCurvature
 from sklearn_twolayer._losses import BinaryLogLoss, MulticlassLogLoss, SquaredError
-from sklearn_twolayer._minimize import minimize_levenberg_marquardt
+from sklearn_twolayer._minimize import CONVERGED, minimize_levenberg_marquardt
 from sklearn_twolayer._objective import MAX_LEVERAGE, leave_one_out_shift
 from sklearn_twolayer._quadratic_model import QuadraticModel
 
@@ -164,16 +164,19 @@ def test_it_foretells_the_loss_of_left_out_rows(loss_class, alpha):
 
 def chosen_among(losses, monkeypatch):
     """Index of the candidate that ``automatic`` takes, given their leave-one-out losses."""
-    candidates = [OptimizeResult(index=index, loss=loss) for index, loss in enumerate(losses)]
+    candidates = [
+        OptimizeResult(index=index, loss=loss, status=CONVERGED)
+        for index, loss in enumerate(losses)
+    ]
     replacements = {
-        "evidence": lambda fit, params, damping: candidates[0],
+        "evidence": lambda fit, params, damping: candidates[:1],
         "_rivals": lambda fit, start: candidates[1:],
         "leave_one_out_loss": lambda fit, candidate: candidate.loss,
         "_finish": lambda fit, candidate: candidate,
     }
     for name, function in replacements.items():
         monkeypatch.setattr(_choose_penalty, name, function)
-    return _choose_penalty.automatic(SimpleNamespace(), None).index
+    return list(_choose_penalty.automatic(SimpleNamespace(), None))[-1].index
 
 
 @pytest.mark.parametrize(

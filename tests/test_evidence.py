@@ -73,7 +73,7 @@ class LinearModel:
         return multivariate_normal(cov=covariance).logpdf(self.y)
 
     def maximum(self, start):
-        result = maximize_evidence(
+        *_, result = maximize_evidence(
             self,
             self.minimize,
             np.zeros(self.Phi.shape[1]),

@@ -27,7 +27,7 @@ ALLOWED = {
     "_minimize": set(),
     "_stochastic": {"_minimize"},
     "_evidence": set(),
-    "_choose_penalty": {"_evidence", "_objective"},
+    "_choose_penalty": {"_evidence", "_minimize", "_objective"},
     "_posterior": {"_activations", "_evidence", "_quadratic_model"},
     # leaves
     "_workspace": set(),
@@ -41,7 +41,15 @@ ALLOWED = {
     # the house
     "_explain": {"_activations", "_objective", "_rows", "_targets"},
     "_validation": {"_objective", "_targets"},
-    "_member": {"_initialize", "_monitor", "_objective", "_train", "_validation"},
+    "_callbacks": {"_choose_penalty", "_compat"},
+    "_member": {
+        "_initialize",
+        "_minimize",
+        "_monitor",
+        "_objective",
+        "_train",
+        "_validation",
+    },
     "_uncertainty": {"_auto", "_objective", "_posterior", "_rows"},
     "_partial_fit": {
         "_auto",
@@ -57,10 +65,11 @@ ALLOWED = {
     "_train": {"_minimize", "_stochastic", "_choose_penalty", "_evidence", "_quadratic_model"},
     "_base": {
         "_auto",
+        "_callbacks",
         "_compat",
         "_explain",
         "_member",
-        "_minimize",
+        "_monitor",
         "_network",
         "_parameters",
         "_rows",

@@ -43,6 +43,7 @@ BAD = {
     "batch_size": ([*NOT_POSITIVE_INTEGERS, "all"], ["'auto'", "an integer >= 1"]),
     "shuffle": (NOT_BOOLEANS, ["True or False"]),
     "max_iter": ([*NOT_POSITIVE_INTEGERS, "none"], ["'auto'", "an integer >= 1"]),
+    "max_time": ([0, 0.0, -1, NAN, INF, "auto", True, [1]], ["None", "a number > 0"]),
     "tol": ([-1, -1e-9, NAN, INF, "auto", None, True], ["a number >= 0"]),
     "early_stopping": ([*NOT_BOOLEANS, "auto"], ["True or False"]),
     "validation_fraction": (
@@ -72,6 +73,7 @@ GOOD = {
     "momentum": [0, 0.999],
     "batch_size": ["auto", 1, np.int32(7), 10**9],
     "max_iter": ["auto", 1, np.int64(2)],
+    "max_time": [None, 60, 0.5, np.float32(30)],
     "tol": [0, 1, np.float64(1e-3)],
     "n_iter_no_change": [1, np.int16(2), INF, np.float32(np.inf)],
     "validation_fraction": [0.1, np.float32(0.5)],

@@ -1,0 +1,90 @@
+"""Callbacks (scikit-learn 1.9 or newer): a fit as a tree of tasks, of which they are told.
+
+Under the task of a fit there is a task for each iteration; a committee has a task for
+each member in between.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sklearn_twolayer._choose_penalty import most_steps
+from sklearn_twolayer._compat import has_callbacks
+
+
+@dataclass(frozen=True)
+class Task:
+    """A fit, or one member of a committee, with what callbacks may ask of it.
+
+    Parameters
+    ----------
+    context : sklearn.callback.CallbackContext
+    estimator : BaseTwoLayer
+        The copy that is being fitted.
+    X, y, sample_weight : ndarray, ndarray, ndarray or None
+        The training rows, as ``score`` would take them.
+    most_iterations : int
+        Of one network.
+    """
+
+    context: object
+    estimator: object
+    X: object
+    y: np.ndarray
+    sample_weight: np.ndarray | None
+    most_iterations: int
+
+    def member(self, number):
+        """The task of one member of a committee."""
+        context = self.context.subcontext(
+            task_name="member", task_id=number, max_subtasks=self.most_iterations
+        )
+        return replace(self, context=context)
+
+    def begin(self):
+        """Tell the callbacks."""
+        self.context.call_on_fit_task_begin(**self._about())
+
+    def iteration(self, weights):
+        """Tell of an iteration that is done; whether a callback asks to stop.
+
+        Only then is it known to be one: lm and the stochastic solvers refuse trials.
+        """
+        task = replace(self, context=self.context.subcontext(task_name="iteration"))
+        task.begin()
+        return task.end(weights)
+
+    def end(self, weights):
+        """Tell of the end; ``weights()`` are the coefs and intercepts to predict with."""
+
+        def attributes():
+            coefs, intercepts = weights()
+            fitted = {"coefs_": coefs, "intercepts_": intercepts, "_posteriors": None}
+            if hasattr(self.estimator, "feature_names_in_"):
+                fitted["feature_names_in_"] = None  # X is an array, and has none to compare
+            return fitted
+
+        return self.context.call_on_fit_task_end(
+            **self._about(), reconstruction_attributes=attributes
+        )
+
+    def _about(self):
+        metadata = None
+        if self.sample_weight is not None:
+            metadata = {"sample_weight": self.sample_weight}
+        return {"estimator": self.estimator, "X": self.X, "y": self.y, "metadata": metadata}
+
+
+def begin_fit(estimator, settings, X, y, sample_weight):
+    """The task of the whole fit, begun; None without callbacks."""
+    if not has_callbacks(estimator):
+        return None
+    is_gaussian, n_members = estimator._loss().is_squared_error, estimator.n_members
+    most_iterations = most_steps(settings.alpha, settings.max_iter, is_gaussian)
+    context = estimator._init_callback_context(
+        max_subtasks=most_iterations if n_members == 1 else n_members,
+        sequential_subtasks=n_members == 1,
+    )
+    task = Task(context, estimator, X, y, sample_weight, most_iterations)
+    task.begin()
+    return task

@@ -128,31 +128,27 @@ def test_a_fit_ends_at_the_first_iteration_after_max_time(Estimator, solver, alp
     assert_whole(model)
 
 
-@EVERY_WAY
-def test_its_weights_are_those_of_a_fit_of_so_many_iterations(solver, alpha, clock):
+@pytest.mark.parametrize("solver", ["gd", "sgd", "adam", "lbfgs", "lm"])
+def test_its_weights_are_those_of_a_fit_of_so_many_iterations(solver, clock):
     """As far as the schedule of the learning rate does not depend on ``max_iter``."""
-    options = {"solver": solver, "alpha": alpha, "learning_rate_schedule": "constant"}
+    options = {"solver": solver, "alpha": 0.01, "learning_rate_schedule": "constant"}
     timed = fit_until(TOO_LATE, network(**options, max_time=4))
-    if isinstance(alpha, str):
-        whole = fit_to_the_end(network(**options))
-        assert timed.loss_curve_ == whole.loss_curve_[:4]
-        return
     counted = fit_to_the_end(network(**options, max_iter=4))
     assert np.array_equal(timed.coefs_[0], counted.coefs_[0])
     assert timed.loss_curve_ == counted.loss_curve_
 
 
-@pytest.mark.parametrize("seconds", [1, 5, 25, 40, 60, 70, 85, 100, 130, 150])
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, 1])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
-def test_the_choice_of_alpha_may_end_at_any_candidate(Estimator, seconds, clock):
-    whole = fit_to_the_end(network(Estimator, max_iter=20))
-    n_steps = clock.seconds - 1
-    clock.seconds = 0
-    model = network(Estimator, max_iter=20, max_time=min(seconds, n_steps))
-    fit_until(TOO_LATE, model)
-    assert clock.seconds == 1 + min(seconds, n_steps)
+def test_the_choice_of_alpha_may_end_at_any_candidate(Estimator, share, clock):
+    whole = fit_to_the_end(network(Estimator))
+    n_steps, clock.seconds = clock.seconds, 0
+    assert n_steps > 100
+    max_time = int(np.ceil(share * n_steps))
+    model = fit_until(TOO_LATE, network(Estimator, max_time=max_time))
+    assert clock.seconds == 1 + max_time
     assert_whole(model)
-    if seconds >= n_steps:
+    if share == 1:
         assert np.array_equal(model.coefs_[0], whole.coefs_[0])
 
 
@@ -226,7 +222,7 @@ def test_an_interrupted_committee_keeps_its_whole_members(k, monkeypatch):
 
 
 @EVERY_WAY
-@pytest.mark.parametrize("k", [12, 40, 41, 90])
+@pytest.mark.parametrize("k", [12, 40, 41])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_an_interrupted_fit_keeps_what_it_has(Estimator, k, solver, alpha, monkeypatch):
     model = network(Estimator, solver=solver, alpha=alpha, batch_size=20)

@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "sklearn_twolayer"
 README = ROOT / "README.md"
 DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
+#: What the snippets of a document need beyond the runtime dependencies.
+OPTIONAL = {"features.md": ("matplotlib", "pandas", "rich", "sklearn.callback")}
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"(?<!\w)-?\d+(?:\.\d+)?")
@@ -51,6 +53,8 @@ def test_snippets_run_and_print_what_the_document_shows(path, tmp_path, monkeypa
 
     A text block that follows one directly is what it prints.
     """
+    for package in OPTIONAL.get(path.name, ()):
+        pytest.importorskip(package, reason=f"the snippets of {path.name} need {package}")
     monkeypatch.chdir(tmp_path)
     text, namespace, printed, end = _text(path), {}, "", 0
     for fence in FENCE.finditer(text):

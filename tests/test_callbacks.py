@@ -186,6 +186,13 @@ def row_number(row):
     return (row["task_name"] == "fit", row["task_id"])
 
 
+def test_a_model_on_the_way_has_no_error_bars_of_the_fit_before():
+    model = network(alpha=0.01).fit(X, SIGNAL)
+    for *_, fitted in recorded(model, X, SIGNAL).tasks:
+        with pytest.raises(ValueError, match="no error bars"):
+            fitted.predict(X, return_std=True)
+
+
 def test_they_see_the_rows_that_are_learnt_and_their_own_weights():
     weight = np.linspace(1, 2, 80)
     model = network(

@@ -1,0 +1,264 @@
+"""ONNX export: what skl2onnx must know to convert the two estimators.
+
+    A1 = g((X - m) W1 + (b1 + m' W1))        Z2 = A1 W2 + b2
+
+is the network of ``coefs_`` and ``intercepts_``, with the inputs centred by m, the
+column means of the training rows. X W1 + b1 is the same, but in float32 a column
+such as year, 2000 plus or minus 5, leaves few digits of it. The sum b1 + m' W1
+is taken here, in float64.
+
+skl2onnx is imported when converters are registered, and not before.
+"""
+
+import numpy as np
+
+from sklearn_twolayer._classifier import TwoLayerClassifier
+from sklearn_twolayer._regressor import TwoLayerRegressor
+
+#: Activation -> operator of ONNX. onnxruntime has no Softplus in float64.
+OPERATORS = {
+    "logistic": "Sigmoid",
+    "tanh": "Tanh",
+    "relu": "Relu",
+    "identity": "Identity",
+    "softmax": "Softmax",
+}
+HIDDEN_LAYER = "SklearnTwoLayerHiddenLayer"
+
+
+def register_converters():
+    """Teach skl2onnx to convert TwoLayerRegressor and TwoLayerClassifier.
+
+    Afterwards ``skl2onnx.to_onnx`` and ``skl2onnx.convert_sklearn`` convert the fitted
+    estimators, alone and as steps of a Pipeline, from the weights in ``coefs_`` and
+    ``intercepts_``. Call it once in a process; calling it again does no harm.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx is not installed.
+
+    Notes
+    -----
+    A float64 input makes a float64 graph, any other a float32 graph. A regressor has
+    one output (n_samples, n_outputs). A classifier has labels, and probabilities as
+    the options "zipmap", "nocl" and "output_class_labels" of skl2onnx want them, like
+    scikit-learn's ``MLPClassifier``; multilabel targets have 0/1 indicators for labels.
+    Classes that are neither strings nor whole numbers are refused.
+
+    skl2onnx does not tell a step in the middle of a Pipeline from the last one. For a
+    network there, whose ``transform`` feeds the next step, set the option "transform":
+    ``to_onnx(pipeline, X, options={id(network): {"transform": True}})``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_twolayer import TwoLayerRegressor
+    >>> from sklearn_twolayer.onnx import register_converters
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = TwoLayerRegressor(alpha=0.01, random_state=0).fit(X, y)
+    >>> register_converters()  # doctest: +SKIP
+    >>> graph = skl2onnx.to_onnx(model, X[:1])  # doctest: +SKIP
+    """
+    try:
+        from skl2onnx import update_registered_converter
+        from skl2onnx.common._registration import register_converter, register_shape_calculator
+    except ImportError as error:
+        raise ImportError(
+            "register_converters needs skl2onnx. Install it with "
+            'pip install "sklearn_twolayer[onnx]".'
+        ) from error
+    update_registered_converter(
+        TwoLayerRegressor,
+        "SklearnTwoLayerRegressor",
+        _regressor_shapes,
+        _convert_regressor,
+        parser=_parse_regressor,
+        options={"transform": [False, True]},
+    )
+    update_registered_converter(
+        TwoLayerClassifier,
+        "SklearnTwoLayerClassifier",
+        _classifier_shapes,
+        _convert_classifier,
+        parser=_parse_classifier,
+        options={
+            "transform": [False, True],
+            "zipmap": [True, False, "columns"],
+            "nocl": [False, True],
+            "output_class_labels": [False, True],
+        },
+    )
+    register_shape_calculator(HIDDEN_LAYER, _hidden_layer_shapes, overwrite=True)
+    register_converter(HIDDEN_LAYER, _convert_hidden_layer, overwrite=True)
+
+
+def _parse_regressor(scope, model, inputs, custom_parsers=None):
+    from skl2onnx._parse import _parse_sklearn_simple_model
+
+    if scope.get_options(model, {"transform": False})["transform"]:
+        return _parse_hidden_layer(scope, model, inputs)
+    return _parse_sklearn_simple_model(scope, model, inputs)
+
+
+def _parse_classifier(scope, model, inputs, custom_parsers=None):
+    from skl2onnx._parse import _parse_sklearn_classifier
+
+    if scope.get_options(model, {"transform": False})["transform"]:
+        return _parse_hidden_layer(scope, model, inputs)
+    return _parse_sklearn_classifier(scope, model, inputs)
+
+
+def _parse_hidden_layer(scope, model, inputs):
+    """The operator whose output is ``transform``."""
+    from skl2onnx.common.data_types import guess_tensor_type
+
+    operator = scope.declare_local_operator(HIDDEN_LAYER, model)
+    operator.inputs = inputs
+    output = scope.declare_local_variable("hidden", guess_tensor_type(inputs[0].type))
+    operator.outputs.append(output)
+    return operator.outputs
+
+
+def _hidden_layer_shapes(operator):
+    operator.outputs[0].type.shape = [_n_rows(operator), operator.raw_operator.coefs_[0].shape[1]]
+
+
+def _regressor_shapes(operator):
+    operator.outputs[0].type.shape = [_n_rows(operator), operator.raw_operator.n_outputs_]
+
+
+def _classifier_shapes(operator):
+    from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+
+    calculate_linear_classifier_output_shapes(operator)
+    model = operator.raw_operator
+    if model._is_multilabel:
+        operator.outputs[0].type.shape = [_n_rows(operator), model.n_outputs_]
+
+
+def _n_rows(operator):
+    return operator.inputs[0].get_first_dimension()
+
+
+def _convert_hidden_layer(scope, operator, container):
+    graph = Graph(scope, operator, container)
+    graph.output(0, _hidden_layer(graph, operator.raw_operator))
+
+
+def _convert_regressor(scope, operator, container):
+    graph, model = Graph(scope, operator, container), operator.raw_operator
+    Z2 = _raw_prediction(graph, model)
+    graph.output(0, graph(OPERATORS[model.out_activation_], Z2))
+
+
+def _convert_classifier(scope, operator, container):
+    """Labels by the raw prediction Z2, as ``predict`` finds them: it does not saturate."""
+    graph, model = Graph(scope, operator, container), operator.raw_operator
+    Z2 = _raw_prediction(graph, model)
+    if model._is_binary:
+        Z2 = graph("Concat", graph("Neg", Z2), Z2, axis=1)
+    if model._is_multilabel:
+        labels = graph.cast(graph("Greater", Z2, np.zeros(1, graph.dtype)), np.int64)
+    else:
+        classes = _exported_classes(scope, model)
+        labels = graph("Gather", classes, graph("ArgMax", Z2, axis=1, keepdims=0))
+    softmax = {"axis": 1} if model.out_activation_ == "softmax" else {}
+    graph.output(0, labels)
+    graph.output(1, graph(OPERATORS[model.out_activation_], Z2, **softmax))
+
+
+def _hidden_layer(graph, model):
+    """A1 = g((X - m) W1 + (b1 + m' W1))."""
+    W1, b1 = (array[0].astype(np.float64) for array in (model.coefs_, model.intercepts_))
+    m = model._standardization.mean.astype(graph.dtype)
+    Z1 = graph("Add", graph("MatMul", graph("Sub", graph.X, m), W1), b1 + m @ W1)
+    if model._fitted_activation == "softplus":
+        return _softplus(graph, Z1)
+    return graph(OPERATORS[model._fitted_activation], Z1)
+
+
+def _softplus(graph, Z):
+    """ln(1 + exp(z)) = max(z, 0) + ln(1 + exp(-|z|))."""
+    small = graph("Exp", graph("Neg", graph("Abs", Z)))
+    return graph("Add", graph("Relu", Z), graph("Log", graph("Add", small, np.ones(1))))
+
+
+def _raw_prediction(graph, model):
+    """Z2 = A1 W2 + b2."""
+    W2, b2 = model.coefs_[1], model.intercepts_[1]
+    return graph("Add", graph("MatMul", _hidden_layer(graph, model), W2), b2)
+
+
+def _exported_classes(scope, model):
+    """The classes as ONNX can have them: strings, or integers.
+
+    Raises
+    ------
+    ValueError
+        If they are numbers with fractions.
+    """
+    from skl2onnx.common.utils_classifier import get_label_classes
+
+    classes = get_label_classes(scope, model)
+    if classes.dtype.kind not in "biuf":
+        return classes.astype(object)
+    whole = classes.astype(np.int64)
+    if (whole != classes).any():
+        raise ValueError(
+            f"ONNX has strings and integers for labels, but the classes are {classes.tolist()}. "
+            "Fit to strings or integers instead, or export with the option nocl=True."
+        )
+    return whole
+
+
+class Graph:
+    """The nodes of one operator, written as functions: ``graph("MatMul", A1, W2)``.
+
+    Inputs are names of earlier results, which is what it returns, or arrays, of which
+    floats are stored in the precision of the graph.
+
+    Attributes
+    ----------
+    dtype : type
+        np.float64 for a float64 input, np.float32 for all others.
+    X : str
+        The input in that precision.
+    """
+
+    def __init__(self, scope, operator, container):
+        from skl2onnx.common.data_types import DoubleTensorType
+
+        self._scope = scope
+        self._outputs = operator.outputs
+        self._container = container
+        X = operator.inputs[0]
+        self.dtype = np.float64 if isinstance(X.type, DoubleTensorType) else np.float32
+        self.X = self.cast(X.full_name, self.dtype)
+
+    def __call__(self, operation, *inputs, **attributes):
+        """Add a node and return the name of its result."""
+        inputs = [self._constant(x) if isinstance(x, np.ndarray) else x for x in inputs]
+        result = self._scope.get_unique_variable_name(operation)
+        self._container.add_node(operation, inputs, result, **attributes)
+        return result
+
+    def cast(self, name, dtype):
+        """The result in another data type."""
+        return self("Cast", name, to=_onnx_type(np.dtype(dtype)))
+
+    def output(self, index, name):
+        """Declare a result as the output of the operator with this index."""
+        self._container.add_node("Identity", name, self._outputs[index].full_name)
+
+    def _constant(self, array):
+        array = array.astype(self.dtype) if array.dtype.kind == "f" else array
+        name = self._scope.get_unique_variable_name("constant")
+        self._container.add_initializer(name, _onnx_type(array.dtype), array.shape, array.ravel())
+        return name
+
+
+def _onnx_type(dtype):
+    from onnx.helper import np_dtype_to_tensor_dtype
+
+    return int(np_dtype_to_tensor_dtype(dtype))

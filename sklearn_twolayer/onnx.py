@@ -11,7 +11,10 @@ skl2onnx is imported when converters are registered, and not before.
 """
 
 import numpy as np
+from sklearn.base import is_classifier
+from sklearn.utils.validation import check_is_fitted
 
+from sklearn_twolayer._base import BaseTwoLayer
 from sklearn_twolayer._classifier import TwoLayerClassifier
 from sklearn_twolayer._regressor import TwoLayerRegressor
 
@@ -24,6 +27,8 @@ OPERATORS = {
     "softmax": "Softmax",
 }
 HIDDEN_LAYER = "SklearnTwoLayerHiddenLayer"
+#: Operators of skl2onnx that hand an answer on to the user.
+ANSWERS = {"SklearnZipMap", "SklearnZipMapColumns", "SklearnIdentity", "SklearnCast"}
 
 
 def register_converters():
@@ -44,11 +49,11 @@ def register_converters():
     one output (n_samples, n_outputs). A classifier has labels, and probabilities as
     the options "zipmap", "nocl" and "output_class_labels" of skl2onnx want them, like
     scikit-learn's ``MLPClassifier``; multilabel targets have 0/1 indicators for labels.
-    Classes that are neither strings nor whole numbers are refused.
 
-    skl2onnx does not tell a step in the middle of a Pipeline from the last one. For a
-    network there, whose ``transform`` feeds the next step, set the option "transform":
-    ``to_onnx(pipeline, X, options={id(network): {"transform": True}})``.
+    skl2onnx does not tell a step in the middle of a Pipeline from the last one. A
+    network there, whose ``transform`` feeds the next step, needs the option "transform":
+    ``to_onnx(pipeline, X, options={id(network): {"transform": True}})``; without it the
+    conversion is refused.
 
     Examples
     --------
@@ -61,63 +66,53 @@ def register_converters():
     >>> graph = skl2onnx.to_onnx(model, X[:1])  # doctest: +SKIP
     """
     try:
-        from skl2onnx import update_registered_converter
-        from skl2onnx.common._registration import register_converter, register_shape_calculator
+        from skl2onnx import update_registered_converter as register
     except ImportError as error:
         raise ImportError(
             "register_converters needs skl2onnx. Install it with "
             'pip install "sklearn_twolayer[onnx]".'
         ) from error
-    update_registered_converter(
+    either = [False, True]
+    classifier_options = {
+        "transform": either,
+        "zipmap": [True, False, "columns"],
+        "nocl": either,
+        "output_class_labels": either,
+    }
+    register(
         TwoLayerRegressor,
         "SklearnTwoLayerRegressor",
         _regressor_shapes,
         _convert_regressor,
-        parser=_parse_regressor,
-        options={"transform": [False, True]},
+        parser=_parse,
+        options={"transform": either},
     )
-    update_registered_converter(
+    register(
         TwoLayerClassifier,
         "SklearnTwoLayerClassifier",
         _classifier_shapes,
         _convert_classifier,
-        parser=_parse_classifier,
-        options={
-            "transform": [False, True],
-            "zipmap": [True, False, "columns"],
-            "nocl": [False, True],
-            "output_class_labels": [False, True],
-        },
+        parser=_parse,
+        options=classifier_options,
     )
-    register_shape_calculator(HIDDEN_LAYER, _hidden_layer_shapes, overwrite=True)
-    register_converter(HIDDEN_LAYER, _convert_hidden_layer, overwrite=True)
+    # What both share, under a name of its own, is the operator with ``transform`` for output.
+    register(BaseTwoLayer, HIDDEN_LAYER, _hidden_layer_shapes, _convert_hidden_layer)
 
 
-def _parse_regressor(scope, model, inputs, custom_parsers=None):
-    from skl2onnx._parse import _parse_sklearn_simple_model
-
-    if scope.get_options(model, {"transform": False})["transform"]:
-        return _parse_hidden_layer(scope, model, inputs)
-    return _parse_sklearn_simple_model(scope, model, inputs)
-
-
-def _parse_classifier(scope, model, inputs, custom_parsers=None):
-    from skl2onnx._parse import _parse_sklearn_classifier
-
-    if scope.get_options(model, {"transform": False})["transform"]:
-        return _parse_hidden_layer(scope, model, inputs)
-    return _parse_sklearn_classifier(scope, model, inputs)
-
-
-def _parse_hidden_layer(scope, model, inputs):
-    """The operator whose output is ``transform``."""
+def _parse(scope, model, inputs, custom_parsers=None):
+    """The outputs of an estimator: its hidden layer, or what skl2onnx expects of its type."""
+    from skl2onnx._parse import _parse_sklearn_classifier, _parse_sklearn_simple_model
     from skl2onnx.common.data_types import guess_tensor_type
 
-    operator = scope.declare_local_operator(HIDDEN_LAYER, model)
-    operator.inputs = inputs
-    output = scope.declare_local_variable("hidden", guess_tensor_type(inputs[0].type))
-    operator.outputs.append(output)
-    return operator.outputs
+    check_is_fitted(model)
+    if scope.get_options(model, {"transform": False})["transform"]:
+        operator = scope.declare_local_operator(HIDDEN_LAYER, model)
+        operator.inputs = inputs
+        output_type = guess_tensor_type(inputs[0].type)
+        operator.outputs.append(scope.declare_local_variable("hidden", output_type))
+        return operator.outputs
+    parse = _parse_sklearn_classifier if is_classifier(model) else _parse_sklearn_simple_model
+    return parse(scope, model, inputs)
 
 
 def _hidden_layer_shapes(operator):
@@ -147,6 +142,7 @@ def _convert_hidden_layer(scope, operator, container):
 
 
 def _convert_regressor(scope, operator, container):
+    _check_is_answer(scope, operator)
     graph, model = Graph(scope, operator, container), operator.raw_operator
     Z2 = _raw_prediction(graph, model)
     graph.output(0, graph(OPERATORS[model.out_activation_], Z2))
@@ -154,6 +150,7 @@ def _convert_regressor(scope, operator, container):
 
 def _convert_classifier(scope, operator, container):
     """Labels by the raw prediction Z2, as ``predict`` finds them: it does not saturate."""
+    _check_is_answer(scope, operator)
     graph, model = Graph(scope, operator, container), operator.raw_operator
     Z2 = _raw_prediction(graph, model)
     if model._is_binary:
@@ -166,6 +163,26 @@ def _convert_classifier(scope, operator, container):
     softmax = {"axis": 1} if model.out_activation_ == "softmax" else {}
     graph.output(0, labels)
     graph.output(1, graph(OPERATORS[model.out_activation_], Z2, **softmax))
+
+
+def _check_is_answer(scope, operator):
+    """Raise ValueError if the prediction goes into another step, where ``transform`` should."""
+    if _feeds_a_step(scope, operator.outputs):
+        name = type(operator.raw_operator).__name__
+        raise ValueError(
+            f"A {name} feeds another step, which in scikit-learn is its transform and not its "
+            f'prediction: pass options={{{name}: {{"transform": True}}}} to skl2onnx, or the id of '
+            f"this {name} as the key."
+        )
+
+
+def _feeds_a_step(scope, variables):
+    names = {variable.full_name for variable in variables}
+    return any(
+        operator.type not in ANSWERS or _feeds_a_step(scope, operator.outputs)
+        for operator in scope.operators.values()
+        if names & {variable.full_name for variable in operator.inputs}
+    )
 
 
 def _hidden_layer(graph, model):
@@ -191,25 +208,11 @@ def _raw_prediction(graph, model):
 
 
 def _exported_classes(scope, model):
-    """The classes as ONNX can have them: strings, or integers.
-
-    Raises
-    ------
-    ValueError
-        If they are numbers with fractions.
-    """
+    """The classes as ONNX can have them: integers, or strings."""
     from skl2onnx.common.utils_classifier import get_label_classes
 
     classes = get_label_classes(scope, model)
-    if classes.dtype.kind not in "biuf":
-        return classes.astype(object)
-    whole = classes.astype(np.int64)
-    if (whole != classes).any():
-        raise ValueError(
-            f"ONNX has strings and integers for labels, but the classes are {classes.tolist()}. "
-            "Fit to strings or integers instead, or export with the option nocl=True."
-        )
-    return whole
+    return classes.astype(np.int64 if classes.dtype.kind in "biuf" else object)
 
 
 class Graph:

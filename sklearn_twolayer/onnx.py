@@ -149,7 +149,7 @@ def _convert_regressor(scope, operator, container):
 
 
 def _convert_classifier(scope, operator, container):
-    """Labels by the raw prediction Z2, as ``predict`` finds them: it does not saturate."""
+    """Labels and probabilities of the raw prediction Z2; of two classes they see -Z2 and Z2."""
     _check_is_answer(scope, operator)
     graph, model = Graph(scope, operator, container), operator.raw_operator
     Z2 = _raw_prediction(graph, model)

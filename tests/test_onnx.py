@@ -1,0 +1,300 @@
+"""ONNX: skl2onnx converts the estimators, and onnxruntime gives their predictions."""
+
+import sys
+
+import numpy as np
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.ensemble import StackingRegressor
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer.onnx import register_converters
+
+#: Largest difference that is allowed, in units of the largest prediction.
+TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}
+DTYPES = pytest.mark.parametrize("dtype", TOLERANCE)
+X_DIABETES, Y_DIABETES = load_diabetes(return_X_y=True)
+X_WINE, Y_WINE = load_wine(return_X_y=True)
+LABELS = {
+    "three classes": Y_WINE,
+    "two classes": np.minimum(Y_WINE, 1),
+    "two strings": np.where(Y_WINE == 0, "no", "yes"),
+    "strings": np.array(["a", "bb", "c"])[Y_WINE],
+    "objects": np.array(["a", "bb", "c"], object)[Y_WINE],
+    "negative integers": np.array([-5, 0, 2**40])[Y_WINE],
+    "booleans": Y_WINE == 0,
+    "whole floats": Y_WINE.astype(float),
+    "one class": np.full(len(Y_WINE), 7),
+    "three labels": np.column_stack([Y_WINE == 0, Y_WINE > 0, Y_WINE == 1]).astype(int),
+    "two labels": np.column_stack([Y_WINE == 0, Y_WINE < 2]).astype(int),
+}
+
+
+def regressor(**params):
+    return TwoLayerRegressor(**{"n_hidden": 5, "alpha": 0.01, "random_state": 0, **params})
+
+
+def classifier(**params):
+    return TwoLayerClassifier(**{"n_hidden": 5, "alpha": 0.01, "random_state": 0, **params})
+
+
+@pytest.fixture
+def convert():
+    """The function from a model and X to its graph; zipmap=False."""
+    reason = "skl2onnx comes with the test extra"
+    skl2onnx = pytest.importorskip("skl2onnx", reason=reason, exc_type=ModuleNotFoundError)
+    register_converters()
+
+    def to_onnx(model, X, options=None):
+        if options is None and hasattr(model, "predict_proba"):
+            options = {id(model): {"zipmap": False}}
+        return skl2onnx.to_onnx(model, X[:1], options=options)
+
+    return to_onnx
+
+
+@pytest.fixture
+def session(convert):
+    """The function from a model and X to an onnxruntime session of its graph."""
+    reason = "onnxruntime comes with the test extra"
+    onnxruntime = pytest.importorskip("onnxruntime", reason=reason, exc_type=ModuleNotFoundError)
+
+    def start(model, X, options=None):
+        graph = convert(model, X, options).SerializeToString()
+        return onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+
+    return start
+
+
+@pytest.fixture
+def outputs(session):
+    """The function from a model and X to the outputs of its graph."""
+
+    def run(model, X, options=None):
+        return session(model, X, options).run(None, {"X": X})
+
+    return run
+
+
+def assert_close(found, expected, dtype):
+    assert found.dtype == dtype
+    bound = TOLERANCE[dtype] * np.abs(expected).max()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=bound)
+
+
+def assert_same_prediction(outputs, model, X, options=None):
+    """A regressor's graph against ``predict`` in float64."""
+    expected = model.predict(X.astype(np.float64)).reshape(len(X), -1)
+    (found,) = outputs(model, X, options)
+    assert_close(found, expected, X.dtype.type)
+
+
+def assert_same_classification(outputs, model, X, options=None):
+    labels, probability = outputs(model, X, options)
+    X = X.astype(np.float64)
+    assert labels.tolist() == model.predict(X).tolist()
+    assert_close(probability, model.predict_proba(X), probability.dtype.type)
+
+
+@DTYPES
+@pytest.mark.parametrize("activation", ["logistic", "tanh", "relu", "softplus", "identity"])
+def test_every_hidden_activation(outputs, activation, dtype):
+    model = regressor(activation=activation).fit(X_DIABETES, Y_DIABETES)
+    assert_same_prediction(outputs, model, X_DIABETES.astype(dtype))
+
+
+@DTYPES
+@pytest.mark.parametrize("output_activation", ["identity", "logistic"])
+@pytest.mark.parametrize("n_targets", [1, 3])
+def test_outputs_of_the_regressor(outputs, output_activation, n_targets, dtype):
+    y = Y_DIABETES / Y_DIABETES.max()
+    Y = np.column_stack([y, y**2, 1 - y])[:, :n_targets]
+    model = regressor(output_activation=output_activation).fit(X_DIABETES, Y)
+    assert_same_prediction(outputs, model, X_DIABETES.astype(dtype))
+
+
+@DTYPES
+@pytest.mark.parametrize("y", LABELS.values(), ids=LABELS)
+def test_labels_and_probabilities(outputs, y, dtype):
+    model = classifier().fit(X_WINE, y)
+    assert_same_classification(outputs, model, X_WINE.astype(dtype))
+
+
+def declared_shapes(graph):
+    """The shapes of the outputs without the number of rows."""
+    shapes = [output.type.tensor_type.shape.dim for output in graph.graph.output]
+    return [tuple(dimension.dim_value for dimension in shape)[1:] for shape in shapes]
+
+
+def test_the_graph_declares_the_shapes_of_its_outputs(convert):
+    for name, shapes in [
+        ("three classes", [(), (3,)]),
+        ("two strings", [(), (2,)]),
+        ("one class", [(), (1,)]),
+        ("two labels", [(2,), (2,)]),
+    ]:
+        model = classifier().fit(X_WINE, LABELS[name])
+        assert declared_shapes(convert(model, X_WINE)) == shapes
+    model = regressor().fit(X_WINE, LABELS["three labels"])
+    assert declared_shapes(convert(model, X_WINE)) == [(3,)]
+    assert declared_shapes(convert(model, X_WINE, {id(model): {"transform": True}})) == [(5,)]
+
+
+def test_zipmap_gives_a_probability_by_class(outputs):
+    model, X = classifier().fit(X_WINE, LABELS["strings"]), X_WINE.astype(np.float32)
+    _, rows = outputs(model, X, {id(model): {"zipmap": True}})
+    assert list(rows[0]) == ["a", "bb", "c"]
+    found = np.array([list(row.values()) for row in rows])
+    np.testing.assert_allclose(found, model.predict_proba(X_WINE), atol=1e-5)
+
+
+@DTYPES
+def test_zipmap_gives_columns(session, dtype):
+    model, X = classifier().fit(X_WINE, LABELS["strings"]), X_WINE.astype(dtype)
+    graph = session(model, X, {id(model): {"zipmap": "columns"}})
+    assert [output.name for output in graph.get_outputs()][1:] == ["sa", "sbb", "sc"]
+    columns = graph.run(None, {"X": X})[1:]
+    np.testing.assert_allclose(np.column_stack(columns), model.predict_proba(X), atol=1e-5)
+
+
+def test_nocl_gives_indices_and_output_class_labels_the_classes(outputs):
+    model, X = classifier().fit(X_WINE, LABELS["strings"]), X_WINE.astype(np.float32)
+    labels, _ = outputs(model, X, {id(model): {"zipmap": False, "nocl": True}})
+    assert np.array_equal(model.classes_[labels], model.predict(X))
+    options = {id(model): {"zipmap": False, "output_class_labels": True}}
+    assert outputs(model, X, options)[2].tolist() == model.classes_.tolist()
+
+
+def awkward_table():
+    """1000 rows in units far from zero: a year, a count, a tiny length, a longitude."""
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(1000, 4))
+    y = np.sin(2 * Z[:, 0]) + Z[:, 1] * Z[:, 2] + 0.5 * Z[:, 3]
+    return [2000, 1e6, 1e-6, -122] + [5, 300, 1e-7, 0.1] * Z, y
+
+
+@pytest.mark.parametrize("params", [{}, {"n_members": 2}], ids=["one", "committee"])
+def test_float32_keeps_its_digits_far_from_zero(outputs, params):
+    """The plain forward pass of ``coefs_`` in float32 is a hundred times worse."""
+    X, y = awkward_table()
+    model = regressor(n_hidden=10, **params).fit(X, y)
+    X = X.astype(np.float32)
+    assert_same_prediction(outputs, model, X)
+    (W1, W2), (b1, b2) = (
+        [a.astype(np.float32) for a in p] for p in (model.coefs_, model.intercepts_)
+    )
+    plain = 1 / (1 + np.exp(-(X @ W1 + b1))) @ W2 + b2
+    expected = model.predict(X.astype(np.float64))
+    assert np.abs(plain[:, 0] - expected).max() > 1e-4 * np.abs(expected).max()
+
+
+def test_the_graph_is_made_of_the_weights_in_coefs_(outputs):
+    model = regressor().fit(X_DIABETES, Y_DIABETES)
+    model.set_params(activation="relu")  # says how the next fit will be
+    model.coefs_ = [2 * W for W in model.coefs_]
+    model.intercepts_ = [b - 1 for b in model.intercepts_]
+    assert_same_prediction(outputs, model, X_DIABETES)
+
+
+@pytest.mark.parametrize("params", [{"alpha": "auto"}, {"standardize": False}, {"solver": "adam"}])
+def test_other_fits(outputs, params):
+    model = regressor(**params).fit(X_DIABETES, Y_DIABETES)
+    assert_same_prediction(outputs, model, X_DIABETES)
+    assert_same_prediction(outputs, model, X_DIABETES.astype(np.float32))
+
+
+def test_float32_weights_of_partial_fit(outputs):
+    """Their graph is more precise than ``predict``, which adds up in float32."""
+    X, y = load_breast_cancer(return_X_y=True)
+    X = X.astype(np.float32)
+    model = classifier(solver="adam").partial_fit(X, y, classes=[0, 1])
+    assert model.coefs_[0].dtype == np.float32
+    labels, probability = outputs(model, X)
+    model.coefs_ = [W.astype(np.float64) for W in model.coefs_]
+    model.intercepts_ = [b.astype(np.float64) for b in model.intercepts_]
+    assert labels.tolist() == model.predict(X).tolist()
+    assert_close(probability, model.predict_proba(X.astype(np.float64)), np.float32)
+
+
+def test_integers_are_computed_in_float32(outputs):
+    X = np.random.default_rng(0).integers(0, 9, (100, 3))
+    model = regressor().fit(X, X[:, 0] * X[:, 1])
+    (found,) = outputs(model, X)
+    assert_close(found[:, 0], model.predict(X), np.float32)
+
+
+def columns_chosen():
+    scaled = ("scaled", StandardScaler(), [0, 2, 3])
+    return ColumnTransformer([scaled, ("kept", "passthrough", [5, 8])])
+
+
+@DTYPES
+@pytest.mark.parametrize("first", [StandardScaler, columns_chosen])
+def test_the_last_step_of_a_pipeline(outputs, first, dtype):
+    pipeline = make_pipeline(first(), regressor()).fit(X_DIABETES, Y_DIABETES)
+    assert_same_prediction(outputs, pipeline, X_DIABETES.astype(dtype))
+    pipeline = make_pipeline(first(), classifier()).fit(X_WINE, LABELS["strings"])
+    assert_same_classification(outputs, pipeline, X_WINE.astype(dtype))
+
+
+@DTYPES
+def test_the_hidden_layer_feeds_the_next_step(outputs, dtype):
+    X = X_DIABETES.astype(dtype)
+    options = {TwoLayerRegressor: {"transform": True}}
+    model = make_pipeline(regressor(), StandardScaler(), Ridge()).fit(X_DIABETES, Y_DIABETES)
+    assert_same_prediction(outputs, model, X, options)
+    union = FeatureUnion([("learned", regressor()), ("given", StandardScaler())])
+    model = make_pipeline(union, Ridge()).fit(X_DIABETES, Y_DIABETES)
+    assert_same_prediction(outputs, model, X, options)
+
+
+@pytest.mark.parametrize("last", [LogisticRegression, classifier])
+def test_the_hidden_layer_of_a_classifier_feeds_the_next_step(outputs, last):
+    X = X_WINE.astype(np.float32)
+    model = make_pipeline(classifier(), last()).fit(X_WINE, Y_WINE)
+    options = {id(model[0]): {"transform": True}, id(model[-1]): {"zipmap": False}}
+    assert_same_classification(outputs, model, X, options)
+
+
+def test_transform_alone(outputs):
+    model = classifier().fit(X_WINE, Y_WINE)
+    (found,) = outputs(model, X_WINE, {id(model): {"transform": True}})
+    assert_close(found, model.transform(X_WINE), np.float64)
+
+
+@pytest.mark.parametrize(
+    ("step", "last", "y"),
+    [
+        (regressor, Ridge, Y_DIABETES),
+        (lambda: regressor(n_hidden=1), Ridge, Y_DIABETES),
+        (lambda: make_pipeline(StandardScaler(), regressor()), Ridge, Y_DIABETES),
+        (lambda: FeatureUnion([("network", classifier())]), LogisticRegression, Y_DIABETES > 100),
+    ],
+    ids=["step", "one hidden unit", "nested", "union"],
+)
+def test_a_prediction_does_not_feed_the_next_step_by_mistake(convert, step, last, y):
+    model = make_pipeline(step(), last()).fit(X_DIABETES, y)
+    with pytest.raises(ValueError, match=r"feeds another step.*\"transform\": True"):
+        convert(model, X_DIABETES)
+
+
+def test_predictions_may_be_stacked(outputs):
+    members = [("network", make_pipeline(StandardScaler(), regressor())), ("linear", Ridge())]
+    model = StackingRegressor(members, regressor(), cv=2).fit(X_DIABETES, Y_DIABETES)
+    assert_same_prediction(outputs, model, X_DIABETES.astype(np.float32))
+
+
+def test_an_estimator_that_is_not_fitted(convert):
+    with pytest.raises(NotFittedError):
+        convert(regressor(), X_DIABETES)
+
+
+def test_without_skl2onnx_the_error_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    with pytest.raises(ImportError, match=r'pip install "sklearn_twolayer\[onnx\]"'):
+        register_converters()

@@ -2,10 +2,11 @@
 
     A1 = g((X - m) W1 + (b1 + m' W1))        Z2 = A1 W2 + b2
 
-is the network of ``coefs_`` and ``intercepts_``, with the inputs centred by m, the
-column means of the training rows. X W1 + b1 is the same, but in float32 a column
-such as year, 2000 plus or minus 5, leaves few digits of it. The sum b1 + m' W1
-is taken here, in float64.
+is the network of ``coefs_`` and ``intercepts_`` with centred inputs, m the means of the
+columns; what the weights alone determine is summed here, in float64. A float32 graph
+keeps its digits so. X W1 would lose those of a column such as year, 2000 plus or minus
+5. The units of a nearly linear network, 1/2 plus or minus 0.001, would lose theirs in
+A1 W2: the logistic network is written in its tanh form, softplus computed in float64.
 
 skl2onnx is imported when converters are registered, and not before.
 """
@@ -18,7 +19,7 @@ from sklearn_twolayer._base import BaseTwoLayer
 from sklearn_twolayer._classifier import TwoLayerClassifier
 from sklearn_twolayer._regressor import TwoLayerRegressor
 
-#: Activation -> operator of ONNX. onnxruntime has no Softplus in float64.
+#: Activation -> operator of ONNX.
 OPERATORS = {
     "logistic": "Sigmoid",
     "tanh": "Tanh",
@@ -45,7 +46,7 @@ def register_converters():
 
     Notes
     -----
-    A float64 input makes a float64 graph, any other a float32 graph. A regressor has
+    A float64 input has float64 outputs, any other float32 ones. A regressor has
     one output (n_samples, n_outputs). A classifier has labels, and probabilities as
     the options "zipmap", "nocl" and "output_class_labels" of skl2onnx want them, like
     scikit-learn's ``MLPClassifier``; multilabel targets have 0/1 indicators for labels.
@@ -137,15 +138,17 @@ def _n_rows(operator):
 
 
 def _convert_hidden_layer(scope, operator, container):
-    graph = Graph(scope, operator, container)
-    graph.output(0, _hidden_layer(graph, operator.raw_operator))
+    graph, model = Graph(scope, operator, container), operator.raw_operator
+    (W1, _), (b1, _) = model.coefs_, model.intercepts_
+    A1 = _hidden_layer(graph, model, W1, b1, model._fitted_activation)
+    graph.output(0, graph.cast(A1, graph.output_dtype))
 
 
 def _convert_regressor(scope, operator, container):
     _check_is_answer(scope, operator)
     graph, model = Graph(scope, operator, container), operator.raw_operator
-    Z2 = _raw_prediction(graph, model)
-    graph.output(0, graph(OPERATORS[model.out_activation_], Z2))
+    A2 = graph(OPERATORS[model.out_activation_], _raw_prediction(graph, model))
+    graph.output(0, graph.cast(A2, graph.output_dtype))
 
 
 def _convert_classifier(scope, operator, container):
@@ -161,8 +164,9 @@ def _convert_classifier(scope, operator, container):
         classes = _exported_classes(scope, model)
         labels = graph("Gather", classes, graph("ArgMax", Z2, axis=1, keepdims=0))
     softmax = {"axis": 1} if model.out_activation_ == "softmax" else {}
+    A2 = graph(OPERATORS[model.out_activation_], Z2, **softmax)
     graph.output(0, labels)
-    graph.output(1, graph(OPERATORS[model.out_activation_], Z2, **softmax))
+    graph.output(1, graph.cast(A2, graph.output_dtype))
 
 
 def _check_is_answer(scope, operator):
@@ -185,26 +189,32 @@ def _feeds_a_step(scope, variables):
     )
 
 
-def _hidden_layer(graph, model):
-    """A1 = g((X - m) W1 + (b1 + m' W1))."""
-    W1, b1 = (array[0].astype(np.float64) for array in (model.coefs_, model.intercepts_))
-    m = model._standardization.mean.astype(graph.dtype)
-    Z1 = graph("Add", graph("MatMul", graph("Sub", graph.X, m), W1), b1 + m @ W1)
-    if model._fitted_activation == "softplus":
-        return _softplus(graph, Z1)
-    return graph(OPERATORS[model._fitted_activation], Z1)
-
-
-def _softplus(graph, Z):
-    """ln(1 + exp(z)) = max(z, 0) + ln(1 + exp(-|z|))."""
-    small = graph("Exp", graph("Neg", graph("Abs", Z)))
-    return graph("Add", graph("Relu", Z), graph("Log", graph("Add", small, np.ones(1))))
-
-
 def _raw_prediction(graph, model):
-    """Z2 = A1 W2 + b2."""
-    W2, b2 = model.coefs_[1], model.intercepts_[1]
-    return graph("Add", graph("MatMul", _hidden_layer(graph, model), W2), b2)
+    """Z2 = A1 W2 + b2, with tanh in the place of logistic."""
+    network = model._network()
+    params = network.to_tanh_form(network.pack(model.coefs_, model.intercepts_, np.float64))
+    W1, b1, W2, b2 = network.unpack(params)
+    A1 = _hidden_layer(graph, model, W1, b1, network.tanh_form.activation)
+    W2, b2 = graph.rounded(W2, b2)
+    return graph("Add", graph("MatMul", A1, W2), b2)
+
+
+def _hidden_layer(graph, model, W1, b1, activation):
+    """A1 = g((X - m) W1 + (b1 + m' W1))."""
+    W1, b1 = W1.astype(np.float64), b1.astype(np.float64)
+    (m,) = graph.rounded(model._standardization.mean)
+    W1, b1 = graph.rounded(W1, b1 + m @ W1)
+    Z1 = graph("Add", graph("MatMul", graph("Sub", graph.X, m), W1), b1)
+    return _activate(graph, Z1, activation)
+
+
+def _activate(graph, Z, activation):
+    """g(Z); softplus as max(z, 0) + ln(1 + exp(-|z|)), which onnxruntime has in float64."""
+    if activation != "softplus":
+        return graph(OPERATORS[activation], Z)
+    exponential = graph("Exp", graph("Neg", graph("Abs", Z)))
+    logarithm = graph("Log", graph("Add", exponential, np.ones(1, graph.dtype)))
+    return graph("Add", graph("Relu", Z), logarithm)
 
 
 def _exported_classes(scope, model):
@@ -218,13 +228,14 @@ def _exported_classes(scope, model):
 class Graph:
     """The nodes of one operator, written as functions: ``graph("MatMul", A1, W2)``.
 
-    Inputs are names of earlier results, which is what it returns, or arrays, of which
-    floats are stored in the precision of the graph.
+    Inputs are names of earlier results, which is what it returns, or arrays.
 
     Attributes
     ----------
-    dtype : type
+    output_dtype : type
         np.float64 for a float64 input, np.float32 for all others.
+    dtype : type
+        The precision of the computation.
     X : str
         The input in that precision.
     """
@@ -236,7 +247,9 @@ class Graph:
         self._outputs = operator.outputs
         self._container = container
         X = operator.inputs[0]
-        self.dtype = np.float64 if isinstance(X.type, DoubleTensorType) else np.float32
+        self.output_dtype = np.float64 if isinstance(X.type, DoubleTensorType) else np.float32
+        is_softplus = operator.raw_operator._fitted_activation == "softplus"
+        self.dtype = np.float64 if is_softplus else self.output_dtype
         self.X = self.cast(X.full_name, self.dtype)
 
     def __call__(self, operation, *inputs, **attributes):
@@ -245,6 +258,10 @@ class Graph:
         result = self._scope.get_unique_variable_name(operation)
         self._container.add_node(operation, inputs, result, **attributes)
         return result
+
+    def rounded(self, *arrays):
+        """The arrays in the precision of the computation."""
+        return [array.astype(self.dtype) for array in arrays]
 
     def cast(self, name, dtype):
         """The result in another data type."""
@@ -255,7 +272,6 @@ class Graph:
         self._container.add_node("Identity", name, self._outputs[index].full_name)
 
     def _constant(self, array):
-        array = array.astype(self.dtype) if array.dtype.kind == "f" else array
         name = self._scope.get_unique_variable_name("constant")
         self._container.add_initializer(name, _onnx_type(array.dtype), array.shape, array.ravel())
         return name

@@ -16,8 +16,11 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "sklearn_twolayer"
 README = ROOT / "README.md"
 DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
-#: What the snippets of a document need beyond the runtime dependencies.
-OPTIONAL = {"features.md": ("matplotlib", "pandas", "rich", "sklearn.callback")}
+#: Document -> what its snippets import beyond the dependencies: all in the test extra.
+OPTIONAL = {
+    "deployment.md": ["skl2onnx", "onnxruntime", "skops"],
+    "features.md": ["matplotlib", "pandas", "rich", "sklearn.callback"],
+}
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"(?<!\w)-?\d+(?:\.\d+)?")
@@ -53,8 +56,9 @@ def test_snippets_run_and_print_what_the_document_shows(path, tmp_path, monkeypa
 
     A text block that follows one directly is what it prints.
     """
-    for package in OPTIONAL.get(path.name, ()):
-        pytest.importorskip(package, reason=f"the snippets of {path.name} need {package}")
+    for package in OPTIONAL.get(path.name, []):
+        reason = f"{path.name} needs {package}, which comes with the test extra"
+        pytest.importorskip(package, reason=reason, exc_type=ModuleNotFoundError)
     monkeypatch.chdir(tmp_path)
     text, namespace, printed, end = _text(path), {}, "", 0
     for fence in FENCE.finditer(text):
@@ -122,7 +126,8 @@ def test_readme_lists_each_module_once():
 
 
 def _public_names():
-    """The estimators, and the public methods that the package defines."""
+    """The estimators, the public methods that the package defines, the ONNX converters."""
+    yield "sklearn_twolayer.onnx.register_converters"
     for estimator in (TwoLayerRegressor, TwoLayerClassifier):
         name = f"sklearn_twolayer.{estimator.__name__}"
         yield name

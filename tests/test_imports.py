@@ -12,6 +12,12 @@ import sklearn_twolayer
 
 FOLDER = Path(sklearn_twolayer.__file__).parent
 RUNTIME = {"numpy", "scipy", "sklearn", "joblib", "threadpoolctl"}
+#: Module -> what it may import beyond the dependencies, inside functions: the extras.
+OPTIONAL = {
+    "_display": {"matplotlib"},
+    "_network_display": {"matplotlib"},
+    "onnx": {"skl2onnx", "onnx"},
+}
 #: Module -> what it may import of the package.
 ALLOWED = {
     # mathematics: knows no estimator, and gets its collaborators as arguments
@@ -80,6 +86,7 @@ ALLOWED = {
     },
     "_regressor": {"_base", "_losses", "_partial_fit", "_posterior", "_targets"},
     "_classifier": {"_base", "_losses", "_partial_fit", "_posterior", "_targets"},
+    "onnx": {"_base", "_regressor", "_classifier"},
     "__init__": {"_regressor", "_classifier", "_display", "_network_display"},
 }
 
@@ -142,15 +149,17 @@ def test_a_module_imports_only_what_it_may(module):
 
 def test_the_imports_form_a_dag():
     graph = {name: package_imports(source) - {name} for name, source in MODULES.items()}
-    order = list(TopologicalSorter(graph).static_order())
-    assert order[-1] == "__init__"
+    TopologicalSorter(graph).prepare()  # CycleError
+    assert graph.keys() - set().union(*graph.values()) == {"__init__", "onnx"}
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_nothing_beyond_the_dependencies_is_imported(module):
     tops = {name.split(".")[0] for name, _ in imports(MODULES[module])}
-    optional = {"matplotlib"} if module.endswith("_display") else set()
-    assert tops - RUNTIME - optional - {"sklearn_twolayer"} <= sys.stdlib_module_names
+    assert (
+        tops - RUNTIME - OPTIONAL.get(module, set()) - {"sklearn_twolayer"}
+        <= sys.stdlib_module_names
+    )
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {"_compat"}))

@@ -96,9 +96,9 @@ def assert_same_prediction(outputs, model, X, options=None):
 
 def assert_same_classification(outputs, model, X, options=None):
     labels, probability = outputs(model, X, options)
-    X = X.astype(np.float64)
-    assert labels.tolist() == model.predict(X).tolist()
-    assert_close(probability, model.predict_proba(X), probability.dtype.type)
+    expected = model.predict_proba(X.astype(np.float64))
+    assert labels.tolist() == model.predict(X.astype(np.float64)).tolist()
+    assert_close(probability, expected, X.dtype.type)
 
 
 @DTYPES
@@ -106,6 +106,10 @@ def assert_same_classification(outputs, model, X, options=None):
 def test_every_hidden_activation(outputs, activation, dtype):
     model = regressor(activation=activation).fit(X_DIABETES, Y_DIABETES)
     assert_same_prediction(outputs, model, X_DIABETES.astype(dtype))
+    model = classifier(activation=activation).fit(X_WINE, Y_WINE)
+    assert_same_classification(outputs, model, X_WINE.astype(dtype))
+    (found,) = outputs(model, X_WINE.astype(dtype), {id(model): {"transform": True}})
+    assert_close(found, model.transform(X_WINE.astype(dtype)), dtype)
 
 
 @DTYPES
@@ -193,6 +197,15 @@ def test_float32_keeps_its_digits_far_from_zero(outputs, params):
     assert np.abs(plain[:, 0] - expected).max() > 1e-4 * np.abs(expected).max()
 
 
+@pytest.mark.parametrize(("activation", "g0"), [("logistic", 0.5), ("softplus", np.log(2))])
+def test_float32_keeps_the_digits_of_nearly_linear_units(outputs, activation, g0):
+    model = regressor(activation=activation).fit(X_DIABETES, Y_DIABETES)
+    (W1, W2), (b1, b2) = model.coefs_, model.intercepts_
+    model.coefs_ = [1e-3 * W1, 1e3 * W2]
+    model.intercepts_ = [1e-3 * b1, b2 - 1e3 * g0 * W2.sum(axis=0)]
+    assert_same_prediction(outputs, model, X_DIABETES.astype(np.float32))
+
+
 def test_the_graph_is_made_of_the_weights_in_coefs_(outputs):
     model = regressor().fit(X_DIABETES, Y_DIABETES)
     model.set_params(activation="relu")  # says how the next fit will be
@@ -217,8 +230,9 @@ def test_float32_weights_of_partial_fit(outputs):
     labels, probability = outputs(model, X)
     model.coefs_ = [W.astype(np.float64) for W in model.coefs_]
     model.intercepts_ = [b.astype(np.float64) for b in model.intercepts_]
+    X = X.astype(np.float64)
     assert labels.tolist() == model.predict(X).tolist()
-    assert_close(probability, model.predict_proba(X.astype(np.float64)), np.float32)
+    assert_close(probability, model.predict_proba(X), np.float32)
 
 
 def test_integers_are_computed_in_float32(outputs):
@@ -259,12 +273,6 @@ def test_the_hidden_layer_of_a_classifier_feeds_the_next_step(outputs, last):
     model = make_pipeline(classifier(), last()).fit(X_WINE, Y_WINE)
     options = {id(model[0]): {"transform": True}, id(model[-1]): {"zipmap": False}}
     assert_same_classification(outputs, model, X, options)
-
-
-def test_transform_alone(outputs):
-    model = classifier().fit(X_WINE, Y_WINE)
-    (found,) = outputs(model, X_WINE, {id(model): {"transform": True}})
-    assert_close(found, model.transform(X_WINE), np.float64)
 
 
 @pytest.mark.parametrize(

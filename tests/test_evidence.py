@@ -125,6 +125,20 @@ def test_one_update_is_mackays():
     assert found.noise == pytest.approx((30 - gamma.sum()) / (residual @ residual), rel=1e-10)
 
 
+def test_one_update_under_the_log_loss_is_stronger():
+    """a_g = 1.5 gamma_g / |w_g|^2, with A = S G + diag(a) written out; beta stays 1."""
+    model = LinearModel()
+    likelihood = Likelihood(30.0, 1, False)
+    start = Precisions(np.array([0.5, 2.0]), 1.0)
+    t = model.minimum(start.penalty(likelihood)[model.groups])
+    A = 2 * model.Phi.T @ model.Phi + np.diag(start.prior[model.groups])
+    gamma = 1 - start.prior[model.groups] * np.linalg.inv(A).diagonal()
+    found = update_precisions(model, t, model.groups, start, likelihood)
+    expected = [gamma[:3].sum() / (t[:3] @ t[:3]), gamma[3:].sum() / (t[3:] @ t[3:])]
+    np.testing.assert_allclose(found.prior, 1.5 * np.array(expected), rtol=1e-10)
+    assert found.noise == 1
+
+
 def test_no_update_where_the_weights_use_up_the_residuals():
     model = LinearModel(n_rows=8, n_params=6)
     start = Precisions(np.full(2, 1e-6), 1.0)

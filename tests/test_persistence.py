@@ -24,9 +24,9 @@ TRUSTED = {
 FITS = {
     "float alpha": {"alpha": 0.01},
     "early stopping": {"early_stopping": True},
-    "adam": {"solver": "adam", "max_iter": 5},
+    "adam": {"solver": "adam", "tol": 1.0},
     "warm start": {"warm_start": True, "alpha": 0.01},
-    "warm start of adam": {"solver": "adam", "max_iter": 5, "warm_start": True},
+    "warm start of adam": {"solver": "adam", "tol": 1.0, "warm_start": True},
     "evidence": {"alpha": "evidence"},
     "ard": {"alpha": "ard"},
     "auto": {"alpha": "auto"},

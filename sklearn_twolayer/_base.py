@@ -21,9 +21,9 @@ from sklearn_twolayer._network import TwoLayerNetwork, raw_prediction
 from sklearn_twolayer._parameters import check_parameters
 from sklearn_twolayer._rows import Rows, block_size
 from sklearn_twolayer._standardize import Standardization, column_moments
-from sklearn_twolayer._targets import check_weights
+from sklearn_twolayer._table import read_table
 from sklearn_twolayer._uncertainty import Uncertainty
-from sklearn_twolayer._validation import hold_out, own_validation_data, published_weights
+from sklearn_twolayer._validation import own_validation_data, published_weights
 
 #: Predictions of so many rows are done before blocks and threads would begin.
 FEW_ROWS = 256
@@ -33,9 +33,10 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
     """A network with one hidden layer, trained by backprop: what both estimators share.
 
     Subclasses say what y means: ``_check_y`` gives it its shape, ``_fit_targets``
-    learns its encoding, ``_encode`` applies it, ``_loss`` is the loss,
+    learns its encoding (``_fit_outline`` from the merged ``_outline`` of parts of y),
+    ``_encode`` applies it, ``_loss`` is the loss,
     ``_weigh_classes`` multiplies class weights into the sample weights, ``_strata``
-    and ``_score_raw`` stratify and score the validation rows of early stopping,
+    and ``_score_rows`` stratify and score the validation rows of early stopping,
     ``_output_slope`` is the factor of the output activation in ``input_gradient``.
     """
 
@@ -131,33 +132,28 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
         """Fit; on a copy of the estimator, so that an error leaves no trace."""
         check_parameters(self)
         deadline = Deadline(self.max_time)
-        X, y = self._validate(X, y, reset=True)
-        X, y, weight = check_weights(X, y, sample_weight)
-        self._fit_targets(y)
+        table = read_table(self, X, y, sample_weight, reset=True)
+        table.fit_targets(self)
         random_state = check_random_state(self.random_state)
-        frequency, weight = weight, self._weigh_classes(y, weight)
-        targets = self._encode(y)
+        table = table.weigh_classes(self).encode(self)
         held_out = own_validation_data(self, X_val, y_val, sample_weight_val)
         if self.early_stopping and held_out is None:
-            kept, held_out = hold_out(self, X, y, targets, weight, random_state)
-            X, y, targets, weight, frequency = _take((X, y, targets, weight, frequency), kept)
-        self._standardization = self._fit_standardization(X, targets, weight)
-        total_weight = X.shape[0] if weight is None else weight.sum()
-        settings = resolve(self, *X.shape, self.n_outputs_, total_weight)
+            table, held_out = table.split(self, random_state)
+        self._standardization = self._fit_standardization(table)
+        shape = table.n_rows, table.n_features, self.n_outputs_
+        settings = resolve(self, *shape, table.total_weight)
         self._check_committee()
         self._fitted_activation = self.activation
-        training = settings, (X, targets, weight), held_out, random_state, deadline
-        complaint = self._train(training, y, frequency)
+        complaint = self._train(settings, table, held_out, random_state, deadline)
         if complaint is not None:
             warnings.warn(complaint, ConvergenceWarning, stacklevel=3)
 
     @with_callbacks
-    def _train(self, training, y, frequency):
+    def _train(self, settings, table, held_out, random_state, deadline):
         """Fit the members and publish them; what to complain of, or None."""
-        settings, (X, _, _), *_ = training
-        task = begin_fit(self, settings, X, y, frequency)
-        members = fit_members(self, *training, task)
-        self._publish(whole_members(members), settings, X)
+        task = begin_fit(self, settings, table)
+        members = fit_members(self, settings, table, held_out, random_state, deadline, task)
+        self._publish(whole_members(members), settings, table)
         if task is not None:
             task.end(lambda: (self.coefs_, self.intercepts_))
         return why_unfinished(self, settings, members)
@@ -182,22 +178,20 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
         )
         return X, self._check_y(y.toarray() if sparse.issparse(y) else y)
 
-    def _fit_standardization(self, X, targets, weight):
-        identity = Standardization.none(X.shape[1], self.n_outputs_)
+    def _fit_standardization(self, table):
+        identity = Standardization.none(table.n_features, self.n_outputs_)
         if not self.standardize:
             return identity
-        plain = Rows(X, None, weight, standardization=None, dtype=np.float64, block_size=1024)
-        with plain as rows:
+        with table.raw_rows("X", block_size=1024) as rows:
             mean, scale = column_moments(rows, "X")
         if self._loss().output_activation != "identity":
             return Standardization(mean, scale, identity.y_mean, identity.y_scale)
-        plain = Rows(targets, None, weight, standardization=None, dtype=np.float64, block_size=4096)
-        with plain as rows:
+        with table.raw_rows("targets", block_size=4096) as rows:
             return Standardization(mean, scale, *column_moments(rows, "y"))
 
-    def _publish(self, members, settings, X):
+    def _publish(self, members, settings, table):
         """Fold the members and the scaling into one network and set the fitted attributes."""
-        self._fold(members, X.dtype)
+        self._fold(members, table.dtype)
         best = members[0]
         if len(members) > 1:
             best = min(members, key=lambda member: member.fun)
@@ -205,7 +199,7 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
         self.solver_ = settings.solver
         self._chose_penalty = isinstance(settings.alpha, str)
         self.n_iter_ = max(int(best.nit), 1)
-        self.t_ = self.n_iter_ * X.shape[0]
+        self.t_ = self.n_iter_ * table.n_rows
         self.loss_curve_ = curve
         picks_by_score = self.early_stopping and scores
         self.loss_ = curve[int(np.argmax(scores))] if picks_by_score else float(best.fun)
@@ -254,16 +248,9 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
         n_hidden = int(self.n_hidden)  # a NumPy integer of few bits overflows in products
         return TwoLayerNetwork(self.n_features_in_, n_hidden, self.n_outputs_, self.activation)
 
-    def _rows(self, X, targets, weight, dtype, solver=None):
+    def _rows(self, table, dtype, solver=None):
         """Rows with standardised targets and cache-sized blocks, to train or to validate."""
-        return Rows(
-            X,
-            self._standardization.apply_targets(targets, dtype),
-            weight,
-            standardization=self._standardization,
-            dtype=dtype,
-            block_size=self._block_size(dtype, solver),
-        )
+        return table.rows(self._standardization, dtype, self._block_size(dtype, solver))
 
     def _block_size(self, dtype, solver):
         width = self._member_network().n_hidden
@@ -295,7 +282,3 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _take(arrays, indices):
-    return [None if array is None else array[indices] for array in arrays]

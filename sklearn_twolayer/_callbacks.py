@@ -22,7 +22,7 @@ class Task:
     estimator : BaseTwoLayer
         The copy that is being fitted.
     X, y, sample_weight : ndarray, ndarray, ndarray or None
-        The training rows, as ``score`` would take them.
+        The training rows, as ``score`` would take them; None where they are on a cluster.
     most_iterations : int
         Of one network.
     """
@@ -75,7 +75,7 @@ class Task:
         return {"estimator": self.estimator, "X": self.X, "y": self.y, "metadata": metadata}
 
 
-def begin_fit(estimator, settings, X, y, sample_weight):
+def begin_fit(estimator, settings, table):
     """The task of the whole fit, begun; None without callbacks."""
     if not has_callbacks(estimator):
         return None
@@ -85,6 +85,7 @@ def begin_fit(estimator, settings, X, y, sample_weight):
         max_subtasks=most_iterations if n_members == 1 else n_members,
         sequential_subtasks=n_members == 1,
     )
-    task = Task(context, estimator, X, y, sample_weight, most_iterations)
+    rows = (table.X, table.y, table.frequency) if table.is_in_memory else (None, None, None)
+    task = Task(context, estimator, *rows, most_iterations)
     task.begin()
     return task

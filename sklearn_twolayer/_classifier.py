@@ -8,7 +8,14 @@ from sklearn_twolayer._base import BaseTwoLayer
 from sklearn_twolayer._losses import BinaryLogLoss, MulticlassLogLoss
 from sklearn_twolayer._partial_fit import PartialFitClassifier
 from sklearn_twolayer._posterior import expected_logistic, expected_softmax
-from sklearn_twolayer._targets import class_weight_of_rows, encode_labels, learn_classes
+from sklearn_twolayer._score import accuracy
+from sklearn_twolayer._targets import (
+    class_weight_of_rows,
+    encode_labels,
+    label_totals,
+    learn_classes,
+    merge_label_totals,
+)
 
 
 class TwoLayerClassifier(ClassifierMixin, PartialFitClassifier, BaseTwoLayer):
@@ -350,8 +357,21 @@ class TwoLayerClassifier(ClassifierMixin, PartialFitClassifier, BaseTwoLayer):
     def _encode(self, y):
         return encode_labels(y, self.classes_, self._is_multilabel)
 
-    def _weigh_classes(self, y, weight):
-        return class_weight_of_rows(self.class_weight, y, weight)
+    def _outline(self, y, weight):
+        return y.ndim, label_totals(y, weight)
+
+    def _merge_outlines(self, outlines):
+        dimensions, totals = zip(*outlines)
+        return dimensions[0], merge_label_totals(totals)
+
+    def _fit_outline(self, outline):
+        n_dimensions, totals = outline
+        labels = np.unique(np.concatenate([labels for labels, _ in totals]))
+        self._fit_targets(labels if n_dimensions == 1 else np.stack([labels] * len(totals), axis=1))
+
+    def _weigh_classes(self, y, weight, outline=None):
+        totals = None if outline is None else outline[1]
+        return class_weight_of_rows(self.class_weight, y, weight, totals)
 
     def _strata(self, y):
         return y if not self._is_multilabel else None
@@ -359,12 +379,8 @@ class TwoLayerClassifier(ClassifierMixin, PartialFitClassifier, BaseTwoLayer):
     def _output_slope(self, Z2):
         return np.ones_like(Z2)
 
-    def _score_raw(self, Z2, rows):
-        if self.out_activation_ == "softmax":
-            right = Z2.argmax(axis=1) == rows.y
-        else:
-            right = ((Z2 > 0) == rows.y).all(axis=1)
-        return np.average(right, weights=rows.weight)
+    def _score_rows(self, rows, raw_prediction):
+        return accuracy(rows, self._loss(), raw_prediction)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_twolayer._activations import ACTIVATIONS
 from sklearn_twolayer._objective import Objective, penalty_groups
 from sklearn_twolayer._rows import Rows, block_size
-from sklearn_twolayer._targets import check_weights
+from sklearn_twolayer._table import read_table
 
 
 class Explainable(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -100,16 +100,15 @@ class Explainable(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             dF/db1 and dF/db2, with respect to ``intercepts_``.
         """
         check_is_fitted(self)
-        X, y = self._validate(X, y, reset=False)
-        X, y, weight = check_weights(X, y, sample_weight)
-        weight = self._weigh_classes(y, weight)
+        table = read_table(self, X, y, sample_weight, reset=False)
+        table = table.weigh_classes(self).encode(self)
         network, standardization = self._network(), self._standardization
         params = network.pack(
             *standardization.unfold(self.coefs_, self.intercepts_), dtype=self.coefs_[0].dtype
         )
         groups = penalty_groups(network, per_input=len(self.penalty_) > 4)
         objective = Objective(network, self._loss(), self.penalty_[groups])
-        with self._rows(X, self._encode(y), weight, params.dtype) as rows:
+        with self._rows(table, params.dtype) as rows:
             loss, gradient = objective.loss_and_gradient(params, rows)
         return loss, *standardization.unfold_gradient(*network.unpack(gradient))
 

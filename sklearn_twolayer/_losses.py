@@ -14,7 +14,9 @@ k outputs,
     A2 (n, k).
 ``is_squared_error``
     Whether the residuals have a noise precision; the log loss has none.
-``constant(y, weight, n_outputs)``
+``mean_target(y, weight, n_outputs)``
+    Weighted mean (k,) of the targets, or share of each class.
+``constant(mean_target)``
     The constant raw prediction (k,) with the least loss: where to start b2.
 
 ===============================  ==========  ==========================  ====================
@@ -62,8 +64,11 @@ class SquaredError:
     def hessian(self, Z2):
         return _diagonal_matrices(np.full_like(Z2, 2 / Z2.shape[1]))
 
-    def constant(self, y, weight, n_outputs):
+    def mean_target(self, y, weight, n_outputs):
         return np.average(y, axis=0, weights=weight)
+
+    def constant(self, mean_target):
+        return mean_target
 
 
 class LogisticSquaredError:
@@ -94,8 +99,11 @@ class LogisticSquaredError:
         A2 = self.predict(Z2)
         return _diagonal_matrices((A2 * (1 - A2)) ** 2 * (2 / Z2.shape[1]))
 
-    def constant(self, y, weight, n_outputs):
-        return _bounded_logit(np.average(y, axis=0, weights=weight))
+    def mean_target(self, y, weight, n_outputs):
+        return np.average(y, axis=0, weights=weight)
+
+    def constant(self, mean_target):
+        return _bounded_logit(mean_target)
 
 
 class BinaryLogLoss:
@@ -123,8 +131,11 @@ class BinaryLogLoss:
         A2 = self.predict(Z2)
         return _diagonal_matrices(A2 * (1 - A2))
 
-    def constant(self, y, weight, n_outputs):
-        return _bounded_logit(np.average(y, axis=0, weights=weight))
+    def mean_target(self, y, weight, n_outputs):
+        return np.average(y, axis=0, weights=weight)
+
+    def constant(self, mean_target):
+        return _bounded_logit(mean_target)
 
 
 class MulticlassLogLoss:
@@ -157,9 +168,12 @@ class MulticlassLogLoss:
         A2 = self.predict(Z2)
         return _diagonal_matrices(A2) - A2[:, :, None] * A2[:, None, :]
 
-    def constant(self, y, weight, n_outputs):
+    def mean_target(self, y, weight, n_outputs):
         share = np.bincount(y, weights=weight, minlength=n_outputs)
-        return np.log(np.maximum(share / share.sum(), 1e-6))
+        return share / share.sum()
+
+    def constant(self, mean_target):
+        return np.log(np.maximum(mean_target, 1e-6))
 
 
 def _bounded_logit(probability):

@@ -17,33 +17,33 @@ from sklearn_twolayer._train import train
 from sklearn_twolayer._validation import Validation, published_weights
 
 
-def fit_members(estimator, settings, data, held_out, random_state, deadline, task):
+def fit_members(estimator, settings, table, held_out, random_state, deadline, task):
     """The results of ``fit_member``, one for each network of the committee."""
-    arguments = estimator, settings, data, held_out
+    arguments = estimator, settings, table, held_out
     if estimator.n_members == 1:
         return [fit_member(*arguments, random_state, deadline, task)]
     states = member_states(random_state, estimator.n_members)
     tasks = [task and task.member(number) for number in range(len(states))]
     fit = delayed(_fit_or_leave_out)
     jobs = (fit(*arguments, *each, deadline) for each in zip(states, tasks, count()))
-    return Parallel(n_jobs=estimator.n_jobs)(jobs)
+    return Parallel(n_jobs=estimator.n_jobs if table.is_in_memory else 1)(jobs)
 
 
-def _fit_or_leave_out(estimator, settings, data, held_out, random_state, task, number, deadline):
+def _fit_or_leave_out(estimator, settings, table, held_out, random_state, task, number, deadline):
     """Train a member, unless the fit is to end before its first iteration; number 0 always."""
     if number and deadline.is_over():
         return OptimizeResult(ending=deadline.reason)
     if task is not None:
         task.begin()
     try:
-        result = fit_member(estimator, settings, data, held_out, random_state, deadline, task)
+        result = fit_member(estimator, settings, table, held_out, random_state, deadline, task)
     except KeyboardInterrupt:
         if number == 0:
             raise
         deadline.interrupt()
         return OptimizeResult(ending=deadline.reason)
     if task is not None:
-        network, dtype = estimator._member_network(), data[0].dtype
+        network, dtype = estimator._member_network(), table.dtype
         task.end(partial(published_weights, estimator._standardization, network, result.x, dtype))
     return result
 
@@ -78,7 +78,7 @@ def why_unfinished(estimator, settings, members):
     return None
 
 
-def fit_member(estimator, settings, data, held_out, random_state, deadline, task):
+def fit_member(estimator, settings, table, held_out, random_state, deadline, task):
     """Train one network of the committee, from a start of its own.
 
     Parameters
@@ -86,9 +86,9 @@ def fit_member(estimator, settings, data, held_out, random_state, deadline, task
     estimator : BaseTwoLayer
         With its standardisation and everything that it knows of y.
     settings : Settings
-    data : tuple
-        X, targets and weights (or None) of the training rows.
-    held_out : ValidationData or None
+    table : Table or DaskTable
+        Of the training rows.
+    held_out : Table or DaskTable or None
     random_state : RandomState
     deadline : Deadline
     task : Task or None
@@ -102,23 +102,22 @@ def fit_member(estimator, settings, data, held_out, random_state, deadline, task
         validation rows), the ``posterior`` or None, and the ``ending``: why the
         training was cut short, or None.
     """
-    X, targets, weight = data
     network = estimator._member_network()
-    params = network.pack(*starting_weights(estimator, targets, weight, random_state), np.float64)
-    dtype = np.float64 if settings.solver == "lm" else X.dtype
+    params = network.pack(*starting_weights(estimator, table, random_state), np.float64)
+    dtype = np.float64 if settings.solver == "lm" else table.dtype
     groups, penalty = penalty_groups(network), fixed_penalty(settings.alpha)
     objective = Objective(network, estimator._loss(), penalty[groups])
 
     def tell(params):
-        weights = published_weights, estimator._standardization, network, params, X.dtype
+        weights = published_weights, estimator._standardization, network, params, table.dtype
         return task.iteration(partial(*weights))
 
     with ExitStack() as stack:
-        rows = stack.enter_context(estimator._rows(X, targets, weight, dtype, settings.solver))
+        rows = stack.enter_context(estimator._rows(table, dtype, settings.solver))
         validation = None
         if held_out is not None:
-            out = estimator._rows(held_out.X, held_out.targets, held_out.weight, dtype)
-            validation = Validation(estimator, network, held_out, stack.enter_context(out), X.dtype)
+            out = stack.enter_context(estimator._rows(held_out, dtype))
+            validation = Validation(estimator, network, held_out, out, table.dtype)
         monitor = TrainingMonitor(
             None if validation is None else validation.score,
             validation_loss=None if validation is None else validation.loss,
@@ -142,7 +141,7 @@ def fit_member(estimator, settings, data, held_out, random_state, deadline, task
     recorded = steps if monitor.validation_scores else ()
     result.validation_scores = [monitor.validation_scores[step] for step in recorded]
     result.validation_losses = [monitor.validation_losses[step] for step in recorded]
-    result.posterior = estimator._posterior(network, result, data)
+    result.posterior = estimator._posterior(network, result, table)
     return result
 
 
@@ -152,7 +151,7 @@ def fixed_penalty(alpha):
     return np.array([alpha, 0.0, alpha, 0.0])
 
 
-def starting_weights(estimator, targets, weight, random_state):
+def starting_weights(estimator, table, random_state):
     """Weights to start from, on the standardised scale: coefs, intercepts.
 
     Raises
@@ -170,8 +169,7 @@ def starting_weights(estimator, targets, weight, random_state):
                 "outputs. Set warm_start=False."
             )
         return estimator._standardization.unfold(estimator.coefs_, estimator.intercepts_)
-    y = estimator._standardization.apply_targets(targets, np.float64)
-    constant = estimator._loss().constant(y, weight, estimator.n_outputs_)
+    constant = estimator._loss().constant(table.mean_target(estimator))
     W1, b1, W2, b2 = initial_weights(
         random_state,
         estimator.n_features_in_,

@@ -45,8 +45,11 @@ class Objective:
 
     def raw_prediction(self, params, rows):
         """Z2 (n, k) of the rows."""
-        block = partial(self._block_raw_prediction, self._incoming(params, rows))
-        return rows.map(block)
+        return rows.map(self.block_raw_prediction(params, rows))
+
+    def block_raw_prediction(self, params, rows):
+        """The block function behind ``raw_prediction``."""
+        return partial(self._block_raw_prediction, self._incoming(params, rows))
 
     def loss_and_gradient(self, params, rows):
         """F(params) and dF/dparams (p,): a forward pass and backprop."""
@@ -93,11 +96,10 @@ class Objective:
         inflation : float
             Factor on the leverage of a row.
         """
+        return self.leave_one_out_mean(params, rows, factor, inflation, self._row_loss)
 
-        def row_loss(y, Z2, V):
-            return self.loss.loss_and_delta(y, Z2)[0]
-
-        return self.leave_one_out_mean(params, rows, factor, inflation, row_loss)
+    def _row_loss(self, y, Z2, V):
+        return self.loss.loss_and_delta(y, Z2)[0]
 
     def leave_one_out_mean(self, params, rows, factor, inflation, row_function):
         """Mean of ``row_function(y, Z2, V)`` over rows predicted without themselves.

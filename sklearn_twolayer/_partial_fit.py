@@ -13,7 +13,7 @@ from sklearn_twolayer._monitor import TrainingMonitor
 from sklearn_twolayer._objective import Objective, penalty_groups
 from sklearn_twolayer._parameters import check_parameters
 from sklearn_twolayer._stochastic import StochasticState, restart
-from sklearn_twolayer._targets import check_weights
+from sklearn_twolayer._table import Table, read_table
 from sklearn_twolayer._train import train_stochastic
 from sklearn_twolayer._validation import published_weights
 
@@ -191,27 +191,27 @@ def _train_on_batch(estimator, X, y, sample_weight, classes):
     _check_setting(estimator)
     is_first = not hasattr(estimator, "_standardization")
     has_weights = hasattr(estimator, "coefs_")
-    X, y = estimator._validate(X, y, reset=is_first)
-    X, y, weight = check_weights(X, y, sample_weight)
+    table = read_table(estimator, X, y, sample_weight, reset=is_first)
     learn = estimator._fit_stream_targets if is_first else estimator._check_stream_targets
-    learn(y, classes)
-    weight = estimator._weigh_stream(y, weight)
-    targets = estimator._encode(y)
+    learn(table.y, classes)
+    weight = estimator._weigh_stream(table.y, table.weight)
+    table = replace(table, weight=weight, targets=estimator._encode(table.y))
     if is_first:
-        estimator._standardization = estimator._fit_standardization(X, targets, weight)
-    settings = replace(resolve(estimator, *X.shape, estimator.n_outputs_), max_iter=1)
+        estimator._standardization = estimator._fit_standardization(table)
+    shape = table.n_rows, table.n_features, estimator.n_outputs_
+    settings = replace(resolve(estimator, *shape), max_iter=1)
     network, penalty = estimator._member_network(), fixed_penalty(settings.alpha)
     objective = Objective(network, estimator._loss(), penalty[penalty_groups(network)])
-    dtype = estimator.coefs_[0].dtype if has_weights else X.dtype
+    dtype = estimator.coefs_[0].dtype if has_weights else table.dtype
     if has_weights:
         stream = _next_stream(estimator, settings, dtype)
     else:
-        stream = _first_stream(estimator, settings, targets, weight, dtype)
+        stream = _first_stream(estimator, settings, table, dtype)
     curve = getattr(estimator, "loss_curve_", ())
     monitor = TrainingMonitor(
         None, tol=0, n_iter_no_change=1, verbose=estimator.verbose, loss_curve=curve
     )
-    with estimator._rows(X, targets, weight, dtype) as rows:
+    with estimator._rows(table, dtype) as rows:
         result = train_stochastic(
             estimator,
             settings,
@@ -228,7 +228,9 @@ def _train_on_batch(estimator, X, y, sample_weight, classes):
             "The loss is not finite, however short the steps: X or y holds values too large for "
             f"{dtype}. Scale them, or set standardize=True before the first call."
         )
-    _publish(estimator, settings, replace(stream, state=result.state), monitor, penalty, len(y))
+    _publish(
+        estimator, settings, replace(stream, state=result.state), monitor, penalty, table.n_rows
+    )
 
 
 def _check_setting(estimator):
@@ -244,10 +246,11 @@ def _check_setting(estimator):
         )
 
 
-def _first_stream(estimator, settings, targets, weight, dtype):
+def _first_stream(estimator, settings, table, dtype):
     random_state = check_random_state(estimator.random_state)
-    targets, weight = estimator._targets_to_start_from(targets, weight)
-    coefs, intercepts = starting_weights(estimator, targets, weight, random_state)
+    targets, weight = estimator._targets_to_start_from(table.targets, table.weight)
+    start = Table(None, None, weight, targets)
+    coefs, intercepts = starting_weights(estimator, start, random_state)
     params = estimator._member_network().pack(coefs, intercepts, np.float64).astype(dtype)
     return Stream(StochasticState(params, params), settings.solver, random_state)
 

@@ -4,12 +4,12 @@ import warnings
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 
 from sklearn_twolayer._base import BaseTwoLayer
 from sklearn_twolayer._losses import LogisticSquaredError, SquaredError
 from sklearn_twolayer._partial_fit import PartialFitRegressor
 from sklearn_twolayer._posterior import noise_variance
+from sklearn_twolayer._score import r_squared
 
 
 class TwoLayerRegressor(RegressorMixin, PartialFitRegressor, BaseTwoLayer):
@@ -271,7 +271,7 @@ class TwoLayerRegressor(RegressorMixin, PartialFitRegressor, BaseTwoLayer):
             )
 
     def _check_y(self, y):
-        return np.asarray(y, np.float64)
+        return y if y.dtype == np.float32 else np.asarray(y, np.float64)
 
     def _fit_targets(self, y):
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
@@ -293,7 +293,16 @@ class TwoLayerRegressor(RegressorMixin, PartialFitRegressor, BaseTwoLayer):
             )
         return y.reshape(len(y), -1)
 
-    def _weigh_classes(self, y, weight):
+    def _outline(self, y, weight):
+        return np.stack([y.min(axis=0), y.max(axis=0)])
+
+    def _merge_outlines(self, outlines):
+        return self._outline(np.concatenate(outlines), None)
+
+    def _fit_outline(self, outline):
+        self._fit_targets(outline)
+
+    def _weigh_classes(self, y, weight, outline=None):
         return weight
 
     def _strata(self, y):
@@ -302,8 +311,8 @@ class TwoLayerRegressor(RegressorMixin, PartialFitRegressor, BaseTwoLayer):
     def _output_slope(self, Z2):
         return self._loss().slope(Z2)
 
-    def _score_raw(self, Z2, rows):
-        return r2_score(rows.y, self._loss().predict(Z2), sample_weight=rows.weight)
+    def _score_rows(self, rows, raw_prediction):
+        return r_squared(rows, self._loss(), raw_prediction)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -14,6 +14,9 @@ from functools import partial
 import numpy as np
 from scipy import sparse
 
+#: Targets are standardised so many rows at a time: a float64 copy of all takes memory.
+TARGETS_AT_ONCE = 2**16
+
 
 @dataclass(frozen=True)
 class Standardization:
@@ -61,8 +64,12 @@ class Standardization:
         """Standardised targets (n, k); class indices (n,) stay as they are."""
         if y.ndim == 1:
             return y
+        out = np.empty(y.shape, dtype)
         with np.errstate(over="ignore"):
-            return ((y - self.y_mean) / self.y_scale).astype(dtype)
+            for start in range(0, len(y), TARGETS_AT_ONCE):
+                block = slice(start, start + TARGETS_AT_ONCE)
+                out[block] = (y[block] - self.y_mean) / self.y_scale
+        return out
 
     def fold_first(self, first):
         """[W1; b1] on standardised rows -> [W1; b1] with the same hidden layer on raw rows."""
@@ -123,8 +130,7 @@ def column_moments(rows, name):
     ValueError
         If a column is too large for its variance to be a number.
     """
-    first = rows.X[:1]
-    shift = np.asarray(first.toarray() if rows.is_sparse else first, np.float64)[0]
+    shift = rows.first_row
     with np.errstate(over="ignore", invalid="ignore"):
         stored, first, second = rows.sum(partial(_block_moments, np.append(shift, 1.0)))
         total = stored[-1]  # S, summed in the same order as the other columns

@@ -19,6 +19,15 @@ def check_weights(X, y, sample_weight):
     """
     if sample_weight is None:
         return X, y, None
+    weight = valid_weights(X, sample_weight)
+    with np.errstate(over="ignore"):
+        check_total_weight(weight.sum())
+    X, y, weight = drop_weightless(X, y, weight)
+    return X, y, (None if (weight == 1).all() else weight)
+
+
+def valid_weights(X, sample_weight):
+    """The weights (n,) of the rows of X in float64, none negative."""
     if isinstance(sample_weight, Number):
         sample_weight = np.full(X.shape[0], float(sample_weight))
     weight = check_array(
@@ -33,16 +42,21 @@ def check_weights(X, y, sample_weight):
         raise ValueError(
             f"sample_weight must not be negative: row {np.argmin(weight)} has {weight.min()}."
         )
-    if not weight.any():
+    return weight
+
+
+def check_total_weight(total):
+    """Refuse rows whose weights have no sum, or the sum zero."""
+    if total == 0:
         raise ValueError("sample_weight is zero for every row: nothing is left to fit.")
-    with np.errstate(over="ignore"):
-        total = weight.sum()
     if not np.isfinite(total):
         raise ValueError("The sum of sample_weight is not finite. Divide it by a constant.")
+
+
+def drop_weightless(X, y, weight):
+    """X, y and weight without the rows of weight zero."""
     kept = weight > 0
-    if not kept.all():
-        X, y, weight = X[kept], y[kept], weight[kept]
-    return X, y, (None if (weight == 1).all() else weight)
+    return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
 
 
 def learn_classes(y):
@@ -80,20 +94,46 @@ def encode_labels(y, classes, is_multilabel):
         if y.shape[1:] != (len(classes),):
             raise ValueError(f"y has shape {y.shape}, but {len(classes)} labels were fitted.")
         return y.astype(np.float64)
-    found, indices = np.unique(y, return_inverse=True)
-    unknown = np.setdiff1d(found, classes)
+    indices = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    unknown = np.setdiff1d(y[classes[indices] != y], classes)
     if len(unknown):
         raise ValueError(f"y has the labels {unknown.tolist()}, not among {classes.tolist()}.")
-    indices = np.searchsorted(classes, found)[indices]
     return indices.astype(np.float64).reshape(-1, 1) if len(classes) == 2 else indices
 
 
-def class_weight_of_rows(class_weight, y, weight):
+def label_totals(y, weight):
+    """Labels of each column of y, and the sum of the weights of the rows that have them."""
+    columns = [y] if y.ndim == 1 else list(y.T)
+    uniques = (np.unique(column, return_inverse=True) for column in columns)
+    return [(labels, np.bincount(indices, weights=weight)) for labels, indices in uniques]
+
+
+def merge_label_totals(parts):
+    """The ``label_totals`` of rows, from those of their parts.
+
+    Raises
+    ------
+    ValueError
+        If the parts have different numbers of columns.
+    """
+    widths = {len(part) for part in parts}
+    if len(widths) > 1:
+        raise ValueError(f"y has partitions of {sorted(widths)} columns. Give all the same.")
+    merged = []
+    for columns in zip(*parts):
+        labels, totals = (np.concatenate(arrays) for arrays in zip(*columns))
+        labels, indices = np.unique(labels, return_inverse=True)
+        merged.append((labels, np.bincount(indices, weights=totals)))
+    return merged
+
+
+def class_weight_of_rows(class_weight, y, weight, totals=None):
     """Weights (n,) multiplied by the weight of each row's class; None for ones.
 
     "balanced" gives each of the K classes the same total weight, S / K: with
     weights as frequencies, S and the class totals are sums of the weights. For a
-    multilabel indicator the factors of all labels are multiplied.
+    multilabel indicator the factors of all labels are multiplied. ``totals`` are the
+    ``label_totals`` of all rows, where y is a part of them.
 
     Raises
     ------
@@ -103,6 +143,8 @@ def class_weight_of_rows(class_weight, y, weight):
     """
     if class_weight is None:
         return weight
+    is_part = totals is not None
+    totals = totals if is_part else label_totals(y, weight)
     columns = [y] if y.ndim == 1 else list(y.T)
     each = class_weight if isinstance(class_weight, list) else [class_weight] * len(columns)
     if len(each) != len(columns):
@@ -110,19 +152,17 @@ def class_weight_of_rows(class_weight, y, weight):
             f"class_weight is a list of {len(each)}, but y has {len(columns)} column(s) of labels."
         )
     factor = np.ones(len(y)) if weight is None else weight.copy()
-    for one, labels in zip(each, columns):
+    for one, labels, (classes, sums) in zip(each, columns, totals):
         if one is not None:
-            factor *= _class_weight_of_column(one, labels, weight)
-    if not factor.any():
+            factor *= _factor_of_class(one, classes, sums)[np.searchsorted(classes, labels)]
+    if not is_part and not factor.any():
         raise ValueError(f"class_weight={class_weight!r} gives every row the weight zero.")
     return factor
 
 
-def _class_weight_of_column(class_weight, labels, weight):
-    classes, indices = np.unique(labels, return_inverse=True)
+def _factor_of_class(class_weight, classes, totals):
     if class_weight == "balanced":
-        totals = np.bincount(indices, weights=weight)
-        return (totals.sum() / (len(classes) * totals))[indices]
+        return totals.sum() / (len(classes) * totals)
     unknown = [label for label in class_weight if label not in classes]
     if unknown:
         raise ValueError(
@@ -133,7 +173,7 @@ def _class_weight_of_column(class_weight, labels, weight):
         raise ValueError(
             f"class_weight must be finite and must not be negative, got {class_weight}."
         )
-    return np.array(values, float)[indices]
+    return np.array(values, float)
 
 
 def validation_split(n_rows, labels, fraction, random_state):

@@ -126,7 +126,7 @@ def train_stochastic(
         )
 
     def epoch_batches():
-        permutation = random_state.permutation(rows.n_rows) if estimator.shuffle else None
+        permutation = rows.permutation(random_state) if estimator.shuffle else None
         return rows.batches(settings.batch_size, permutation)
 
     return _stochastic.minimize_stochastic(
@@ -134,7 +134,7 @@ def train_stochastic(
         partial(objective.batch_gradient, rows=rows),
         state,
         epoch_batches=epoch_batches,
-        n_batches=-(-rows.n_rows // settings.batch_size),
+        n_batches=rows.n_batches(settings.batch_size),
         rule=rule,
         learning_rate=settings.learning_rate,
         schedule=schedule,

@@ -25,13 +25,13 @@ NO_POSTERIOR = (
 class Uncertainty:
     """What an estimator does with the posteriors of its members."""
 
-    def _posterior(self, network, result, data):
+    def _posterior(self, network, result, table):
         """The posterior of a member, or None where its matrix is not affordable."""
-        X, targets, weight = data
-        total_weight = X.shape[0] if weight is None else max(weight.sum(), X.shape[0])
-        if not is_affordable(total_weight, X.shape[1], network.n_hidden, self.n_outputs_):
+        total_weight = max(table.total_weight, table.n_rows)
+        shape = table.n_features, network.n_hidden, self.n_outputs_
+        if not is_affordable(total_weight, *shape):
             return None
-        with self._rows(X, targets, weight, np.float64, "lm") as rows:
+        with self._rows(table, np.float64, "lm") as rows:
             objective = Objective(network, self._loss(), np.zeros(network.n_params))
             return posterior_of(objective, rows, result)
 

@@ -1,27 +1,16 @@
 """Validation rows: held out by early stopping or the user's own, and how they are scored."""
 
 from copy import copy
-from dataclasses import dataclass
 
 import numpy as np
 from sklearn.metrics import check_scoring
 
 from sklearn_twolayer._objective import Objective
-from sklearn_twolayer._targets import check_weights, validation_split
-
-
-@dataclass(frozen=True)
-class ValidationData:
-    """Rows that are scored and not learnt: X, labels or targets y, encoded targets, weights."""
-
-    X: object
-    y: np.ndarray
-    targets: np.ndarray
-    weight: np.ndarray | None
+from sklearn_twolayer._table import read_table
 
 
 def own_validation_data(estimator, X_val, y_val, sample_weight_val):
-    """The user's validation rows, or None.
+    """The user's validation rows as a table, or None.
 
     Raises
     ------
@@ -35,22 +24,11 @@ def own_validation_data(estimator, X_val, y_val, sample_weight_val):
     if X_val is None or y_val is None:
         missing = "X_val" if X_val is None else "y_val"
         raise ValueError(f"X_val and y_val go together, but {missing} is missing: pass both.")
-    X, y = estimator._validate(X_val, y_val, reset=False)
-    X, y, weight = check_weights(X, y, sample_weight_val)
+    table = read_table(estimator, X_val, y_val, sample_weight_val, reset=False)
     try:
-        targets = estimator._encode(y)
+        return table.encode(estimator)
     except ValueError as error:
         raise ValueError(f"y_val does not fit to y: {error}") from error
-    return ValidationData(X, y, targets, weight)
-
-
-def hold_out(estimator, X, y, targets, weight, random_state):
-    """Split rows for early stopping: indices of those to train on, and the others."""
-    kept, out = validation_split(
-        len(y), estimator._strata(y), estimator.validation_fraction, random_state
-    )
-    held_out_weight = None if weight is None else weight[out]
-    return kept, ValidationData(X[out], y[out], targets[out], held_out_weight)
 
 
 class Validation:
@@ -61,22 +39,28 @@ class Validation:
     estimator : BaseTwoLayer
         Whose ``scoring`` it is.
     network : TwoLayerNetwork
-    data : ValidationData
-    rows : Rows
-        The same rows, ready to be predicted.
+    table : Table or DaskTable
+    rows : Rows or DaskRows
+        Its rows, ready to be predicted.
     dtype : dtype
         Of the weights that the estimator will publish.
     """
 
-    def __init__(self, estimator, network, data, rows, dtype):
+    def __init__(self, estimator, network, table, rows, dtype):
         self._estimator = estimator
-        self._data = data
+        self._table = table
         self._rows = rows
         self._dtype = dtype
         self._objective = Objective(network, estimator._loss(), np.zeros(network.n_params))
         self._scorer = None
         if estimator.scoring not in (None, "loss"):
             self._scorer = check_scoring(estimator, estimator.scoring)
+            if not table.is_in_memory:
+                raise ValueError(
+                    f"scoring={estimator.scoring!r} needs its validation rows in memory. Pass X_val "
+                    "and y_val as arrays, or set scoring to None or 'loss', which are sums over "
+                    "the partitions."
+                )
 
     def loss(self, params):
         """Mean loss, without penalty, on the standardised scale."""
@@ -102,12 +86,12 @@ class Validation:
         if self._estimator.scoring == "loss":
             return -self.loss(params)
         if self._scorer is None:
-            Z2 = self._objective.raw_prediction(params, self._rows)
-            return self._estimator._score_raw(Z2, self._rows)
+            raw_prediction = self._objective.block_raw_prediction(params, self._rows)
+            return self._estimator._score_rows(self._rows, raw_prediction)
         model = snapshot(self._estimator, self._objective.network, params, self._dtype)
-        data = self._data
-        weights = {} if data.weight is None else {"sample_weight": data.weight}
-        return self._scorer(model, data.X, data.y, **weights)
+        table = self._table
+        weights = {} if table.weight is None else {"sample_weight": table.weight}
+        return self._scorer(model, table.X, table.y, **weights)
 
 
 def snapshot(estimator, network, params, dtype):

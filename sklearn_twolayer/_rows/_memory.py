@@ -99,16 +99,18 @@ class Rows:
         In which blocks are handed out and computed.
     block_size : int
         About how many rows a block has, give or take a half.
+    weight_unit : float, default=None
+        In which weights are handed out; None chooses it by the largest.
 
     Notes
     -----
     Blocks of X arrive as [X 1], with a last column of ones for the biases.
     """
 
-    def __init__(self, X, y, weight, *, standardization, dtype, block_size):
+    def __init__(self, X, y, weight, *, standardization, dtype, block_size, weight_unit=None):
         self.X = X
         self.y = y
-        self._weight_unit = _weight_unit(weight)
+        self._weight_unit = weight_unit or unit_of_weights(weight)
         self.weight = None if weight is None else (weight / self._weight_unit).astype(dtype)
         self.standardization = standardization
         self.dtype = np.dtype(dtype)
@@ -133,6 +135,17 @@ class Rows:
     def total_weight(self):
         """S, the sum of the sample weights."""
         return self.weight_of_blocks * self._weight_unit
+
+    @property
+    def first_row(self):
+        """The first row of X (f,), in float64: to take moments around."""
+        first = self.X[:1]
+        return np.asarray(first.toarray() if self.is_sparse else first, np.float64)[0]
+
+    @property
+    def first_target(self):
+        """The first row of y (k,), in float64."""
+        return self.y[0].astype(np.float64)
 
     def __enter__(self):
         n_blocks = len(self._blocks())
@@ -177,6 +190,14 @@ class Rows:
 
         self._run(fill, blocks[1:])
         return result
+
+    def n_batches(self, batch_size):
+        """How many mini-batches ``batches`` yields."""
+        return -(-self.n_rows // batch_size)
+
+    def permutation(self, random_state):
+        """A random order of the rows, for ``batches``."""
+        return random_state.permutation(self.n_rows)
 
     def batches(self, batch_size, permutation=None):
         """Yield (X, y, weight) of mini-batches, in the order of ``permutation``.
@@ -274,9 +295,9 @@ def _append_ones(X):
     )
 
 
-def _weight_unit(weight):
+def unit_of_weights(weight):
     """A power of two in which weights that float32 could not add up are handed out."""
     if weight is None:
         return 1.0
-    exponent = float(np.log2(weight.max()))
+    exponent = float(np.log2(np.max(weight)))
     return 1.0 if abs(exponent) < 30 else 2.0 ** round(exponent)

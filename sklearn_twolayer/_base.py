@@ -3,6 +3,7 @@
 import warnings
 from contextlib import nullcontext
 from copy import copy
+from functools import partial
 
 import numpy as np
 from scipy import sparse
@@ -33,7 +34,7 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
     """A network with one hidden layer, trained by backprop: what both estimators share.
 
     Subclasses say what y means: ``_check_y`` gives it its shape, ``_fit_targets``
-    learns its encoding (``_fit_outline`` from the merged ``_outline`` of parts of y),
+    learns its encoding, or ``_fit_outline`` from the merged ``_outline`` of parts of y;
     ``_encode`` applies it, ``_loss`` is the loss,
     ``_weigh_classes`` multiplies class weights into the sample weights, ``_strata``
     and ``_score_rows`` stratify and score the validation rows of early stopping,
@@ -252,7 +253,7 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
         """Rows with standardised targets and cache-sized blocks, to train or to validate."""
         return table.rows(self._standardization, dtype, self._block_size(dtype, solver))
 
-    def _block_size(self, dtype, solver):
+    def _block_size(self, dtype, solver=None):
         width = self._member_network().n_hidden
         if solver == "lm":  # blocks of J have a column for each weight
             width *= self.n_features_in_ + 1
@@ -266,19 +267,23 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
         if X.shape[0] <= FEW_ROWS and not sparse.issparse(X):
             few = X.astype(dtype, copy=False)
             return raw_prediction(self.coefs_, self.intercepts_, few, self._fitted_activation)
-        network = self._network()
-        params = network.to_tanh_form(network.pack(self.coefs_, self.intercepts_, dtype))
         size = block_size(max(self.coefs_[0].shape), dtype)
         rows = Rows(X, None, None, standardization=None, dtype=dtype, block_size=size)
-
-        def block_raw_prediction(X, y, weight):
-            return network.tanh_form.forward(params, X)[0]
-
         with rows if X.shape[0] > size else nullcontext():
-            return rows.map(block_raw_prediction)
+            return rows.map(self._block_raw_prediction())
+
+    def _block_raw_prediction(self):
+        """Z2 of a raw block, as a block function."""
+        network = self._network()
+        params = network.pack(self.coefs_, self.intercepts_, self.coefs_[0].dtype)
+        return partial(_raw_prediction_of_block, network, network.to_tanh_form(params))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _raw_prediction_of_block(network, params, X, y, weight):
+    return network.tanh_form.forward(params, X)[0]

@@ -5,6 +5,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 
 from sklearn_twolayer._base import BaseTwoLayer
+from sklearn_twolayer._lazy import ScoresCollections, lazy
 from sklearn_twolayer._losses import BinaryLogLoss, MulticlassLogLoss
 from sklearn_twolayer._partial_fit import PartialFitClassifier
 from sklearn_twolayer._posterior import expected_logistic, expected_softmax
@@ -18,7 +19,7 @@ from sklearn_twolayer._targets import (
 )
 
 
-class TwoLayerClassifier(ClassifierMixin, PartialFitClassifier, BaseTwoLayer):
+class TwoLayerClassifier(ScoresCollections, ClassifierMixin, PartialFitClassifier, BaseTwoLayer):
     """Classification by a network with one hidden layer, under the log loss.
 
     The probability is sigma(Z2) for two classes and for each label of multilabel
@@ -231,6 +232,7 @@ class TwoLayerClassifier(ClassifierMixin, PartialFitClassifier, BaseTwoLayer):
         )
         self.class_weight = class_weight
 
+    @lazy
     def predict(self, X):
         """Predict class labels: for each row the most probable class.
 
@@ -250,6 +252,7 @@ class TwoLayerClassifier(ClassifierMixin, PartialFitClassifier, BaseTwoLayer):
         best = (Z2[:, 0] > 0).astype(int) if len(self.classes_) == 2 else Z2.argmax(axis=1)
         return self.classes_[best]
 
+    @lazy
     def predict_proba(self, X, moderated=False):
         """Predict probabilities.
 
@@ -284,6 +287,7 @@ class TwoLayerClassifier(ClassifierMixin, PartialFitClassifier, BaseTwoLayer):
             A2 = self._loss().predict(Z2)
         return np.hstack([1 - A2, A2]) if self._is_binary else A2
 
+    @lazy
     def predict_log_proba(self, X):
         """Predict logarithms of probabilities.
 
@@ -303,6 +307,7 @@ class TwoLayerClassifier(ClassifierMixin, PartialFitClassifier, BaseTwoLayer):
             return np.hstack([loss.log_predict(-Z2), loss.log_predict(Z2)])
         return loss.log_predict(Z2)
 
+    @lazy
     def decision_function(self, X):
         """Return the raw prediction Z2, before sigma or softmax.
 

@@ -5,6 +5,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_twolayer._activations import ACTIVATIONS
+from sklearn_twolayer._lazy import lazy
 from sklearn_twolayer._objective import Objective, penalty_groups
 from sklearn_twolayer._rows import Rows, block_size
 from sklearn_twolayer._table import read_table
@@ -13,6 +14,7 @@ from sklearn_twolayer._table import read_table
 class Explainable(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """Methods of a fitted estimator that look inside the network."""
 
+    @lazy
     def transform(self, X):
         """Return the hidden layer A1 = g(X W1 + b1): the features that the network has learned.
 
@@ -39,6 +41,7 @@ class Explainable(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         return self._map_rows(X, hidden_layer, width=max(first.shape))
 
+    @lazy
     def input_gradient(self, X):
         """Return d prediction / d X: how each input moves the prediction, row by row.
 

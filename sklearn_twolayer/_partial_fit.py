@@ -195,7 +195,7 @@ def _train_on_batch(estimator, X, y, sample_weight, classes):
     learn = estimator._fit_stream_targets if is_first else estimator._check_stream_targets
     learn(table.y, classes)
     weight = estimator._weigh_stream(table.y, table.weight)
-    table = replace(table, weight=weight, targets=estimator._encode(table.y))
+    table = replace(table, weight=weight).encode(estimator)
     if is_first:
         estimator._standardization = estimator._fit_standardization(table)
     shape = table.n_rows, table.n_features, estimator.n_outputs_
@@ -228,9 +228,8 @@ def _train_on_batch(estimator, X, y, sample_weight, classes):
             "The loss is not finite, however short the steps: X or y holds values too large for "
             f"{dtype}. Scale them, or set standardize=True before the first call."
         )
-    _publish(
-        estimator, settings, replace(stream, state=result.state), monitor, penalty, table.n_rows
-    )
+    stream = replace(stream, state=result.state)
+    _publish(estimator, settings, stream, monitor, penalty, table.n_rows)
 
 
 def _check_setting(estimator):

@@ -6,13 +6,14 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from sklearn_twolayer._base import BaseTwoLayer
+from sklearn_twolayer._lazy import ScoresCollections, lazy
 from sklearn_twolayer._losses import LogisticSquaredError, SquaredError
 from sklearn_twolayer._partial_fit import PartialFitRegressor
 from sklearn_twolayer._posterior import noise_variance
 from sklearn_twolayer._score import r_squared
 
 
-class TwoLayerRegressor(RegressorMixin, PartialFitRegressor, BaseTwoLayer):
+class TwoLayerRegressor(ScoresCollections, RegressorMixin, PartialFitRegressor, BaseTwoLayer):
     """Regression by a network with one hidden layer, under the mean squared error.
 
     The prediction is g(X W1 + b1) W2 + b2. Training minimises
@@ -248,16 +249,21 @@ class TwoLayerRegressor(RegressorMixin, PartialFitRegressor, BaseTwoLayer):
         ValueError
             If ``return_std`` is asked of a fit without a posterior.
         """
-        Z2 = self._raw_prediction(X)
-        y = self._loss().predict(Z2)
-        y = y.ravel() if self._y_is_1d else y
-        if not return_std:
-            return y
+        y = self._predict_mean(X)
+        return (y, self._predict_std(X)) if return_std else y
+
+    @lazy
+    def _predict_mean(self, X):
+        y = self._loss().predict(self._raw_prediction(X))
+        return y.ravel() if self._y_is_1d else y
+
+    @lazy
+    def _predict_std(self, X):
         Z2, V = self._uncertain_raw_prediction(X)
         variance = self._loss().slope(Z2) ** 2 * np.diagonal(V, axis1=1, axis2=2)
         std = np.sqrt(variance + noise_variance(self._posteriors)) * self._standardization.y_scale
-        std = std.astype(y.dtype)
-        return y, (std.ravel() if self._y_is_1d else std)
+        std = std.astype(self.coefs_[0].dtype)
+        return std.ravel() if self._y_is_1d else std
 
     def _loss(self):
         return SquaredError() if self.out_activation_ == "identity" else LogisticSquaredError()

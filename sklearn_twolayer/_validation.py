@@ -57,9 +57,8 @@ class Validation:
             self._scorer = check_scoring(estimator, estimator.scoring)
             if not table.is_in_memory:
                 raise ValueError(
-                    f"scoring={estimator.scoring!r} needs its validation rows in memory. Pass X_val "
-                    "and y_val as arrays, or set scoring to None or 'loss', which are sums over "
-                    "the partitions."
+                    f"scoring={estimator.scoring!r} needs validation rows in memory. Pass X_val "
+                    "and y_val as arrays, or set scoring to None or 'loss': sums over partitions."
                 )
 
     def loss(self, params):

@@ -12,7 +12,7 @@ from numbers import Number
 
 import numpy as np
 
-from sklearn_twolayer._rows._memory import SINGLE_THREADED_BLAS
+from sklearn_twolayer._rows._memory import SINGLE_THREADED_BLAS, on_one_thread
 
 #: Partial sums that one task of the tree adds up.
 FAN_IN = 8
@@ -238,10 +238,10 @@ class DaskRows:
 
 
 def _sum(table, make_rows, block_function):
-    with SINGLE_THREADED_BLAS:  # the scheduler has a thread for each partition
+    with on_one_thread():
         return make_rows(table).sum(block_function)
 
 
 def _map(table, make_rows, block_function):
-    with SINGLE_THREADED_BLAS:
+    with on_one_thread():
         return make_rows(table).map(block_function)

@@ -13,7 +13,8 @@ bit for bit on 1 thread and on 16.
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from functools import cache, cached_property
 from itertools import pairwise
 from math import ceil, log2
@@ -80,6 +81,18 @@ class SingleThreadedBLAS:
 
 
 SINGLE_THREADED_BLAS = SingleThreadedBLAS()
+_ONE_THREAD = ContextVar("one thread", default=False)
+
+
+@contextmanager
+def on_one_thread():
+    """Rows that are entered inside start no threads: a scheduler has its own."""
+    token = _ONE_THREAD.set(True)
+    try:
+        with SINGLE_THREADED_BLAS:
+            yield
+    finally:
+        _ONE_THREAD.reset(token)
 
 
 class Rows:
@@ -150,7 +163,8 @@ class Rows:
     def __enter__(self):
         n_blocks = len(self._blocks())
         SINGLE_THREADED_BLAS.__enter__()
-        self._n_workers = min(SINGLE_THREADED_BLAS.n_threads, n_blocks, N_LANES)
+        n_threads = 1 if _ONE_THREAD.get() else SINGLE_THREADED_BLAS.n_threads
+        self._n_workers = min(n_threads, n_blocks, N_LANES)
         if self._n_workers > 1:
             self._executor = ThreadPoolExecutor(self._n_workers)
         return self

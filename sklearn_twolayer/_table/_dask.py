@@ -114,8 +114,7 @@ class DaskTable:
 def read_collection(estimator, X, y, sample_weight, *, reset):
     """The table of Dask collections; see ``read_table``."""
     blocks = blocks_of(X, y=y, sample_weight=sample_weight)
-    columns = {"accept_sparse": True, "skip_check_array": False, "reset": reset}
-    validate_data(estimator, _one_row(X), **columns)
+    validate_data(estimator, _one_row(X), reset=reset)
     read = Partitions(blocks).map(_read, copy(estimator), each=range(len(blocks)))
     return _summarized(read.keep(), estimator)
 
@@ -123,7 +122,9 @@ def read_collection(estimator, X, y, sample_weight, *, reset):
 def _one_row(X):
     """A row of zeros with the columns of X, and their names."""
     if hasattr(X, "columns"):
-        return X._meta_nonempty[:1].astype(np.float64) * 0
+        return type(X._meta)(np.zeros((1, len(X.columns))), columns=X.columns)
+    if np.isnan(X.shape[1:]).any():
+        raise ValueError("X has an unknown number of columns: a Dask array must know its width.")
     return np.zeros((1, *X.shape[1:]))
 
 

@@ -254,7 +254,8 @@ class TwoLayerRegressor(ScoresCollections, RegressorMixin, PartialFitRegressor, 
 
     @lazy
     def _predict_mean(self, X):
-        y = self._loss().predict(self._raw_prediction(X))
+        Z2 = self._raw_prediction(X)
+        y = self._loss().predict(Z2)
         return y.ravel() if self._y_is_1d else y
 
     @lazy

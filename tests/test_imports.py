@@ -14,6 +14,7 @@ FOLDER = Path(sklearn_twolayer.__file__).parent
 RUNTIME = {"numpy", "scipy", "sklearn", "joblib", "threadpoolctl"}
 #: Module -> what it may import beyond the dependencies, inside functions: the extras.
 OPTIONAL = {
+    "_rows": {"dask"},
     "_display": {"matplotlib"},
     "_network_display": {"matplotlib"},
     "onnx": {"skl2onnx", "onnx"},
@@ -26,6 +27,7 @@ ALLOWED = {
     "_network": {"_activations", "_workspace"},
     "_initialize": set(),
     "_rows": {"_workspace"},
+    "_score": set(),
     "_standardize": {"_network"},
     "_objective": {"_network"},
     "_curvature": set(),
@@ -45,8 +47,10 @@ ALLOWED = {
     "_display": set(),
     "_network_display": {"_display"},
     # the house
-    "_explain": {"_activations", "_objective", "_rows", "_targets"},
-    "_validation": {"_objective", "_targets"},
+    "_table": {"_rows", "_targets"},
+    "_lazy": {"_rows", "_standardize", "_table"},
+    "_explain": {"_activations", "_lazy", "_objective", "_rows", "_table"},
+    "_validation": {"_objective", "_table"},
     "_callbacks": {"_choose_penalty", "_compat"},
     "_member": {
         "_initialize",
@@ -64,7 +68,7 @@ ALLOWED = {
         "_objective",
         "_parameters",
         "_stochastic",
-        "_targets",
+        "_table",
         "_train",
         "_validation",
     },
@@ -80,12 +84,20 @@ ALLOWED = {
         "_parameters",
         "_rows",
         "_standardize",
-        "_targets",
+        "_table",
         "_uncertainty",
         "_validation",
     },
-    "_regressor": {"_base", "_losses", "_partial_fit", "_posterior", "_targets"},
-    "_classifier": {"_base", "_losses", "_partial_fit", "_posterior", "_targets"},
+    "_regressor": {"_base", "_lazy", "_losses", "_partial_fit", "_posterior", "_score"},
+    "_classifier": {
+        "_base",
+        "_lazy",
+        "_losses",
+        "_partial_fit",
+        "_posterior",
+        "_score",
+        "_targets",
+    },
     "onnx": {"_base", "_regressor", "_classifier"},
     "__init__": {"_regressor", "_classifier", "_display", "_network_display"},
 }

@@ -9,8 +9,12 @@ from gradient_check import LOSSES, random_problem
 from scipy import sparse
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from sklearn_twolayer import _rows
-from sklearn_twolayer._rows import SINGLE_THREADED_BLAS, Rows, SingleThreadedBLAS, block_size
+from sklearn_twolayer._rows import (
+    SINGLE_THREADED_BLAS,
+    Rows,
+    SingleThreadedBLAS,
+    block_size,
+)
 from sklearn_twolayer._standardize import Standardization
 
 N_ROWS = 103
@@ -163,7 +167,7 @@ def test_thread_pool(block_size, expected, set_threads, monkeypatch):
             super().__init__(max_workers)
 
     set_threads(4)
-    monkeypatch.setattr(_rows, "ThreadPoolExecutor", Watched)
+    monkeypatch.setattr(_memory, "ThreadPoolExecutor", Watched)
     rows, *_ = random_rows(block_size=block_size)
     with rows:
         rows.sum(products)

@@ -195,7 +195,7 @@ def peak_of(function):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_no_array_of_samples_times_hidden(Estimator, solver, monkeypatch):
     """Neither in fit nor in predict. Small blocks stand for a large number of rows."""
-    monkeypatch.setattr("sklearn_twolayer._rows.BLOCK_BYTES", 2**14)
+    monkeypatch.setattr("sklearn_twolayer._rows._memory.BLOCK_BYTES", 2**14)
     n, h = 40_000, 50
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n, 2))

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn_twolayer._rows._memory import SINGLE_THREADED_BLAS, on_one_thread
 
 #: Partial sums that one task of the tree adds up.
-FAN_IN = 8
+FAN_IN = 16
 
 
 def is_collection(*arrays):
@@ -100,55 +100,159 @@ def _aligned(X, name, other):
 
 
 class Partitions:
-    """One object for each block of rows, on the workers."""
+    """One object for each block of rows, on the workers.
 
-    def __init__(self, items):
-        self._items = items
+    Objects lie in groups, and a group is one task. Dask spends about a millisecond on a
+    task, so on a cluster there is one group for each thread.
+
+    Parameters
+    ----------
+    groups : list of (Delayed, list of int)
+        A list of objects, and their numbers among all.
+    """
+
+    def __init__(self, groups):
+        self._groups = groups
+
+    @classmethod
+    def of(cls, blocks):
+        """Partitions of the blocks, each a group of its own."""
+        from dask import delayed
+
+        return cls([(delayed([block], pure=False), [i]) for i, block in enumerate(blocks)])
 
     def __len__(self):
-        return len(self._items)
+        return sum(len(numbers) for _, numbers in self._groups)
 
-    def __getitem__(self, index):
-        """The object of one partition, brought here."""
-        return self._items[index].compute()
+    def __getitem__(self, number):
+        """One of the objects, brought here."""
+        item, numbers = next(group for group in self._groups if number in group[1])
+        return item[numbers.index(number)].compute()
 
-    def select(self, indices):
-        """Some of the partitions."""
-        return Partitions([self._items[index] for index in indices])
+    def where(self, kept):
+        """The objects of those numbers for which ``kept`` is true."""
+        new = np.cumsum(kept) - 1
+        groups = []
+        for item, numbers in self._groups:
+            here = [place for place, number in enumerate(numbers) if kept[number]]
+            chosen = item if len(here) == len(numbers) else _task(_choose)(item, here)
+            if here:
+                groups.append((chosen, [int(new[numbers[place]]) for place in here]))
+        return Partitions(groups)
 
     def map(self, function, *shared, each=None):
         """``function(object, *shared, one of each)``, lazily.
 
         What is shared goes out once, and from worker to worker.
         """
-        from dask import delayed
-
-        task = delayed(function, pure=False, traverse=False)
-        shared = [delayed(one, pure=False, traverse=False) for one in shared]
-        each = [()] * len(self) if each is None else [(one,) for one in each]
-        return Partitions([task(item, *shared, *own) for item, own in zip(self._items, each)])
+        shared = _shared(function, shared)
+        own = [None if each is None else [each[n] for n in numbers] for _, numbers in self._groups]
+        return Partitions(
+            [
+                (_task(_map_group)(item, shared, one), numbers)
+                for (item, numbers), one in zip(self._groups, own)
+            ]
+        )
 
     def keep(self):
         """The same, held by the workers of a cluster; without a cluster still lazy."""
         client = _client()
-        return self if client is None else Partitions(client.persist(self._items))
+        if client is None:
+            return self
+        items = client.persist([item for item, _ in self._groups])
+        return Partitions([(item, numbers) for item, (_, numbers) in zip(items, self._groups)])
+
+    def grouped(self):
+        """Kept objects in as few groups as there are threads where they lie."""
+        client = _client()
+        if client is None:
+            return self
+        from distributed import futures_of, wait
+
+        futures = futures_of([item for item, _ in self._groups])
+        wait(futures)
+        holders, threads = client.who_has(futures), client.nthreads()
+        at = {}
+        for item, numbers in self._groups:
+            at.setdefault(next(iter(holders.get(item.key, ())), None), []).append((item, numbers))
+        if not at.keys() <= threads.keys():  # one has failed, and its error will tell
+            return self
+        groups = [
+            _joined(groups[start:stop])
+            for worker, groups in at.items()
+            for start, stop in _even_bounds(len(groups), threads[worker])
+        ]
+        return Partitions(groups).keep()
 
     def collect(self, function, *shared):
-        """``function(object, *shared)`` of each partition, brought here."""
+        """``function(object, *shared)`` of each object, brought here in order."""
         import dask
 
-        return list(dask.compute(*self.map(function, *shared)._items))
+        mapped = self.map(function, *shared)._groups
+        values = dask.compute(*(item for item, _ in mapped))
+        found = {n: value for (_, ns), part in zip(mapped, values) for n, value in zip(ns, part)}
+        return [found[number] for number in range(len(self))]
 
     def sum(self, function, *shared):
         """The tuples ``function(object, *shared)``, summed item by item in a tree."""
-        from dask import delayed
-
-        items = self.map(function, *shared)._items
-        add = delayed(_add, pure=False, traverse=False)
+        shared = _shared(function, shared)
+        items = [_task(_sum_group)(item, shared) for item, _ in self._groups]
         while len(items) > 1:
             bounds = [*range(0, len(items), FAN_IN), len(items)]
-            items = [add(*items[start:stop]) for start, stop in pairwise(bounds)]
+            items = [_task(_add)(*items[start:stop]) for start, stop in pairwise(bounds)]
         return items[0].compute()
+
+
+def _task(function):
+    from dask import delayed
+
+    return delayed(function, pure=False, traverse=False)
+
+
+def _shared(function, arguments):
+    """One node of the graph, which a worker gets once."""
+    return _task((function, arguments))
+
+
+def _joined(groups):
+    items, numbers = zip(*groups)
+    return _task(_join)(*items), [number for part in numbers for number in part]
+
+
+def _even_bounds(n, n_parts):
+    """(start, stop) of at most ``n_parts`` parts of about equal size."""
+    bounds = np.linspace(0, n, min(n, n_parts) + 1).astype(int).tolist()
+    return pairwise(bounds)
+
+
+class Group(list):
+    """Objects of one group; its size is theirs, by which Dask knows what is costly to move."""
+
+    def __sizeof__(self):
+        return super().__sizeof__() + sum(map(sys.getsizeof, self))
+
+
+def _join(*groups):
+    return Group(value for group in groups for value in group)
+
+
+def _choose(group, places):
+    return Group(group[place] for place in places)
+
+
+def _map_group(group, shared, each):
+    function, arguments = shared
+    each = [()] * len(group) if each is None else [(one,) for one in each]
+    return Group(function(value, *arguments, *own) for value, own in zip(group, each))
+
+
+def _sum_group(group, shared):
+    function, arguments = shared
+    return _add(*(function(value, *arguments) for value in group))
+
+
+def _add(*parts):
+    return [sum(items) for items in zip(*parts)]
 
 
 def _client():
@@ -160,10 +264,6 @@ def _client():
 
     owner = getattr(get_scheduler(), "__self__", None)
     return owner if isinstance(owner, distributed.Client) else None
-
-
-def _add(*parts):
-    return [sum(items) for items in zip(*parts)]
 
 
 class DaskRows:

@@ -61,8 +61,8 @@ class DaskTable:
 
     def encode(self, estimator):
         """The table with targets."""
-        each = range(len(self._partitions))
-        partitions = self._partitions.map(_encode, copy(estimator), each=each).keep()
+        numbers = range(len(self._partitions))
+        partitions = self._partitions.map(_encode, copy(estimator), each=numbers).keep()
         return DaskTable(partitions, self._summaries, self._head.encode(estimator))
 
     def split(self, estimator, random_state):
@@ -115,8 +115,8 @@ def read_collection(estimator, X, y, sample_weight, *, reset):
     """The table of Dask collections; see ``read_table``."""
     blocks = blocks_of(X, y=y, sample_weight=sample_weight)
     validate_data(estimator, _one_row(X), reset=reset)
-    read = Partitions(blocks).map(_read, copy(estimator), each=range(len(blocks)))
-    return _summarized(read.keep(), estimator)
+    read = Partitions.of(blocks).map(_read, copy(estimator), each=range(len(blocks)))
+    return _summarized(read.keep().grouped(), estimator)
 
 
 def _one_row(X):
@@ -131,12 +131,13 @@ def _one_row(X):
 def _summarized(partitions, estimator):
     """The table of partitions that hold rows, after one pass over all of them."""
     summaries = partitions.collect(_summarize, copy(estimator))
-    filled = [index for index, summary in enumerate(summaries) if summary is not None]
-    if not filled:
+    partitions = partitions.where([summary is not None for summary in summaries])
+    summaries = [summary for summary in summaries if summary is not None]
+    if not summaries:
         raise ValueError("No partition has rows with a weight above zero: nothing is left to fit.")
-    if len({summaries[index].is_sparse for index in filled}) > 1:
+    if len({summary.is_sparse for summary in summaries}) > 1:
         raise ValueError("Some partitions of X are sparse and others dense. Make them all alike.")
-    return DaskTable(partitions.select(filled), [summaries[index] for index in filled])
+    return DaskTable(partitions, summaries)
 
 
 def _read(block, estimator, index):

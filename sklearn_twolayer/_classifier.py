@@ -5,7 +5,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 
 from sklearn_twolayer._base import BaseTwoLayer
-from sklearn_twolayer._lazy import ScoresCollections, lazy
+from sklearn_twolayer._lazy import ScoresCollections, lazy, lazy_with_posterior
 from sklearn_twolayer._losses import BinaryLogLoss, MulticlassLogLoss
 from sklearn_twolayer._partial_fit import PartialFitClassifier
 from sklearn_twolayer._posterior import expected_logistic, expected_softmax
@@ -252,7 +252,6 @@ class TwoLayerClassifier(ScoresCollections, ClassifierMixin, PartialFitClassifie
         best = (Z2[:, 0] > 0).astype(int) if len(self.classes_) == 2 else Z2.argmax(axis=1)
         return self.classes_[best]
 
-    @lazy
     def predict_proba(self, X, moderated=False):
         """Predict probabilities.
 
@@ -278,13 +277,20 @@ class TwoLayerClassifier(ScoresCollections, ClassifierMixin, PartialFitClassifie
         ValueError
             If ``moderated`` is asked of a fit without a posterior.
         """
-        if moderated:
-            Z2, V = self._uncertain_raw_prediction(X)
-            expected = expected_softmax if self.out_activation_ == "softmax" else expected_logistic
-            A2 = expected(Z2, V).astype(self.coefs_[0].dtype)
-        else:
-            Z2 = self._raw_prediction(X)
-            A2 = self._loss().predict(Z2)
+        return self._moderated_probability(X) if moderated else self._probability(X)
+
+    @lazy
+    def _probability(self, X):
+        Z2 = self._raw_prediction(X)
+        return self._of_each_class(self._loss().predict(Z2))
+
+    @lazy_with_posterior
+    def _moderated_probability(self, X):
+        Z2, V = self._uncertain_raw_prediction(X)
+        expected = expected_softmax if self.out_activation_ == "softmax" else expected_logistic
+        return self._of_each_class(expected(Z2, V).astype(self.coefs_[0].dtype))
+
+    def _of_each_class(self, A2):
         return np.hstack([1 - A2, A2]) if self._is_binary else A2
 
     @lazy

@@ -1,6 +1,5 @@
 """Predictions and scores of Dask collections: block by block, where the blocks are."""
 
-from copy import copy
 from functools import partial, wraps
 
 import numpy as np
@@ -8,13 +7,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_twolayer._rows import is_collection, on_one_thread, whole_rows
 from sklearn_twolayer._standardize import Standardization
-from sklearn_twolayer._table import read_table
+from sklearn_twolayer._table import for_workers, read_table
 
 
-def lazy(method):
+def lazy(method, *, with_posterior=False):
     """Decorate a method of X: of a Dask collection it returns a Dask array, not yet computed.
 
     Its rows lie in the partitions of X. What they look like is found on a row of zeros.
+    Pickles may leave the posterior out, so it is sent on its own where it is needed.
     """
 
     @wraps(method)
@@ -24,8 +24,12 @@ def lazy(method):
         check_is_fitted(self)
         X = whole_rows(X)
         zeros = np.zeros((1, self.n_features_in_), getattr(X, "dtype", np.float64))
-        one = method(_without_names(self), zeros, *args, **kwargs)
-        block = partial(_of_block, copy(self), method.__name__, one[:0], args, kwargs)
+        posteriors = self._posteriors if with_posterior else None
+        estimator = for_workers(self)
+        nameless = for_workers(self)
+        vars(nameless).pop("feature_names_in_", None)
+        one = _of_block(nameless, posteriors, method.__name__, None, args, kwargs, zeros)
+        block = partial(_of_block, estimator, posteriors, method.__name__, one[:0], args, kwargs)
         if hasattr(X, "map_partitions"):
             return X.map_partitions(block, meta=one[:0])
         widths = [(width,) for width in one.shape[1:]]
@@ -37,16 +41,15 @@ def lazy(method):
     return of_array_or_collection
 
 
-def _without_names(estimator):
-    """A copy that predicts rows without names of columns."""
-    nameless = copy(estimator)
-    vars(nameless).pop("feature_names_in_", None)
-    return nameless
+lazy_with_posterior = partial(lazy, with_posterior=True)
 
 
-def _of_block(estimator, name, nothing, args, kwargs, X):
+def _of_block(estimator, posteriors, name, nothing, args, kwargs, X):
     if X.shape[0] == 0:
         return nothing
+    if posteriors is not None:
+        estimator = for_workers(estimator)
+        estimator._posteriors = posteriors
     with on_one_thread():
         return getattr(estimator, name)(X, *args, **kwargs)
 

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from sklearn_twolayer._base import BaseTwoLayer
-from sklearn_twolayer._lazy import ScoresCollections, lazy
+from sklearn_twolayer._lazy import ScoresCollections, lazy, lazy_with_posterior
 from sklearn_twolayer._losses import LogisticSquaredError, SquaredError
 from sklearn_twolayer._partial_fit import PartialFitRegressor
 from sklearn_twolayer._posterior import noise_variance
@@ -258,7 +258,7 @@ class TwoLayerRegressor(ScoresCollections, RegressorMixin, PartialFitRegressor, 
         y = self._loss().predict(Z2)
         return y.ravel() if self._y_is_1d else y
 
-    @lazy
+    @lazy_with_posterior
     def _predict_std(self, X):
         Z2, V = self._uncertain_raw_prediction(X)
         variance = self._loss().slope(Z2) ** 2 * np.diagonal(V, axis1=1, axis2=2)

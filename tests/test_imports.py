@@ -14,7 +14,7 @@ FOLDER = Path(sklearn_twolayer.__file__).parent
 RUNTIME = {"numpy", "scipy", "sklearn", "joblib", "threadpoolctl"}
 #: Module -> what it may import beyond the dependencies, inside functions: the extras.
 OPTIONAL = {
-    "_rows": {"dask"},
+    "_rows": {"dask", "distributed"},
     "_display": {"matplotlib"},
     "_network_display": {"matplotlib"},
     "onnx": {"skl2onnx", "onnx"},

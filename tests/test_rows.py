@@ -13,6 +13,7 @@ from sklearn_twolayer._rows import (
     SINGLE_THREADED_BLAS,
     Rows,
     SingleThreadedBLAS,
+    _memory,
     block_size,
 )
 from sklearn_twolayer._standardize import Standardization

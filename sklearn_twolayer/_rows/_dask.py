@@ -14,7 +14,7 @@ import numpy as np
 
 from sklearn_twolayer._rows._memory import SINGLE_THREADED_BLAS, on_one_thread
 
-#: Partial sums that one task of the tree adds up.
+#: Partial sums that one task of the tree adds up, or that are added here.
 FAN_IN = 16
 
 
@@ -75,7 +75,11 @@ def blocks_of(X, **others):
 
 
 def _delayed(collection):
-    return list(np.ravel(collection.to_delayed()))
+    """Without optimisation: it may join partitions of y that it leaves apart in X.
+
+    What X and y read in common has the same name in both graphs, and is read once.
+    """
+    return list(np.ravel(collection.to_delayed(optimize_graph=False)))
 
 
 def _aligned(X, name, other):
@@ -195,12 +199,14 @@ class Partitions:
 
     def sum(self, function, *shared):
         """The tuples ``function(object, *shared)``, summed item by item in a tree."""
+        import dask
+
         shared = _shared(function, shared)
         items = [_task(_sum_group)(item, shared) for item, _ in self._groups]
-        while len(items) > 1:
+        while len(items) > FAN_IN:
             bounds = [*range(0, len(items), FAN_IN), len(items)]
             items = [_task(_add)(*items[start:stop]) for start, stop in pairwise(bounds)]
-        return items[0].compute()
+        return _add(*dask.compute(*items))
 
 
 def _task(function):

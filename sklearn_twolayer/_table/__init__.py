@@ -6,10 +6,10 @@ encoding and its rows, and never touches X itself.
 """
 
 from sklearn_twolayer._rows import is_collection
-from sklearn_twolayer._table._dask import read_collection
+from sklearn_twolayer._table._dask import for_workers, read_collection
 from sklearn_twolayer._table._memory import Table, read_arrays
 
-__all__ = ["Table", "read_table"]
+__all__ = ["Table", "for_workers", "read_table"]
 
 
 def read_table(estimator, X, y, sample_weight, *, reset):

@@ -56,13 +56,13 @@ class DaskTable:
         """The table with the weights of the classes multiplied in."""
         if getattr(estimator, "class_weight", None) is None:
             return self
-        shared = copy(estimator), self._outline(estimator)
+        shared = for_workers(estimator), self._outline(estimator)
         return _summarized(self._partitions.map(_weigh_classes, *shared), estimator)
 
     def encode(self, estimator):
         """The table with targets."""
         numbers = range(len(self._partitions))
-        partitions = self._partitions.map(_encode, copy(estimator), each=numbers).keep()
+        partitions = self._partitions.map(_encode, for_workers(estimator), each=numbers).keep()
         return DaskTable(partitions, self._summaries, self._head.encode(estimator))
 
     def split(self, estimator, random_state):
@@ -74,13 +74,13 @@ class DaskTable:
             If no partition has enough of them.
         """
         seeds = random_state.randint(np.iinfo(np.int32).max, size=len(self._partitions))
-        pairs = self._partitions.map(_split, copy(estimator), each=seeds.tolist()).keep()
+        pairs = self._partitions.map(_split, for_workers(estimator), each=seeds.tolist()).keep()
         train, out = (pairs.map(itemgetter(part)).keep() for part in (0, 1))
         return _summarized(train, estimator), _summarized(out, estimator)
 
     def mean_target(self, estimator):
         """Mean of the standardised targets, or share of each class: (n_outputs,)."""
-        weight, total = self._partitions.sum(_sum_of_targets, copy(estimator))
+        weight, total = self._partitions.sum(_sum_of_targets, for_workers(estimator))
         return total / weight
 
     def rows(self, standardization, dtype, block_size):
@@ -115,8 +115,17 @@ def read_collection(estimator, X, y, sample_weight, *, reset):
     """The table of Dask collections; see ``read_table``."""
     blocks = blocks_of(X, y=y, sample_weight=sample_weight)
     validate_data(estimator, _one_row(X), reset=reset)
-    read = Partitions.of(blocks).map(_read, copy(estimator), each=range(len(blocks)))
+    read = Partitions.of(blocks).map(_read, for_workers(estimator), each=range(len(blocks)))
     return _summarized(read.keep().grouped(), estimator)
+
+
+def for_workers(estimator):
+    """A copy of the estimator without what may be large, or may not be pickled, on the way."""
+    light = copy(estimator)
+    for name in ("scoring", "callbacks", "random_state", "_training_state", "_stream"):
+        if name in vars(light):
+            setattr(light, name, None)
+    return light
 
 
 def _one_row(X):
@@ -130,7 +139,7 @@ def _one_row(X):
 
 def _summarized(partitions, estimator):
     """The table of partitions that hold rows, after one pass over all of them."""
-    summaries = partitions.collect(_summarize, copy(estimator))
+    summaries = partitions.collect(_summarize, for_workers(estimator))
     partitions = partitions.where([summary is not None for summary in summaries])
     summaries = [summary for summary in summaries if summary is not None]
     if not summaries:
@@ -186,6 +195,8 @@ def _split(table, estimator, seed):
 
 def _sum_of_targets(table, estimator):
     weight = table.total_weight
+    if weight == 0:
+        return 0.0, np.zeros(estimator.n_outputs_)
     return weight, weight * table.mean_target(estimator)
 
 

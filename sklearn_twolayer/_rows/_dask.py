@@ -167,26 +167,36 @@ class Partitions:
         return Partitions([(item, numbers) for item, (_, numbers) in zip(items, self._groups)])
 
     def grouped(self):
-        """Kept objects in as few groups as there are threads where they lie."""
+        """Kept objects in one group for each thread of the cluster, of about equal length.
+
+        Objects stay with their worker as far as that goes. If it is lost, another one reads
+        them again.
+        """
         client = _client()
         if client is None:
             return self
+        import dask
         from distributed import futures_of, wait
 
         futures = futures_of([item for item, _ in self._groups])
         wait(futures)
         holders, threads = client.who_has(futures), client.nthreads()
-        at = {}
-        for item, numbers in self._groups:
-            at.setdefault(next(iter(holders.get(item.key, ())), None), []).append((item, numbers))
-        if not at.keys() <= threads.keys():  # one has failed, and its error will tell
-            return self
-        groups = [
-            _joined(groups[start:stop])
-            for worker, groups in at.items()
-            for start, stop in _even_bounds(len(groups), threads[worker])
-        ]
-        return Partitions(groups).keep()
+        at = {worker: [] for worker in threads}
+        for group in self._groups:
+            worker = next(iter(holders.get(group[0].key, ())), None)
+            if worker not in threads:  # it has failed, and its error will tell
+                return self
+            at[worker].append(group)
+        objects = [group for groups in at.values() for group in groups]
+        slots = [worker for worker, n_threads in threads.items() for _ in range(n_threads)]
+        n_groups = min(len(objects), len(slots))
+        bounds = np.linspace(0, len(objects), n_groups + 1).astype(int).tolist()
+        joined = []
+        for number, (start, stop) in enumerate(pairwise(bounds)):
+            worker = slots[number * len(slots) // n_groups]
+            with dask.annotate(workers=[worker], allow_other_workers=True):
+                joined.append(_joined(objects[start:stop]))
+        return Partitions(joined).keep()
 
     def collect(self, function, *shared):
         """``function(object, *shared)`` of each object, brought here in order."""
@@ -223,12 +233,6 @@ def _shared(function, arguments):
 def _joined(groups):
     items, numbers = zip(*groups)
     return _task(_join)(*items), [number for part in numbers for number in part]
-
-
-def _even_bounds(n, n_parts):
-    """(start, stop) of at most ``n_parts`` parts of about equal size."""
-    bounds = np.linspace(0, n, min(n, n_parts) + 1).astype(int).tolist()
-    return pairwise(bounds)
 
 
 class Group(list):

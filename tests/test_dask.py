@@ -122,11 +122,11 @@ def assert_released(client, before):
 
 def test_the_parameters_go_to_the_workers_once(client, data, monkeypatch):
     """An evaluation is one task for each thread of the cluster, however many partitions."""
-    from sklearn_twolayer._rows import _dask
+    from sklearn_twolayer._rows import _partitions
 
     sizes = []
     monkeypatch.setattr(
-        _dask.Partitions, "sum", _recording(_dask.Partitions.sum, sizes), raising=True
+        _partitions.Partitions, "sum", _recording(_partitions.Partitions.sum, sizes), raising=True
     )
     rows = da.from_array(data[0], chunks=(10, 3))
     TwoLayerRegressor(3, solver="lbfgs", max_iter=3, tol=1, random_state=0).fit(rows, data[1])

@@ -1,13 +1,12 @@
 """Where rows come from: memory and memory maps (``_memory``), Dask collections (``_dask``)."""
 
-from sklearn_twolayer._rows._dask import DaskRows, Partitions, blocks_of, is_collection, whole_rows
-from sklearn_twolayer._rows._memory import (
+from sklearn_twolayer._rows._dask import DaskRows
+from sklearn_twolayer._rows._memory import Rows, block_size, unit_of_weights
+from sklearn_twolayer._rows._partitions import Partitions, blocks_of, is_collection, whole_rows
+from sklearn_twolayer._rows._threads import (
     SINGLE_THREADED_BLAS,
-    Rows,
     SingleThreadedBLAS,
-    block_size,
     on_one_thread,
-    unit_of_weights,
 )
 
 __all__ = [

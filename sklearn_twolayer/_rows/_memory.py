@@ -10,19 +10,17 @@ adds its blocks in order and lanes are added in order, so the result is the same
 bit for bit on 1 thread and on 16.
 """
 
-import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
-from functools import cache, cached_property
+from contextvars import copy_context
+from functools import cached_property
 from itertools import pairwise
 from math import ceil, log2
 
 import numpy as np
 from scipy import sparse
-from threadpoolctl import ThreadpoolController
 
+from sklearn_twolayer._rows._threads import SINGLE_THREADED_BLAS, may_start_threads
 from sklearn_twolayer._workspace import Workspace
 
 N_LANES = 16
@@ -37,62 +35,6 @@ def block_size(width, dtype):
     """Rows of a block whose widest array has ``width`` columns: 128 to 32768."""
     n_rows = BLOCK_BYTES // (width * np.dtype(dtype).itemsize)
     return int(min(max(n_rows - n_rows % ROWS_UNIT, 128), 32768))
-
-
-class SingleThreadedBLAS:
-    """While blocks run on threads, BLAS has one thread in each (``with`` statement).
-
-    The limit is one setting for the whole process, so the first to enter sets
-    it and the last to leave restores it. ``n_threads`` is what BLAS would use.
-    """
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._entered = 0
-        self._limiter = None
-        self._n_threads = 1
-
-    @staticmethod
-    @cache
-    def _controller():
-        return ThreadpoolController().select(user_api="blas")
-
-    @property
-    def n_threads(self):
-        with self._lock:
-            if self._entered:
-                return self._n_threads
-            libraries = self._controller().lib_controllers
-            return max((library.num_threads for library in libraries), default=1)
-
-    def __enter__(self):
-        n_threads = self.n_threads
-        with self._lock:
-            if not self._entered:
-                self._n_threads = n_threads
-                self._limiter = self._controller().limit(limits=1)
-            self._entered += 1
-
-    def __exit__(self, *exception):
-        with self._lock:
-            self._entered -= 1
-            if not self._entered:
-                self._limiter.restore_original_limits()
-
-
-SINGLE_THREADED_BLAS = SingleThreadedBLAS()
-_ONE_THREAD = ContextVar("one thread", default=False)
-
-
-@contextmanager
-def on_one_thread():
-    """Rows that are entered inside start no threads: a scheduler has its own."""
-    token = _ONE_THREAD.set(True)
-    try:
-        with SINGLE_THREADED_BLAS:
-            yield
-    finally:
-        _ONE_THREAD.reset(token)
 
 
 class Rows:
@@ -163,7 +105,7 @@ class Rows:
     def __enter__(self):
         n_blocks = len(self._blocks())
         SINGLE_THREADED_BLAS.__enter__()
-        n_threads = 1 if _ONE_THREAD.get() else SINGLE_THREADED_BLAS.n_threads
+        n_threads = SINGLE_THREADED_BLAS.n_threads if may_start_threads() else 1
         self._n_workers = min(n_threads, n_blocks, N_LANES)
         if self._n_workers > 1:
             self._executor = ThreadPoolExecutor(self._n_workers)

@@ -98,7 +98,9 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Inputs. float32 trains in float32, everything else in float64.
+            Inputs. float32 trains in float32, everything else in float64. A Dask array
+            or data frame is read in its partitions, and so are y and the weights:
+            Dask collections too, or arrays where its partitions have known lengths.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -20,6 +20,7 @@ DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
 OPTIONAL = {
     "deployment.md": ["skl2onnx", "onnxruntime", "skops"],
     "features.md": ["matplotlib", "pandas", "rich", "sklearn.callback"],
+    "scaling_out.md": ["dask.array", "distributed"],
 }
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import tracemalloc
 import warnings
 
 import joblib
@@ -14,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 
 REASON = "the dask extra is not installed"
-pytest.importorskip("dask", reason=REASON)
+dask = pytest.importorskip("dask", reason=REASON)
 distributed = pytest.importorskip("distributed", reason=REASON)
 da = pytest.importorskip("dask.array", reason=REASON)
 dd = pytest.importorskip("dask.dataframe", reason=REASON)
@@ -360,6 +361,36 @@ def test_scores_of_constant_targets_are_those_of_scikit_learn(data):
     model.coefs_[1][:] = 0
     constant = np.full(N_ROWS, model.intercepts_[1][0])
     assert model.score(rows, constant) == model.score(X, constant) == 1
+
+
+def test_scores_of_targets_far_from_zero(data):
+    X, y = data[:2]
+    model = TwoLayerRegressor(3, **FAST).fit(X, y)
+    model.intercepts_[1] += 1e7
+    score = model.score(da.from_array(X, chunks=(90, 3)), y + 1e7)
+    assert score == pytest.approx(model.score(X, y + 1e7), abs=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_memory_is_bounded_by_the_blocks(solver):
+    """40 partitions of 0.8 MB, made when they are asked for, two at a time."""
+
+    def rows_of_block(number):
+        return np.random.default_rng(int(number[0])).random((5000, 20))
+
+    shape = ((5000,) * 40, (20,))
+    X = da.arange(40, chunks=1).map_blocks(rows_of_block, chunks=shape, new_axis=1, dtype=float)
+    y = (X[:, 0] > 0.5) + 0.0
+    model = TwoLayerRegressor(2, solver=solver, max_iter=2, tol=1, random_state=0, alpha=1e-3)
+    with dask.config.set(scheduler="threads", num_workers=2):
+        model.fit(X[:10_000], y[:10_000])
+        tracemalloc.start()
+        try:
+            model.fit(X, y).predict(X).sum().compute()
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 12e6 < 40 * 5000 * 20 * 8 / 2
 
 
 def nan_in(array, row):

@@ -171,7 +171,7 @@ def _summarize(table, estimator):
         is_sparse=sparse.issparse(table.X),
         total_weight=float(table.total_weight),
         largest_weight=None if table.weight is None else float(table.weight.max()),
-        head=table.take(slice(0, 1)),
+        head=table.take([0]),  # a copy: a view would keep all rows in memory
         outline=estimator._outline(table.y, table.weight),
     )
 

@@ -13,6 +13,8 @@ from scipy import sparse
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._rows import _partitions
+from sklearn_twolayer._table import Table
 
 REASON = "the dask extra is not installed"
 dask = pytest.importorskip("dask", reason=REASON)
@@ -123,8 +125,6 @@ def assert_released(client, before):
 
 def test_the_parameters_go_to_the_workers_once(client, data, monkeypatch):
     """An evaluation is one task for each thread of the cluster, however many partitions."""
-    from sklearn_twolayer._rows import _partitions
-
     sizes = []
     monkeypatch.setattr(
         _partitions.Partitions, "sum", _recording(_partitions.Partitions.sum, sizes), raising=True
@@ -275,7 +275,7 @@ def test_a_memory_map_is_an_array(tmp_path, data):
 def test_stochastic_solvers_read_partition_after_partition(shuffle, solver, data):
     X, y = data[:2]
     options = {"solver": solver, "shuffle": shuffle, "batch_size": 30, "random_state": 0}
-    options["max_iter"] = 40
+    options.update(max_iter=40, learning_rate=0.05)
     rows = da.from_array(X, chunks=(90, 3))
     model, again = (TwoLayerRegressor(3, **options).fit(rows, y) for _ in range(2))
     assert model.loss_ == again.loss_
@@ -291,6 +291,21 @@ def test_early_stopping_holds_out_rows_of_each_partition(estimator, data):
     model = estimator(3, early_stopping=True, **FAST).fit(rows, y)
     assert model.best_validation_score_ > 0.8
     assert model.t_ == model.n_iter_ * (N_ROWS - 30)
+
+
+def test_early_stopping_needs_partitions_with_enough_rows(data):
+    model = TwoLayerRegressor(3, early_stopping=True, **FAST)
+    with pytest.raises(ValueError, match="none has enough rows"):
+        model.fit(da.from_array(data[0], chunks=(10, 3)), data[1])
+
+
+def test_dask_knows_what_is_costly_to_move(data):
+    """Else a scheduler would move partitions from worker to worker as if they were nothing."""
+    X, y, _, weight = data
+    for rows in (X, sparse.csr_array(X)):
+        group = _partitions.Group([Table(rows, y, weight)] * 2)
+        nbytes = rows.data.nbytes if sparse.issparse(rows) else rows.nbytes
+        assert dask.sizeof.sizeof(group) > 2 * (nbytes + y.nbytes + weight.nbytes)
 
 
 @ESTIMATORS

@@ -7,7 +7,9 @@ from sklearn_twolayer._targets import (
     check_weights,
     class_weight_of_rows,
     encode_labels,
+    label_totals,
     learn_classes,
+    merge_label_totals,
     validation_split,
 )
 
@@ -223,3 +225,22 @@ def test_a_split_follows_its_seed():
 def test_a_split_with_too_few_rows_is_refused(n_rows, fraction):
     with pytest.raises(ValueError, match=f"validation_fraction={fraction} of .*early_stopping"):
         split(n_rows, None, fraction)
+
+
+def test_label_totals_of_parts_make_those_of_all():
+    weight = np.array([1.0, 2, 3, 4])
+    y = np.array([["b", "x"], ["a", "x"], ["c", "y"], ["a", "x"]])
+    parts = [label_totals(y[:1], weight[:1]), label_totals(y[1:], weight[1:])]
+    for (labels, totals), expected in zip(merge_label_totals(parts), label_totals(y, weight)):
+        assert labels.tolist() == expected[0].tolist()
+        assert totals.tolist() == expected[1].tolist()
+    with pytest.raises(ValueError, match=r"partitions of \[1, 2\] columns"):
+        merge_label_totals([label_totals(y, None), label_totals(y[:, 0], None)])
+
+
+def test_class_weights_of_a_part_follow_the_totals_of_all():
+    y, weight = np.array([0, 0, 0, 1, 1, 2]), np.arange(1.0, 7)
+    expected = class_weight_of_rows("balanced", y, weight)
+    found = class_weight_of_rows("balanced", y[:3], weight[:3], label_totals(y, weight))
+    assert found.tolist() == expected[:3].tolist()
+    assert class_weight_of_rows({0: 0}, y[:3], None, label_totals(y, None)).tolist() == [0, 0, 0]

@@ -12,6 +12,16 @@ from sklearn_twolayer._rows import DaskRows, Partitions, blocks_of, unit_of_weig
 from sklearn_twolayer._table._memory import Table
 from sklearn_twolayer._targets import check_total_weight, drop_weightless, valid_weights
 
+#: Attributes of an estimator that may be large, or may not be pickled.
+WORKERS_DO_WITHOUT = (
+    "callbacks",
+    "random_state",
+    "scoring",
+    "_posteriors",
+    "_stream",
+    "_training_state",
+)
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -73,6 +83,12 @@ class DaskTable:
         ValueError
             If no partition has enough of them.
         """
+        if not any(_n_held_out(estimator, summary.n_rows) for summary in self._summaries):
+            raise ValueError(
+                f"early_stopping holds out validation_fraction={estimator.validation_fraction} of "
+                "each partition, but none has enough rows for two. Set early_stopping=False, make "
+                "larger partitions, or pass X_val and y_val."
+            )
         seeds = random_state.randint(np.iinfo(np.int32).max, size=len(self._partitions))
         pairs = self._partitions.map(_split, for_workers(estimator), each=seeds.tolist()).keep()
         train, out = (pairs.map(itemgetter(part)).keep() for part in (0, 1))
@@ -120,9 +136,9 @@ def read_collection(estimator, X, y, sample_weight, *, reset):
 
 
 def for_workers(estimator):
-    """A copy of the estimator without what may be large, or may not be pickled, on the way."""
+    """A copy of the estimator, light enough to send along."""
     light = copy(estimator)
-    for name in ("scoring", "callbacks", "random_state", "_training_state", "_stream"):
+    for name in WORKERS_DO_WITHOUT:
         if name in vars(light):
             setattr(light, name, None)
     return light
@@ -187,10 +203,15 @@ def _encode(table, estimator, index):
 
 def _split(table, estimator, seed):
     """Training and validation rows of a partition; one with too few rows holds none out."""
-    n_out = np.ceil(estimator.validation_fraction * table.n_rows)
-    if n_out < 2 or table.n_rows - n_out < 1:
+    if not _n_held_out(estimator, table.n_rows):
         return table, None
     return table.split(estimator, np.random.RandomState(seed))
+
+
+def _n_held_out(estimator, n_rows):
+    """Rows that a partition holds out; zero where it has too few."""
+    n_out = int(np.ceil(estimator.validation_fraction * n_rows))
+    return n_out if 2 <= n_out < n_rows else 0
 
 
 def _sum_of_targets(table, estimator):

@@ -24,7 +24,7 @@ from sklearn_twolayer._rows import Rows, block_size
 from sklearn_twolayer._standardize import Standardization, column_moments
 from sklearn_twolayer._table import read_table
 from sklearn_twolayer._uncertainty import Uncertainty
-from sklearn_twolayer._validation import own_validation_data, published_weights
+from sklearn_twolayer._validation import fold_members, own_validation_data
 
 #: Predictions of so many rows are done before blocks and threads would begin.
 FEW_ROWS = 256
@@ -127,8 +127,7 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
         """
         fitted = copy(self)
         fitted._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
-        vars(self).clear()
-        vars(self).update(vars(fitted))
+        self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
         return self
 
     def _fit(self, X, y, sample_weight, X_val, y_val, sample_weight_val):
@@ -194,7 +193,7 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
 
     def _publish(self, members, settings, table):
         """Fold the members and the scaling into one network and set the fitted attributes."""
-        self._fold(members, table.dtype)
+        self._publish_weights(members, table.dtype)
         best = members[0]
         if len(members) > 1:
             best = min(members, key=lambda member: member.fun)
@@ -215,20 +214,11 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
         self._stream = None
         self._publish_posterior(members, best)
 
-    def _fold(self, members, dtype):
-        """Mean of M networks with h hidden units: one network with M h of them."""
+    def _publish_weights(self, members, dtype):
+        """Fold the members into ``coefs_`` and ``intercepts_``."""
         network = self._member_network()
-        with np.errstate(over="ignore"):
-            folded = [
-                published_weights(self._standardization, network, member.x, np.float64)
-                for member in members
-            ]
-            W1 = np.hstack([coefs[0] for coefs, _ in folded])
-            b1 = np.concatenate([intercepts[0] for _, intercepts in folded])
-            W2 = np.vstack([coefs[1] for coefs, _ in folded]) / len(members)
-            b2 = np.mean([intercepts[1] for _, intercepts in folded], axis=0)
-            self.coefs_ = [W1.astype(dtype), W2.astype(dtype)]
-            self.intercepts_ = [b1.astype(dtype), b2.astype(dtype)]
+        params = [member.x for member in members]
+        self.coefs_, self.intercepts_ = fold_members(self._standardization, network, params, dtype)
         if not all(np.isfinite(array).all() for array in self.coefs_ + self.intercepts_):
             raise ValueError(
                 f"The weights do not fit into {dtype} in the units of X and y. Scale the "

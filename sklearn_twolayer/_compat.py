@@ -12,9 +12,13 @@ except ImportError:  # before scikit-learn 1.9 there are no callbacks
         return method
 
 
+#: Attribute that holds the callbacks of an estimator; only a private name tells.
+CALLBACKS = "_skl_callbacks"
+
+
 def has_callbacks(estimator):
-    """Whether any are set; only a private name tells. A fit without them should pay nothing."""
-    return bool(getattr(estimator, "_skl_callbacks", ()))
+    """Whether any are set. A fit without them should pay nothing."""
+    return bool(getattr(estimator, CALLBACKS, ()))
 
 
-__all__ = ["CallbackSupportMixin", "has_callbacks", "with_callbacks"]
+__all__ = ["CALLBACKS", "CallbackSupportMixin", "has_callbacks", "with_callbacks"]

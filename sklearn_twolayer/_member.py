@@ -68,8 +68,9 @@ def why_unfinished(estimator, settings, members):
             f"{how_far}: the best weights so far are kept. Increase max_time, or make the fit "
             "cheaper: fewer n_hidden or n_members, or a larger tol."
         )
-    out_of_iterations = any(member.status == OUT_OF_ITERATIONS for member in kept)
-    if out_of_iterations and estimator.n_iter_ >= settings.max_iter:
+    if any(
+        member.status == OUT_OF_ITERATIONS and member.nit >= settings.max_iter for member in kept
+    ):
         return (
             f"solver={settings.solver!r} stopped at max_iter={settings.max_iter} before it "
             f"converged (loss {estimator.loss_:.4g}). Increase max_iter, or "

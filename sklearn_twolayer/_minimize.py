@@ -97,8 +97,13 @@ def minimize_lbfgs(fun, x0, *, max_iter, tol, callback):
 
     A trial step to where F is not finite is answered with a high finite value,
     which makes the line search shorten it.
+
+    Raises
+    ------
+    ValueError
+        If F or its gradient is not finite at the start.
     """
-    highest, n_iterations = 0.0, 0
+    highest, n_iterations = None, 0
     done = partial(_result, x0, np.inf, n_iterations)
 
     def finite_fun(x):
@@ -106,8 +111,13 @@ def minimize_lbfgs(fun, x0, *, max_iter, tol, callback):
         with np.errstate(over="ignore", invalid="ignore"):
             value, gradient = fun(x)
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            if highest is None:
+                raise ValueError(
+                    "The gradient is not finite at the starting weights: X or y holds values too "
+                    "large. Scale them, or set standardize=True."
+                )
             return 10 * highest + 1, np.zeros_like(x)
-        highest = max(highest, value)
+        highest = value if highest is None else max(highest, value)
         return value, gradient
 
     def report(intermediate_result):
@@ -208,9 +218,9 @@ def _accepted_step(fun, x, value, gradient, curvature, mu, bend):
         predicted = 0.5 * v @ (mu * v - gradient)
         if predicted <= np.finfo(float).eps * abs(value) or np.all(x + v == x):
             return None
-        if bend is not None:
-            v = v + _geodesic_correction(factor, v, bend)
         with np.errstate(over="ignore", invalid="ignore"):
+            if bend is not None:
+                v = v + _geodesic_correction(factor, v, bend)
             decrease = value - fun(x + v)
         if decrease > 0:
             gain = decrease / predicted

@@ -1,6 +1,6 @@
 """partial_fit: one epoch over each batch of rows that comes along, for sgd and adam."""
 
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from sklearn_twolayer._member import fixed_penalty, starting_weights
 from sklearn_twolayer._monitor import TrainingMonitor
 from sklearn_twolayer._objective import Objective, penalty_groups
 from sklearn_twolayer._parameters import check_parameters
+from sklearn_twolayer._rows import is_collection
 from sklearn_twolayer._stochastic import StochasticState, restart
 from sklearn_twolayer._table import Table, read_table
 from sklearn_twolayer._train import train_stochastic
@@ -49,8 +50,7 @@ class PartialFit:
         """Train on a copy, so that an error leaves the estimator as it was."""
         fitted = copy(self)
         _train_on_batch(fitted, X, y, sample_weight, classes)
-        vars(self).clear()
-        vars(self).update(vars(fitted))
+        self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
         return self
 
 
@@ -189,6 +189,11 @@ class PartialFitClassifier(PartialFit):
 def _train_on_batch(estimator, X, y, sample_weight, classes):
     check_parameters(estimator)
     _check_setting(estimator)
+    if is_collection(X, y, sample_weight):
+        raise TypeError(
+            "partial_fit takes arrays, not Dask collections: call it with the computed partitions "
+            "one by one, or use fit, which reads them itself."
+        )
     is_first = not hasattr(estimator, "_standardization")
     has_weights = hasattr(estimator, "coefs_")
     table = read_table(estimator, X, y, sample_weight, reset=is_first)
@@ -222,11 +227,6 @@ def _train_on_batch(estimator, X, y, sample_weight, classes):
             monitor,
             schedule="constant",
             tol=0,
-        )
-    if not result.nit:
-        raise ValueError(
-            "The loss is not finite, however short the steps: X or y holds values too large for "
-            f"{dtype}. Scale them, or set standardize=True before the first call."
         )
     stream = replace(stream, state=result.state)
     _publish(estimator, settings, stream, monitor, penalty, table.n_rows)
@@ -264,7 +264,7 @@ def _next_stream(estimator, settings, dtype):
             f"partial_fit cannot go on from weights of shapes {shapes}: n_hidden="
             f"{estimator.n_hidden} needs {expected}. Start with a clone of the estimator."
         )
-    stream = getattr(estimator, "_stream", None)
+    stream = deepcopy(getattr(estimator, "_stream", None))  # a refused call draws nothing
     if stream is None:
         stream = Stream(None, settings.solver, check_random_state(estimator.random_state))
     state = stream.state

@@ -35,6 +35,10 @@ class QuadraticModel:
         """F: a forward pass."""
         return self.objective.value(params, self.rows) + 0.5 * float(penalty @ params**2)
 
+    def acceleration(self, params, v):
+        """Second directional derivative of Z2 along v, pulled back to the weights (p,)."""
+        return self.objective.acceleration(params, v, self.rows)
+
     def data_term(self, params):
         """The mean loss, its gradient and its curvature, without the penalty."""
         if self._point is None or not np.array_equal(self._point[0], params):

@@ -290,7 +290,7 @@ class TwoLayerRegressor(ScoresCollections, RegressorMixin, PartialFitRegressor, 
                 "output_activation='logistic' predicts within (0, 1). Rescale y, or use "
                 "output_activation='identity'.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _encode(self, y):

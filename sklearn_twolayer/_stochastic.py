@@ -188,7 +188,7 @@ def minimize_stochastic(
                     pace=pace,
                 )
                 trial_value = value(trial.average)
-            is_refused = not trial_value <= highest  # also NaN
+            is_refused = not (trial_value <= highest and np.isfinite(trial_value))
             stop = not is_refused and asks_to_stop(callback, trial.average, trial_value)
         except KeyboardInterrupt:
             if n_epochs == 0:

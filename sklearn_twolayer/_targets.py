@@ -164,7 +164,7 @@ def _factor_of_class(class_weight, classes, totals):
     if class_weight == "balanced":
         return totals.sum() / (len(classes) * totals)
     unknown = [label for label in class_weight if label not in classes]
-    if unknown:
+    if unknown and any(label not in class_weight for label in classes.tolist()):
         raise ValueError(
             f"class_weight names {unknown}, but the classes of y are {classes.tolist()}."
         )

@@ -71,8 +71,12 @@ class Step(float):
 def _train_second_order(estimator, settings, objective, rows, params, callback, damping):
     model = QuadraticModel(objective, rows)
     number = count()
-    minimize = partial(_minimize_under_penalty, model, estimator.tol, callback, number)
     is_gaussian = objective.loss.is_squared_error
+    # Bending pays on the long way down to a small loss, which the evidence does not go.
+    bends = is_gaussian and not isinstance(settings.alpha, str)
+    acceleration = model.acceleration if bends else None
+    reporting = estimator.tol, callback, number
+    minimize = partial(_minimize_under_penalty, model, acceleration, *reporting)
     likelihood = Likelihood(rows.total_weight, objective.network.n_outputs, is_gaussian)
     fit = SecondOrderFit(model, minimize, likelihood, settings.max_iter)
     chosen = strategy(settings.alpha)(fit, params, damping)
@@ -92,7 +96,9 @@ def step_numbers(curve):
     return numbers
 
 
-def _minimize_under_penalty(model, tol, callback, number, params, penalty, max_iter, damping):
+def _minimize_under_penalty(
+    model, acceleration, tol, callback, number, params, penalty, max_iter, damping
+):
     """Levenberg-Marquardt on F with this penalty (p,); ``curve`` has F after each step."""
     curve = []
 
@@ -108,6 +114,7 @@ def _minimize_under_penalty(model, tol, callback, number, params, penalty, max_i
         tol=tol,
         callback=record,
         damping=damping,
+        acceleration=acceleration,
     )
     # An interrupt may have come after a step was noted and before it was whole.
     return OptimizeResult(result, curve=curve[: result.nit])
@@ -116,7 +123,13 @@ def _minimize_under_penalty(model, tol, callback, number, params, penalty, max_i
 def train_stochastic(
     estimator, settings, objective, rows, state, random_state, callback, *, schedule, tol
 ):
-    """Epochs of sgd or adam from a StochasticState; the result has the ``state`` to go on from."""
+    """Epochs of sgd or adam from a StochasticState; the result has the ``state`` to go on from.
+
+    Raises
+    ------
+    ValueError
+        If no step, however short, leaves F finite.
+    """
     rule = _stochastic.adam
     if settings.solver == "sgd":
         rule = partial(
@@ -129,7 +142,7 @@ def train_stochastic(
         permutation = rows.permutation(random_state) if estimator.shuffle else None
         return rows.batches(settings.batch_size, permutation)
 
-    return _stochastic.minimize_stochastic(
+    result = _stochastic.minimize_stochastic(
         partial(objective.value, rows=rows),
         partial(objective.batch_gradient, rows=rows),
         state,
@@ -143,3 +156,9 @@ def train_stochastic(
         n_iter_no_change=estimator.n_iter_no_change,
         callback=callback,
     )
+    if not result.nit:
+        raise ValueError(
+            "The loss is not finite, however short the steps: X or y holds values too large for "
+            f"{rows.dtype}. Scale them, or set standardize=True."
+        )
+    return result

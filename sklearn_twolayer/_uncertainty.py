@@ -7,6 +7,7 @@ from sklearn_twolayer._auto import is_affordable
 from sklearn_twolayer._objective import Objective
 from sklearn_twolayer._posterior import mixture_moments, posterior_of
 from sklearn_twolayer._rows import Rows, block_size
+from sklearn_twolayer._validation import fold_members
 
 EVIDENCE_ATTRIBUTES = (
     "prior_precision_",
@@ -16,8 +17,8 @@ EVIDENCE_ATTRIBUTES = (
 )
 NO_POSTERIOR = (
     "This fit has no error bars: its Gauss-Newton matrix was too large (fit fewer rows or choose "
-    "a smaller n_hidden), or it was trained by partial_fit, or the estimator has been pickled "
-    "after a fit with a float alpha, which leaves the matrix out (fit again, or choose "
+    "a smaller n_hidden), or it was trained by partial_fit, or the estimator has been copied or "
+    "pickled after a fit with a float alpha, which leaves the matrix out (fit again, or choose "
     "alpha='evidence')."
 )
 
@@ -66,6 +67,11 @@ class Uncertainty:
         check_is_fitted(self)
         if self._posteriors is None:
             raise ValueError(NO_POSTERIOR)
+        if not self._has_fitted_weights():
+            raise ValueError(
+                "coefs_ or intercepts_ have been assigned to since the fit, and its error bars "
+                "are those of other weights. Fit again, with warm_start=True to start from these."
+            )
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
         width = (self.n_features_in_ + 1) * self._member_network().n_hidden * self.n_outputs_
         size = block_size(width, np.float64)
@@ -80,6 +86,18 @@ class Uncertainty:
             moments = rows.map(block_moments)
         k = self.n_outputs_
         return moments[:, :k], moments[:, k:].reshape(-1, k, k)
+
+    def _has_fitted_weights(self):
+        """Whether ``coefs_`` and ``intercepts_`` are still those of the posteriors."""
+        members = [posterior.params for posterior in self._posteriors]
+        network, dtype = self._posteriors[0].network, self.coefs_[0].dtype
+        fitted = fold_members(self._standardization, network, members, dtype)
+        current = self.coefs_, self.intercepts_
+        return all(
+            np.array_equal(a, b)
+            for arrays, others in zip(fitted, current)
+            for a, b in zip(arrays, others)
+        )
 
     def __getstate__(self):
         """Leave the posterior of a fixed penalty out: its p x p matrix dwarfs the weights."""

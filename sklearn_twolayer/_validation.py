@@ -1,6 +1,7 @@
 """Validation rows: held out by early stopping or the user's own, and how they are scored."""
 
 from copy import copy
+from inspect import signature
 
 import numpy as np
 from sklearn.metrics import check_scoring
@@ -55,6 +56,7 @@ class Validation:
         self._scorer = None
         if estimator.scoring not in (None, "loss"):
             self._scorer = check_scoring(estimator, estimator.scoring)
+            self._weighs_rows = _takes_weights(self._scorer)
             if not table.is_in_memory:
                 raise ValueError(
                     f"scoring={estimator.scoring!r} needs validation rows in memory. Pass X_val "
@@ -89,8 +91,15 @@ class Validation:
             return self._estimator._score_rows(self._rows, raw_prediction)
         model = snapshot(self._estimator, self._objective.network, params, self._dtype)
         table = self._table
-        weights = {} if table.weight is None else {"sample_weight": table.weight}
-        return self._scorer(model, table.X, table.y, **weights)
+        if table.weight is None or not self._weighs_rows:
+            return self._scorer(model, table.X, table.y)
+        return self._scorer(model, table.X, table.y, sample_weight=table.weight)
+
+
+def _takes_weights(scorer):
+    """Whether a scorer, and the metric behind one of scikit-learn's, weighs rows."""
+    function = getattr(scorer, "_score_func", scorer)
+    return "sample_weight" in signature(function).parameters
 
 
 def snapshot(estimator, network, params, dtype):
@@ -109,3 +118,17 @@ def published_weights(standardization, network, params, dtype):
     """Weights ``params`` on the standardised scale as ``coefs_`` and ``intercepts_``."""
     folded = standardization.fold(*network.unpack(params))
     return tuple([array.astype(dtype) for array in arrays] for arrays in folded)
+
+
+def fold_members(standardization, network, members, dtype):
+    """Mean of M networks with h hidden units: ``coefs_`` and ``intercepts_`` of one with M h.
+
+    ``members`` are their weights on the standardised scale.
+    """
+    with np.errstate(over="ignore"):
+        folded = [published_weights(standardization, network, x, np.float64) for x in members]
+        W1 = np.hstack([coefs[0] for coefs, _ in folded])
+        b1 = np.concatenate([intercepts[0] for _, intercepts in folded])
+        W2 = np.vstack([coefs[1] for coefs, _ in folded]) / len(members)
+        b2 = np.mean([intercepts[1] for _, intercepts in folded], axis=0)
+        return [W1.astype(dtype), W2.astype(dtype)], [b1.astype(dtype), b2.astype(dtype)]

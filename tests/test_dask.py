@@ -1,7 +1,9 @@
 """Dask collections: the same fit wherever the rows are, lazy predictions, lost workers."""
 
 import os
+import pickle
 import signal
+import threading
 import time
 import tracemalloc
 import warnings
@@ -13,8 +15,9 @@ from scipy import sparse
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._compat import CALLBACKS, has_callbacks
 from sklearn_twolayer._rows import _partitions
-from sklearn_twolayer._table import Table
+from sklearn_twolayer._table import Table, for_workers
 
 REASON = "the dask extra is not installed"
 dask = pytest.importorskip("dask", reason=REASON)
@@ -497,3 +500,18 @@ def test_grid_search_on_a_cluster(client, data):
     np.testing.assert_allclose(
         search.cv_results_["mean_test_score"], expected.cv_results_["mean_test_score"], rtol=1e-6
     )
+
+
+def test_workers_do_without_what_cannot_be_pickled(data):
+    model = TwoLayerRegressor(alpha=0.01, random_state=0).fit(*data[:2])
+    vars(model)[CALLBACKS] = [threading.Lock()]
+    assert not has_callbacks(pickle.loads(pickle.dumps(for_workers(model))))
+    assert vars(model)[CALLBACKS]
+
+
+def test_partial_fit_takes_arrays(data):
+    model = TwoLayerRegressor(solver="adam")
+    X, y = da.from_array(data[0], chunks=(100, -1)), da.from_array(data[1], chunks=100)
+    with pytest.raises(TypeError, match="partial_fit takes arrays"):
+        model.partial_fit(X, y)
+    assert not hasattr(model, "coefs_")

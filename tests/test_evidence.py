@@ -318,3 +318,18 @@ def test_it_ends_near_a_minimum_of_its_own_objective(Estimator, alpha):
     largest = max(np.abs(g).max() for g in coef_gradients + intercept_gradients)
     assert largest < 1e-2 * max(loss, 1)
     assert len(model.loss_curve_) == model.n_iter_ <= 200
+
+
+@pytest.mark.parametrize("alpha", ["evidence", "ard", "auto"])
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_weights_below_one_count_by_their_ratios(Estimator, alpha):
+    """Weights that sum to less than n are no frequencies, and their scale means nothing."""
+    weight = np.random.RandomState(1).uniform(0.5, 1.5, size=60)
+    weight *= 60 / weight.sum()
+    models = [
+        Estimator(4, alpha=alpha, random_state=0).fit(X, Y, factor * weight)
+        for factor in (1, 2**-4, 2**-50)
+    ]
+    for model in models[1:]:
+        found, expected = model._raw_prediction(X), models[0]._raw_prediction(X)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)

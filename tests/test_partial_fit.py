@@ -303,3 +303,12 @@ def test_a_search_over_stochastic_solvers_still_fits():
     model = search.fit(X, SIGNAL).best_estimator_
     n_iter = model.n_iter_
     assert model.partial_fit(X, SIGNAL).n_iter_ == n_iter + 1
+
+
+def test_a_refused_call_draws_no_random_numbers():
+    models = [network(TwoLayerRegressor).partial_fit(X, SIGNAL) for _ in range(2)]
+    with pytest.raises(ValueError, match="values too large"):
+        models[0].partial_fit(X, SIGNAL * 1e300)
+    for model in models:
+        model.partial_fit(X, SIGNAL)
+    np.testing.assert_array_equal(models[0].coefs_[0], models[1].coefs_[0])

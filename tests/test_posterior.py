@@ -369,10 +369,14 @@ def test_moderation_pays_where_the_network_is_too_sure():
     assert moderated < 0.95 * plain
 
 
-def test_mixture_moments_are_mean_of_variances_plus_variance_of_means():
+@pytest.mark.parametrize("temperature", [0.0, 0.25, 1.0])
+def test_mixture_moments_are_mean_of_variances_plus_variance_of_means(temperature):
+    """The temperature has scaled the former and scales the latter."""
+
     class Member:
         def __init__(self, seed):
             self.seed = seed
+            self.temperature = temperature
 
         def raw_prediction(self, X):
             return random_gaussians(2, n=len(X), seed=self.seed)
@@ -382,7 +386,8 @@ def test_mixture_moments_are_mean_of_variances_plus_variance_of_means():
     means = np.array([Z2 for Z2, _ in parts])
     np.testing.assert_allclose(mean, means.mean(axis=0), rtol=1e-12)
     for i in range(5):
-        expected = np.mean([V[i] for _, V in parts], axis=0) + np.cov(means[:, i].T, bias=True)
+        between = temperature * np.cov(means[:, i].T, bias=True)
+        expected = np.mean([V[i] for _, V in parts], axis=0) + between
         np.testing.assert_allclose(covariance[i], expected, rtol=1e-10)
 
 
@@ -394,3 +399,16 @@ def test_a_posterior_lives_on_the_standardised_scale():
     standardization = model._standardization
     expected = (model.predict(X) - standardization.y_mean) / standardization.y_scale
     np.testing.assert_allclose(Z2[:, 0], expected, rtol=1e-8, atol=1e-8)
+
+
+def test_error_bars_of_other_weights_are_refused():
+    model = regressor()
+    model.coefs_ = [2 * W for W in model.coefs_]
+    model.predict(X)
+    with pytest.raises(ValueError, match="have been assigned to since the fit"):
+        model.predict(X, return_std=True)
+    committee = classifier(n_members=2)
+    committee.predict_proba(X, moderated=True)
+    committee.intercepts_[1] = committee.intercepts_[1] + 1
+    with pytest.raises(ValueError, match="have been assigned to since the fit"):
+        committee.predict_proba(X, moderated=True)

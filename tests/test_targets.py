@@ -244,3 +244,12 @@ def test_class_weights_of_a_part_follow_the_totals_of_all():
     found = class_weight_of_rows("balanced", y[:3], weight[:3], label_totals(y, weight))
     assert found.tolist() == expected[:3].tolist()
     assert class_weight_of_rows({0: 0}, y[:3], None, label_totals(y, None)).tolist() == [0, 0, 0]
+
+
+def test_class_weights_may_name_classes_that_are_missing():
+    """As in scikit-learn: all classes of y have a weight, and a fold may lack one."""
+    y = np.array([0, 1, 1])
+    found = class_weight_of_rows({0: 2.0, 1: 3.0, 2: 5.0}, y, None)
+    np.testing.assert_array_equal(found, [2, 3, 3])
+    with pytest.raises(ValueError, match="names \\[2\\]"):
+        class_weight_of_rows({0: 2.0, 2: 5.0}, y, None)

@@ -201,3 +201,14 @@ def test_lm_and_lbfgs_need_no_learning_rate_and_the_others_follow_theirs(solver)
     slow = TwoLayerRegressor(4, learning_rate=1e-9, **settings).fit(X, Y)
     fast = TwoLayerRegressor(4, learning_rate=1e-2, **settings).fit(X, Y)
     assert np.array_equal(slow.predict(X), fast.predict(X)) == (solver in ("lm", "lbfgs"))
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam", "sgd"])
+def test_a_gradient_that_is_not_finite_at_the_start_is_refused(solver):
+    """The loss itself is finite in float32, its gradient is not."""
+    model = TwoLayerRegressor(
+        4, activation="identity", standardize=False, alpha=0.0, solver=solver, random_state=0
+    )
+    X = np.full((20, 2), 8e18, np.float32)
+    with pytest.raises(ValueError, match=r"not finite.*[Ss]cale them"):
+        model.fit(X, np.zeros(20, np.float32))

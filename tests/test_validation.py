@@ -281,3 +281,14 @@ def test_named_columns_are_compared_with_those_of_the_fit():
     assert model.feature_names_in_.tolist() == list("abc")
     with pytest.raises(ValueError, match="same order"):
         model.fit(frame, noisy(X), X_val=frame_val[["b", "a", "c"]], y_val=noisy(X_VAL))
+
+
+def unweighted_scorer(estimator, X, y):
+    return estimator.score(X, y)
+
+
+@pytest.mark.parametrize("scoring", [unweighted_scorer, "neg_max_error"])
+def test_a_scorer_that_weighs_no_rows_may_score_weighted_ones(scoring):
+    model = TwoLayerRegressor(solver="lbfgs", early_stopping=True, scoring=scoring, **SETTINGS)
+    model.fit(X, signal(X), np.linspace(1, 2, len(X)))
+    assert model.best_validation_score_ == max(model.validation_scores_)

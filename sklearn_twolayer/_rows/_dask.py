@@ -26,7 +26,8 @@ class DaskRows:
     counts : list of int
         Rows in each partition.
     total_weight, weight_unit : float
-        S, and the unit in which the blocks hand out weights.
+        S, which counts as n if that is more, and the unit in which the blocks hand out
+        weights.
     """
 
     def __init__(self, partitions, make_rows, head, *, counts, total_weight, weight_unit):
@@ -34,8 +35,8 @@ class DaskRows:
         self._make_rows = make_rows
         self._counts = counts
         self.n_rows = sum(counts)
-        self.total_weight = float(total_weight)
-        self.weight_of_blocks = self.total_weight / weight_unit
+        self.total_weight = max(float(total_weight), float(self.n_rows))
+        self.weight_of_blocks = float(total_weight) / weight_unit
         self.first_row = head.first_row
         self.first_target = None if head.y is None else head.first_target
         self.standardization = head.standardization

@@ -88,8 +88,11 @@ class Rows:
 
     @property
     def total_weight(self):
-        """S, the sum of the sample weights."""
-        return self.weight_of_blocks * self._weight_unit
+        """S, the sum of the sample weights, or n if that is more.
+
+        Weights that sum to less than n are no frequencies: only their ratios count.
+        """
+        return max(self.weight_of_blocks * self._weight_unit, float(self.n_rows))
 
     @property
     def first_row(self):

@@ -8,13 +8,14 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import validate_data
 
+from sklearn_twolayer._compat import CALLBACKS
 from sklearn_twolayer._rows import DaskRows, Partitions, blocks_of, unit_of_weights
 from sklearn_twolayer._table._memory import Table
 from sklearn_twolayer._targets import check_total_weight, drop_weightless, valid_weights
 
 #: Attributes of an estimator that may be large, or may not be pickled.
 WORKERS_DO_WITHOUT = (
-    "callbacks",
+    CALLBACKS,
     "random_state",
     "scoring",
     "_posteriors",

@@ -9,8 +9,9 @@ max_iter       2000             100                       100                   
 =============  ===============  ========================  ========================  =====  ====
 
 A batch never has more rows than there are. alpha is chosen by the evidence and its
-rivals where lm sees all rows, and is 0.0003 (regressor) or 0.003 (classifier)
-elsewhere. The constants are measured: docs/benchmarks.md says on what.
+rivals where lm sees all rows. Elsewhere it is a float: 1 / S for the solvers that take
+all rows at once, where S is the sum of the weights, and 0.0003 (regressor) or 0.003
+(classifier) for sgd and adam. The constants are measured: docs/benchmarks.md says on what.
 """
 
 from dataclasses import dataclass
@@ -61,8 +62,11 @@ def choose_solver(total_weight, n_features, n_hidden, n_outputs):
     return "adam"
 
 
-def choose_alpha(alpha, solver, early_stopping, default):
+def choose_alpha(alpha, solver, early_stopping, total_weight, stochastic):
     """The alpha of a fit: "auto" is a float where lm does not see all rows.
+
+    That is 1 / S, under the log loss a prior of unit precision, or ``stochastic``
+    for mini-batches, which regularise in their own way.
 
     Raises
     ------
@@ -74,7 +78,7 @@ def choose_alpha(alpha, solver, early_stopping, default):
     if solver == "lm" and not early_stopping:
         return alpha
     if alpha == "auto":
-        return default
+        return stochastic if solver in ("sgd", "adam") else 1 / total_weight
     reason = "early_stopping=True holds rows out" if solver == "lm" else f"solver is {solver!r}"
     raise ValueError(
         f"alpha={alpha!r} needs the Gauss-Newton matrix of all rows, but {reason}. Set "
@@ -85,9 +89,10 @@ def choose_alpha(alpha, solver, early_stopping, default):
 def resolve(estimator, n_rows, n_features, n_outputs, total_weight=0.0):
     """The settings of a fit to n rows of total weight S, f features and k outputs."""
     n_hidden = int(estimator.n_hidden)
+    total_weight = max(n_rows, total_weight)
     solver = estimator.solver
     if solver == "auto":
-        solver = choose_solver(max(n_rows, total_weight), n_features, n_hidden, n_outputs)
+        solver = choose_solver(total_weight, n_features, n_hidden, n_outputs)
     learning_rate = estimator.learning_rate
     if learning_rate == "auto":
         rates = {"gd": 1 / (1 + n_features + n_hidden), "sgd": 0.05, "adam": 0.01}
@@ -96,7 +101,6 @@ def resolve(estimator, n_rows, n_features, n_outputs, total_weight=0.0):
     if batch_size == "auto":
         batch_size = min(max(n_rows // N_BATCHES, MIN_BATCH), MAX_BATCH)
     max_iter = MAX_ITER[solver] if estimator.max_iter == "auto" else estimator.max_iter
-    alpha = choose_alpha(
-        estimator.alpha, solver, estimator.early_stopping, estimator._default_alpha
-    )
+    stops_early, stochastic = estimator.early_stopping, estimator._stochastic_alpha
+    alpha = choose_alpha(estimator.alpha, solver, stops_early, total_weight, stochastic)
     return Settings(solver, alpha, learning_rate, min(int(batch_size), n_rows), int(max_iter))

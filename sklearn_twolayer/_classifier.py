@@ -48,8 +48,9 @@ class TwoLayerClassifier(ScoresCollections, ClassifierMixin, PartialFitClassifie
         weights (W1, b1, W2, b2) by MacKay's evidence procedure, "ard" (automatic
         relevance determination) one for each input column; both need solver "lm".
         "auto" takes whichever of these and of a few fixed penalties predicts left-out
-        rows best, at about three times the cost of "evidence", and the float 0.003
-        where lm does not see all rows (other solvers, early stopping).
+        rows best, at two to three times the cost of "evidence". Where lm
+        does not see all rows (other solvers, early stopping) it is a float: 0.003 for sgd
+        and adam, 1 / n_samples for the others (1 / S with weights that sum to more).
     standardize : bool, default=True
         Centre and scale X with the weighted moments of the training rows.
         The scaling is folded into ``coefs_`` and ``intercepts_`` after the fit.
@@ -79,7 +80,8 @@ class TwoLayerClassifier(ScoresCollections, ClassifierMixin, PartialFitClassifie
         gd and lbfgs stop when no component of the gradient exceeds ``tol``; lm when
         three steps in a row lower the loss by less than ``tol`` times itself; sgd and
         adam when ``n_iter_no_change`` epochs lower it by no more than ``tol``. If the
-        last epoch of sgd or adam still lowers it by more, the fit warns.
+        last epoch of sgd or adam still lowers it by more, the fit warns. With early stopping,
+        the least gain of the score that counts as progress.
     early_stopping : bool, default=False
         Hold out ``validation_fraction`` of the rows, stop when their score no longer
         grows, and keep the weights with the best score. For every solver.
@@ -113,7 +115,8 @@ class TwoLayerClassifier(ScoresCollections, ClassifierMixin, PartialFitClassifie
     n_iter_ : int
         Iterations of the last fit.
     loss_ : float
-        Objective of the published weights, penalty included, on the standardised scale.
+        Objective of the published weights, penalty included, on the standardised scale; of a
+        committee that of its best member, as ``loss_curve_`` and ``n_iter_`` are.
     loss_curve_ : list of float
         Objective after each iteration; where the evidence changes the penalties on the
         way, under the penalties of that iteration.
@@ -174,7 +177,7 @@ class TwoLayerClassifier(ScoresCollections, ClassifierMixin, PartialFitClassifie
     (2, 3)
     """
 
-    _default_alpha = 0.003
+    _stochastic_alpha = 0.003
     _y_is_numeric = False
 
     def __init__(

@@ -8,6 +8,7 @@ The state of the loop is what the next step needs, and nothing else.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from math import cos, pi
 from typing import Any
 
@@ -170,6 +171,7 @@ def minimize_stochastic(
     OptimizeResult
         Of the best epoch, with ``state`` to go on from.
     """
+    train = partial(train_epoch, n_batches=n_batches, rule=rule, schedule=schedule)
     best, best_value, waited, status = state.average, np.inf, 0, OUT_OF_ITERATIONS
     start_value = value(state.average)
     highest = MAX_GROWTH * abs(start_value) + np.finfo(float).tiny
@@ -177,16 +179,8 @@ def minimize_stochastic(
     while n_epochs < max_iter and state.progress < 1 - 0.5 * pace:
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                trial = train_epoch(
-                    state,
-                    epoch_batches(),
-                    batch_gradient,
-                    n_batches=n_batches,
-                    rule=rule,
-                    learning_rate=learning_rate,
-                    schedule=schedule,
-                    pace=pace,
-                )
+                rate = {"learning_rate": learning_rate, "pace": pace}
+                trial = train(state, epoch_batches(), batch_gradient, **rate)
                 trial_value = value(trial.average)
             is_refused = not (trial_value <= highest and np.isfinite(trial_value))
             stop = not is_refused and asks_to_stop(callback, trial.average, trial_value)

@@ -113,26 +113,15 @@ def calibrate(objective, rows, params, factor):
 
     The Gaussian around the minimum is often too wide: weights that the
     data leave alone are held back by the curvature of the loss further away.
-    Judged by the log loss of left-out rows: a factor above zero must gain more than a
-    standard error over the plain network; ties go to the smaller factor.
+    Judged by the log loss of left-out rows; ties go to the smaller factor.
     """
-    row_gains = partial(moderation_gains, objective.loss)
-    means = objective.leave_one_out_mean(params, rows, factor, 1.0, row_gains)
-    gain, square = np.split(means, 2)
-    error = np.sqrt(np.maximum(square - gain**2, 0) / rows.total_weight)
+    row_losses = partial(moderated_losses, objective.loss)
+    losses = objective.leave_one_out_mean(params, rows, factor, 1.0, row_losses)
     best = 0
-    for candidate in range(1, len(TEMPERATURES)):
-        margin = gain[best] + 0.01 * error[candidate]
-        if gain[candidate] > max(error[candidate], margin):
+    for candidate, loss in enumerate(losses):
+        if loss < (1 - 1e-3) * losses[best]:
             best = candidate
     return TEMPERATURES[best]
-
-
-def moderation_gains(loss, y, Z2, V):
-    """How much less than the plain log loss each temperature has, and its square: (n, 2 T)."""
-    losses = moderated_losses(loss, y, Z2, V)
-    gain = losses[:, :1] - losses
-    return np.hstack([gain, gain**2])
 
 
 def moderated_losses(loss, y, Z2, V):
@@ -153,15 +142,13 @@ def moderated_losses(loss, y, Z2, V):
 def mixture_moments(posteriors, X):
     """Mean (n, k) and covariance (n, k, k) of a committee's raw prediction.
 
-    The mean of the covariances plus the covariance of the means, which the temperature
-    scales like the others.
+    The mean of the covariances plus the covariance of the means.
     """
     parts = [posterior.raw_prediction(X) for posterior in posteriors]
     means = np.array([Z2 for Z2, _ in parts])
     mean = means.mean(axis=0)
     deviation = means - mean
     between = np.einsum("mnc,mnd->ncd", deviation, deviation) / len(parts)
-    between *= np.mean([posterior.temperature for posterior in posteriors])
     return mean, sum(V for _, V in parts) / len(parts) + between
 
 

@@ -369,14 +369,10 @@ def test_moderation_pays_where_the_network_is_too_sure():
     assert moderated < 0.95 * plain
 
 
-@pytest.mark.parametrize("temperature", [0.0, 0.25, 1.0])
-def test_mixture_moments_are_mean_of_variances_plus_variance_of_means(temperature):
-    """The temperature has scaled the former and scales the latter."""
-
+def test_mixture_moments_are_mean_of_variances_plus_variance_of_means():
     class Member:
         def __init__(self, seed):
             self.seed = seed
-            self.temperature = temperature
 
         def raw_prediction(self, X):
             return random_gaussians(2, n=len(X), seed=self.seed)
@@ -386,8 +382,7 @@ def test_mixture_moments_are_mean_of_variances_plus_variance_of_means(temperatur
     means = np.array([Z2 for Z2, _ in parts])
     np.testing.assert_allclose(mean, means.mean(axis=0), rtol=1e-12)
     for i in range(5):
-        between = temperature * np.cov(means[:, i].T, bias=True)
-        expected = np.mean([V[i] for _, V in parts], axis=0) + between
+        expected = np.mean([V[i] for _, V in parts], axis=0) + np.cov(means[:, i].T, bias=True)
         np.testing.assert_allclose(covariance[i], expected, rtol=1e-10)
 
 

@@ -16,7 +16,7 @@ from sklearn_twolayer._rows import is_collection
 from sklearn_twolayer._stochastic import StochasticState, restart
 from sklearn_twolayer._table import Table, read_table
 from sklearn_twolayer._train import train_stochastic
-from sklearn_twolayer._validation import published_weights
+from sklearn_twolayer._validation import are_published, published_weights
 
 
 @dataclass
@@ -268,21 +268,13 @@ def _next_stream(estimator, settings, dtype):
     if stream is None:
         stream = Stream(None, settings.solver, check_random_state(estimator.random_state))
     state = stream.state
-    if state is None or not _is_published(estimator, network, state.average, dtype):
+    if state is None or not are_published(estimator, network, [state.average]):
         unfolded = standardization.unfold(estimator.coefs_, estimator.intercepts_)
         params = network.pack(*unfolded, dtype)
         state = StochasticState(params, params) if state is None else restart(state, params)
     if stream.solver != settings.solver:  # moments mean something else
         state = replace(state, rule_state=None)
     return Stream(replace(state, progress=0.0), settings.solver, stream.random_state)
-
-
-def _is_published(estimator, network, params, dtype):
-    published = published_weights(estimator._standardization, network, params, dtype)
-    current = estimator.coefs_, estimator.intercepts_
-    return all(
-        np.array_equal(a, b) for one, other in zip(published, current) for a, b in zip(one, other)
-    )
 
 
 def _publish(estimator, settings, stream, monitor, penalty, n_rows):

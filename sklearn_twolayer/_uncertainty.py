@@ -7,7 +7,7 @@ from sklearn_twolayer._auto import is_affordable
 from sklearn_twolayer._objective import Objective
 from sklearn_twolayer._posterior import mixture_moments, posterior_of
 from sklearn_twolayer._rows import Rows, block_size
-from sklearn_twolayer._validation import fold_members
+from sklearn_twolayer._validation import are_published
 
 EVIDENCE_ATTRIBUTES = (
     "prior_precision_",
@@ -67,7 +67,8 @@ class Uncertainty:
         check_is_fitted(self)
         if self._posteriors is None:
             raise ValueError(NO_POSTERIOR)
-        if not self._has_fitted_weights():
+        members = [posterior.params for posterior in self._posteriors]
+        if not are_published(self, self._posteriors[0].network, members):
             raise ValueError(
                 "coefs_ or intercepts_ have been assigned to since the fit, and its error bars "
                 "are those of other weights. Fit again, with warm_start=True to start from these."
@@ -86,18 +87,6 @@ class Uncertainty:
             moments = rows.map(block_moments)
         k = self.n_outputs_
         return moments[:, :k], moments[:, k:].reshape(-1, k, k)
-
-    def _has_fitted_weights(self):
-        """Whether ``coefs_`` and ``intercepts_`` are still those of the posteriors."""
-        members = [posterior.params for posterior in self._posteriors]
-        network, dtype = self._posteriors[0].network, self.coefs_[0].dtype
-        fitted = fold_members(self._standardization, network, members, dtype)
-        current = self.coefs_, self.intercepts_
-        return all(
-            np.array_equal(a, b)
-            for arrays, others in zip(fitted, current)
-            for a, b in zip(arrays, others)
-        )
 
     def __getstate__(self):
         """Leave the posterior of a fixed penalty out: its p x p matrix dwarfs the weights."""

@@ -132,3 +132,13 @@ def fold_members(standardization, network, members, dtype):
         W2 = np.vstack([coefs[1] for coefs, _ in folded]) / len(members)
         b2 = np.mean([intercepts[1] for _, intercepts in folded], axis=0)
         return [W1.astype(dtype), W2.astype(dtype)], [b1.astype(dtype), b2.astype(dtype)]
+
+
+def are_published(estimator, network, members):
+    """Whether ``coefs_`` and ``intercepts_`` are still those of these members."""
+    dtype = estimator.coefs_[0].dtype
+    fitted = fold_members(estimator._standardization, network, members, dtype)
+    current = estimator.coefs_, estimator.intercepts_
+    return all(
+        np.array_equal(a, b) for one, other in zip(fitted, current) for a, b in zip(one, other)
+    )

@@ -11,7 +11,9 @@ max_iter       2000             100                       100                   
 A batch never has more rows than there are. alpha is chosen by the evidence and its
 rivals where lm sees all rows. Elsewhere it is a float: 1 / S for the solvers that take
 all rows at once, where S is the sum of the weights, and 0.0003 (regressor) or 0.003
-(classifier) for sgd and adam. The constants are measured: docs/benchmarks.md says on what.
+(classifier) for sgd and adam. A regression by lm under a float alpha takes the best of five
+starts where its matrix is cheap and max_iter is "auto". The constants are measured:
+docs/benchmarks.md says on what.
 """
 
 from dataclasses import dataclass
@@ -29,9 +31,15 @@ N_BATCHES, MIN_BATCH, MAX_BATCH = 20, 16, 200
 MAX_ITER = {"gd": 2000, "sgd": 100, "adam": 100, "lbfgs": 1000, "lm": 200}
 
 
+#: Starts of a regression by lm under a float alpha, the steps of each before the best two go on
+#: alone, and the most multiply-adds of a Gauss-Newton matrix for which there are several.
+N_STARTS, TRIAL_STEPS = 5, 20
+MAX_COST_FOR_STARTS = 1e7
+
+
 @dataclass(frozen=True)
 class Settings:
-    """The resolved values of the parameters that may be "auto".
+    """The resolved values of the parameters that may be "auto", and the number of starts.
 
     ``alpha`` is a float, or the name of the strategy by which lm chooses penalties.
     """
@@ -41,6 +49,7 @@ class Settings:
     learning_rate: float
     batch_size: int
     max_iter: int
+    n_starts: int = 1
 
 
 def is_affordable(total_weight, n_features, n_hidden, n_outputs):
@@ -48,9 +57,14 @@ def is_affordable(total_weight, n_features, n_hidden, n_outputs):
 
     A row of weight 2 counts as two rows; S = n without weights.
     """
+    size, cost = _gauss_newton_size_and_cost(total_weight, n_features, n_hidden, n_outputs)
+    return size <= MAX_GAUSS_NEWTON_SIZE and cost <= MAX_GAUSS_NEWTON_COST
+
+
+def _gauss_newton_size_and_cost(total_weight, n_features, n_hidden, n_outputs):
     n_params = (n_features + 1) * n_hidden + (n_hidden + 1) * n_outputs
     small, large = sorted((n_params, total_weight * n_outputs))
-    return small <= MAX_GAUSS_NEWTON_SIZE and large * small**2 <= MAX_GAUSS_NEWTON_COST
+    return small, large * small**2
 
 
 def choose_solver(total_weight, n_features, n_hidden, n_outputs):
@@ -100,7 +114,21 @@ def resolve(estimator, n_rows, n_features, n_outputs, total_weight=0.0):
     batch_size = estimator.batch_size
     if batch_size == "auto":
         batch_size = min(max(n_rows // N_BATCHES, MIN_BATCH), MAX_BATCH)
-    max_iter = MAX_ITER[solver] if estimator.max_iter == "auto" else estimator.max_iter
+    max_iter = int(MAX_ITER[solver] if estimator.max_iter == "auto" else estimator.max_iter)
     stops_early, stochastic = estimator.early_stopping, estimator._stochastic_alpha
     alpha = choose_alpha(estimator.alpha, solver, stops_early, total_weight, stochastic)
-    return Settings(solver, alpha, learning_rate, min(int(batch_size), n_rows), int(max_iter))
+    _, cost = _gauss_newton_size_and_cost(total_weight, n_features, n_hidden, n_outputs)
+    n_starts = choose_n_starts(estimator, solver, alpha, cost)
+    return Settings(solver, alpha, learning_rate, min(int(batch_size), n_rows), max_iter, n_starts)
+
+
+def choose_n_starts(estimator, solver, alpha, cost):
+    """Several for a cheap regression by lm under a float alpha, if the steps are ours to choose.
+
+    A few units fit a curve well or badly, by where they start. Where the penalty is chosen
+    too, more starts gained nothing.
+    """
+    if solver != "lm" or isinstance(alpha, str) or not estimator._y_is_numeric:
+        return 1
+    goes_on = estimator.warm_start or estimator.early_stopping or estimator.max_iter != "auto"
+    return 1 if goes_on or cost > MAX_COST_FOR_STARTS else N_STARTS

@@ -80,7 +80,7 @@ def begin_fit(estimator, settings, table):
     if not has_callbacks(estimator):
         return None
     is_gaussian, n_members = estimator._loss().is_squared_error, estimator.n_members
-    most_iterations = most_steps(settings.alpha, settings.max_iter, is_gaussian)
+    most_iterations = most_steps(settings.alpha, settings.max_iter, settings.n_starts, is_gaussian)
     context = estimator._init_callback_context(
         max_subtasks=most_iterations if n_members == 1 else n_members,
         sequential_subtasks=n_members == 1,

@@ -1,11 +1,11 @@
 """alpha="auto": the evidence, unless a rival predicts left-out rows better.
 
-Candidates, each started where the one before it ended, so that all of them
-together cost less than three fits:
+Candidates, each started where another ended, so that all of them together cost about
+three fits:
 
 1. the evidence with one precision for each group of weights,
 2. the evidence with one precision for each input column (ARD),
-3. a few fixed penalties, from weak to strong.
+3. a few fixed penalties, weak and strong ones.
 
 They are compared by the loss of each row when it is left out, which for a
 network linearised in its weights needs no refit (approximate leave-one-out
@@ -24,14 +24,14 @@ from functools import partial
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from sklearn_twolayer._auto import TRIAL_STEPS
 from sklearn_twolayer._evidence import (
-    MAX_EFFECTIVE_SHARE,
     Precisions,
     effective_parameters,
     maximize_evidence,
     posterior_factor,
 )
-from sklearn_twolayer._minimize import INTERRUPTED, was_stopped
+from sklearn_twolayer._minimize import INTERRUPTED, OUT_OF_ITERATIONS, was_stopped
 from sklearn_twolayer._objective import penalty_groups
 
 #: Prior precision before the evidence first changes it, and the steps taken under it, for
@@ -43,24 +43,35 @@ MAX_EFFECTIVE_SHARE_AT_START = 0.25
 #: Most accepted steps: of the first evidence, of ARD after it, of each fixed penalty,
 #: and to the minimum under the penalty that was chosen.
 MAX_STEPS = {"evidence": 50, "ard": 40, "fixed": 15, "finish": 20}
-#: Fixed penalties on W1 and W2; the biases get a hundredth, so that no weight is free.
-FIXED_PENALTIES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+#: Fixed penalties on W1 and W2, for squared error and log loss, in sequences that start where
+#: the evidence ended; the biases get a hundredth, so that no weight is free.
+FIXED_PENALTIES = {
+    True: ((3e-4, 1e-3, 3e-3, 1e-2, 3e-2), (1e-5, 3e-5, 1e-4)),
+    False: ((3e-4, 1e-3, 3e-3, 1e-2, 3e-2),),
+}
 BIAS_SHARE = 0.01
 #: A later candidate must be better by this factor: rounding must not decide.
 MARGIN = 0.99
 #: Factor on the leverage of a row. 1 is exact for a linear model under squared
 #: error; under log loss the curvature changes when a row leaves.
 INFLATION = {True: 1.0, False: 1.2}
+#: Share of the residuals that the weights may use up: beyond it the linearised network no longer
+#: tells what a fit without a row would do.
+MAX_JUDGED_SHARE = 0.6
 
 
 @dataclass(frozen=True)
 class SecondOrderFit:
-    """What the strategies need: the model of F, its minimiser and the likelihood."""
+    """What the strategies need: the model of F, its minimiser and the likelihood.
+
+    ``other_starts`` are weights (p,) that a fit may start from instead.
+    """
 
     model: object
     minimize: object
     likelihood: object
     max_iter: int
+    other_starts: tuple = ()
 
     def groups(self, per_input):
         """Group (p,) of each parameter."""
@@ -96,9 +107,37 @@ def automatic_relevance(fit, params, damping=None):
 
 
 def fixed(fit, params, damping=None, *, alpha):
-    """Minimise F under a float alpha on W1 and W2; biases are free."""
+    """Minimise F under a float alpha on W1 and W2; biases are free.
+
+    Of several starts, each of which gets a few steps, the best two go on to the end.
+    """
     penalty = np.array([alpha, 0.0, alpha, 0.0])
-    yield _minimize_fixed(fit, params, penalty, damping, fit.max_iter)
+    steps = TRIAL_STEPS if fit.other_starts else fit.max_iter
+    trials = []
+    for start in (params, *fit.other_starts):
+        trials.append(_minimize_fixed(fit, start, penalty, damping, steps))
+        yield _least(trials)
+    first = _least(trials)
+    others = [trial for trial in trials if trial is not first]
+    finished = []
+    for trial in [first, _least(others)] if others else [first]:
+        finished.append(_to_the_end(fit, trial))
+        yield _least(finished)
+
+
+def _least(results):
+    """The result with the least F, ties to the earlier; stopped if the last of them was."""
+    least = results[0]
+    for result in results[1:]:
+        if result.fun < MARGIN * least.fun:
+            least = result
+    return OptimizeResult(least, status=results[-1].status) if was_stopped(results[-1]) else least
+
+
+def _to_the_end(fit, result):
+    """The rest of the steps; none of a result that has converged."""
+    steps = fit.max_iter - len(result.curve)
+    return _go_on(fit, result, steps) if result.status == OUT_OF_ITERATIONS and steps else result
 
 
 def automatic(fit, params, damping=None):
@@ -119,13 +158,14 @@ def automatic(fit, params, damping=None):
 
 def _rivals(fit, start):
     yield _last(_refine_relevance(fit, start))
-    params, damping, curve = start.x, None, start.curve
-    for alpha in FIXED_PENALTIES:
-        penalty = alpha * np.array([1.0, BIAS_SHARE, 1.0, BIAS_SHARE])
-        steps = _steps_left(fit, "fixed", curve)
-        candidate = _minimize_fixed(fit, params, penalty, damping, steps)
-        params, damping, curve = candidate.x, candidate.damping, curve + candidate.curve
-        yield OptimizeResult(candidate, curve=curve)
+    for penalties in FIXED_PENALTIES[fit.likelihood.is_gaussian]:
+        params, damping, curve = start.x, None, start.curve
+        for alpha in penalties:
+            penalty = alpha * np.array([1.0, BIAS_SHARE, 1.0, BIAS_SHARE])
+            steps = _steps_left(fit, "fixed", curve)
+            candidate = _minimize_fixed(fit, params, penalty, damping, steps)
+            params, damping, curve = candidate.x, candidate.damping, curve + candidate.curve
+            yield OptimizeResult(candidate, curve=curve)
 
 
 def _refine_relevance(fit, result):
@@ -164,19 +204,19 @@ def _minimize_fixed(fit, params, penalty, damping, max_iter):
 
 def _finish(fit, result):
     """The minimum of F under the chosen penalty."""
-    steps = _steps_left(fit, "finish", result.curve)
-    last = fit.minimize(result.x, result.penalty[result.groups], steps, result.damping)
+    return _go_on(fit, result, _steps_left(fit, "finish", result.curve))
+
+
+def _go_on(fit, result, max_iter):
+    """Further steps under the same penalty."""
+    last = fit.minimize(result.x, result.penalty[result.groups], max_iter, result.damping)
     kept = {name: result[name] for name in ("groups", "penalty", "precisions")}
     return OptimizeResult(last, **kept, curve=result.curve + last.curve)
 
 
 def leave_one_out_loss(fit, result):
-    """Mean loss of the rows, each predicted without itself; inf for too flexible a fit.
-
-    With more effective parameters than half the residuals, the linearised network no
-    longer tells what a fit without the row would do.
-    """
-    if _is_too_flexible(fit, result, MAX_EFFECTIVE_SHARE):
+    """Mean loss of the rows, each predicted without itself; inf for too flexible a fit."""
+    if _is_too_flexible(fit, result, MAX_JUDGED_SHARE):
         return np.inf
     factor = _factor(fit, result)
     objective, inflation = fit.model.objective, INFLATION[fit.likelihood.is_gaussian]
@@ -216,16 +256,17 @@ def _so_far(stages, fit, params, damping=None):
     return result
 
 
-def most_steps(alpha, max_iter, is_gaussian):
+def most_steps(alpha, max_iter, n_starts, is_gaussian):
     """At most so many steps are taken in all stages of the strategy for alpha."""
     if not isinstance(alpha, str):
-        return max_iter
+        trials = (n_starts - 1) * TRIAL_STEPS
+        return max_iter + (trials + max_iter - TRIAL_STEPS if n_starts > 1 else 0)
     stages = [steps for _, steps in STARTS[is_gaussian]]
     stages += [MAX_STEPS["evidence"], MAX_STEPS["finish"]]
     if alpha != "evidence":
         stages += [MAX_STEPS["ard"], MAX_STEPS["finish"]]
     if alpha == "auto":
-        stages += [MAX_STEPS["fixed"]] * len(FIXED_PENALTIES)
+        stages += [MAX_STEPS["fixed"]] * sum(map(len, FIXED_PENALTIES[is_gaussian]))
     return sum(min(steps, max_iter) for steps in stages)
 
 

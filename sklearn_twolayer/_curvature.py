@@ -33,7 +33,7 @@ class DenseCurvature:
     def factorize(self, mu=0.0):
         """Factor of G + mu I; LinAlgError where that is not positive definite."""
         damped = self._matrix.copy()
-        damped[np.diag_indices_from(damped)] += self._diagonal + mu
+        damped.reshape(-1)[:: len(damped) + 1] += self._diagonal + mu  # the diagonal, as a view
         return DenseFactor(damped)
 
 

@@ -104,7 +104,10 @@ def fit_member(estimator, settings, table, held_out, random_state, deadline, tas
         training was cut short, or None.
     """
     network = estimator._member_network()
-    params = network.pack(*starting_weights(estimator, table, random_state), np.float64)
+    params, *other_starts = (
+        network.pack(*weights, np.float64)
+        for weights in starts(estimator, table, random_state, settings.n_starts)
+    )
     dtype = np.float64 if settings.solver == "lm" else table.dtype
     groups, penalty = penalty_groups(network), fixed_penalty(settings.alpha)
     objective = Objective(network, estimator._loss(), penalty[groups])
@@ -129,7 +132,9 @@ def fit_member(estimator, settings, table, held_out, random_state, deadline, tas
             deadline=deadline,
             tell=None if task is None else tell,
         )
-        result = train(estimator, settings, objective, rows, params, random_state, monitor)
+        result = train(
+            estimator, settings, objective, rows, params, random_state, monitor, other_starts
+        )
     if result.status == INTERRUPTED:
         deadline.interrupt()
     result.ending = INTERRUPT if result.status == INTERRUPTED else monitor.ending
@@ -152,8 +157,8 @@ def fixed_penalty(alpha):
     return np.array([alpha, 0.0, alpha, 0.0])
 
 
-def starting_weights(estimator, table, random_state):
-    """Weights to start from, on the standardised scale: coefs, intercepts.
+def starts(estimator, table, random_state, n_starts=1):
+    """Weights to start from, on the standardised scale: ``n_starts`` times coefs, intercepts.
 
     Raises
     ------
@@ -169,16 +174,14 @@ def starting_weights(estimator, table, random_state):
                 f"fit has {shape[0]} features, n_hidden={shape[1]} and {estimator.n_outputs_} "
                 "outputs. Set warm_start=False."
             )
-        return estimator._standardization.unfold(estimator.coefs_, estimator.intercepts_)
+        return [estimator._standardization.unfold(estimator.coefs_, estimator.intercepts_)]
     constant = estimator._loss().constant(table.mean_target(estimator))
-    W1, b1, W2, b2 = initial_weights(
-        random_state,
-        estimator.n_features_in_,
-        estimator._member_network().n_hidden,
-        estimator.activation,
-        constant,
+    shape = estimator.n_features_in_, estimator._member_network().n_hidden
+    drawn = (
+        initial_weights(random_state, *shape, estimator.activation, constant)
+        for _ in range(n_starts)
     )
-    return [W1, W2], [b1, b2]
+    return [([W1, W2], [b1, b2]) for W1, b1, W2, b2 in drawn]
 
 
 def member_states(random_state, n_members):

@@ -8,7 +8,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
 from sklearn_twolayer._auto import resolve
-from sklearn_twolayer._member import fixed_penalty, starting_weights
+from sklearn_twolayer._member import fixed_penalty, starts
 from sklearn_twolayer._monitor import TrainingMonitor
 from sklearn_twolayer._objective import Objective, penalty_groups
 from sklearn_twolayer._parameters import check_parameters
@@ -249,7 +249,7 @@ def _first_stream(estimator, settings, table, dtype):
     random_state = check_random_state(estimator.random_state)
     targets, weight = estimator._targets_to_start_from(table.targets, table.weight)
     start = Table(None, None, weight, targets)
-    coefs, intercepts = starting_weights(estimator, start, random_state)
+    [(coefs, intercepts)] = starts(estimator, start, random_state)
     params = estimator._member_network().pack(coefs, intercepts, np.float64).astype(dtype)
     return Stream(StochasticState(params, params), settings.solver, random_state)
 

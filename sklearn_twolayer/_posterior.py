@@ -3,11 +3,15 @@
 Around the minimum of F the weights are Gaussian with covariance (c G)^-1, and
 the raw prediction, linearised in the weights, has covariance
 
-    V(x) = J(x) (c G)^-1 J(x)'                               (k, k)
+    V(x) = T J(x) (c G)^-1 J(x)'                             (k, k)
 
 (MacKay 1992; the linearised Laplace approximation of Immer, Korzepa & Bauer
-2021). Regression adds the noise; classification averages the probability over
-the Gaussian.
+2021) with a temperature T. Regression adds the noise; classification averages the
+probability over the Gaussian.
+
+The Gaussian knows the valley that the fit ended in; fits from other starts end in
+others, and their predictions differ. Under squared error T is therefore larger than 1:
+T = 1 + B, where B is what starts were measured to differ by, in units of V.
 """
 
 from dataclasses import dataclass
@@ -31,7 +35,11 @@ from sklearn_twolayer._quadratic_model import QuadraticModel
 N_NODES = 32
 N_DRAWS = 512
 N_CALIBRATION_DRAWS = 64
-#: Factors on the covariance among which the moderation chooses.
+#: Temperature under squared error: the variance of predictions from different starts was
+#: 0.7 to 1 times that within a valley (docs/benchmarks.md). A network with linear units has
+#: one valley (Baldi & Hornik 1989).
+VALLEYS_TEMPERATURE = 1.75
+#: Temperatures among which the moderation chooses.
 TEMPERATURES = (0.0, 0.1, 0.25, 0.5, 1.0)
 
 
@@ -56,8 +64,8 @@ class Posterior:
     log_marginal_likelihood : float
         ln p(y); -inf where some weights have no prior.
     temperature : float
-        Factor on the covariance: 1 for squared error; for log loss the one under
-        which moderated probabilities predict left-out rows best.
+        Factor T on the covariance: 1.75 for squared error, 1 if its units are linear; for
+        log loss the one under which moderated probabilities predict left-out rows best.
     """
 
     network: object
@@ -104,12 +112,19 @@ def posterior_of(objective, rows, fitted):
         n_effective,
         rows.total_weight,
         evidence,
-        1.0 if is_gaussian else calibrate(objective, rows, fitted.x, factor),
+        temperature_of(objective, rows, fitted.x, factor),
     )
 
 
+def temperature_of(objective, rows, params, factor):
+    """T: a constant for squared error, by left-out rows for log loss."""
+    if not objective.loss.is_squared_error:
+        return calibrate(objective, rows, params, factor)
+    return 1.0 if objective.network.activation == "identity" else VALLEYS_TEMPERATURE
+
+
 def calibrate(objective, rows, params, factor):
-    """The factor on the covariance whose moderated probabilities predict best.
+    """The temperature whose moderated probabilities predict best.
 
     The Gaussian around the minimum is often too wide: weights that the
     data leave alone are held back by the curvature of the loss further away.

@@ -12,8 +12,8 @@ from sklearn_twolayer._evidence import Likelihood
 from sklearn_twolayer._quadratic_model import QuadraticModel
 
 
-def train(estimator, settings, objective, rows, params, random_state, callback):
-    """Minimise F over the rows from ``params``.
+def train(estimator, settings, objective, rows, params, random_state, callback, other_starts=()):
+    """Minimise F over the rows from ``params``, or from the best of ``other_starts`` too.
 
     Returns
     -------
@@ -49,7 +49,9 @@ def train(estimator, settings, objective, rows, params, random_state, callback):
             estimator, settings, objective, rows, state, random_state, callback, **options
         )
     if settings.solver == "lm":
-        return _train_second_order(estimator, settings, objective, rows, params, callback, state)
+        return _train_second_order(
+            estimator, settings, objective, rows, params, callback, state, other_starts
+        )
     fun = partial(objective.loss_and_gradient, rows=rows)
     options = {"max_iter": settings.max_iter, "tol": estimator.tol, "callback": callback}
     if settings.solver == "lbfgs":
@@ -68,7 +70,9 @@ class Step(float):
         return step
 
 
-def _train_second_order(estimator, settings, objective, rows, params, callback, damping):
+def _train_second_order(
+    estimator, settings, objective, rows, params, callback, damping, other_starts
+):
     model = QuadraticModel(objective, rows)
     number = count()
     is_gaussian = objective.loss.is_squared_error
@@ -78,7 +82,7 @@ def _train_second_order(estimator, settings, objective, rows, params, callback, 
     reporting = estimator.tol, callback, number
     minimize = partial(_minimize_under_penalty, model, acceleration, *reporting)
     likelihood = Likelihood(rows.total_weight, objective.network.n_outputs, is_gaussian)
-    fit = SecondOrderFit(model, minimize, likelihood, settings.max_iter)
+    fit = SecondOrderFit(model, minimize, likelihood, settings.max_iter, tuple(other_starts))
     chosen = strategy(settings.alpha)(fit, params, damping)
     chosen.nit = len(chosen.curve)
     chosen.steps = step_numbers(chosen.curve)

@@ -72,6 +72,47 @@ def test_the_estimators_document_the_constants(Estimator):
     assert f'"auto" is 1 / (1 + n_features + n_hidden), {rates[0]} and {rates[1]}.' in text
 
 
+@pytest.mark.parametrize(
+    ("n_starts", "parameters"),
+    [
+        (5, {}),
+        (5, {"solver": "lm", "n_members": 3}),
+        (1, {"alpha": "auto"}),
+        (1, {"alpha": "evidence"}),
+        (1, {"solver": "lbfgs"}),
+        (1, {"max_iter": 200}),
+        (1, {"warm_start": True}),
+        (1, {"early_stopping": True}),
+        (1, {"n_rows": 5000}),
+    ],
+)
+def test_cheap_regressions_under_a_float_alpha_have_several_starts(n_starts, parameters):
+    assert resolved(**{"n_rows": 500, "alpha": 0.0, **parameters}).n_starts == n_starts
+
+
+def test_a_classifier_has_one_start():
+    assert resolve(TwoLayerClassifier(alpha=0.0), 100, 3, 1).n_starts == 1
+
+
+def test_several_starts_find_the_best_valley_that_one_often_misses():
+    """Two bells on a slope (after Rust 1996, Gauss1); of one start, one in five misses it."""
+    x = np.linspace(0, 250, 125)
+    bells = 110 * np.exp(-(((x - 67) / 23) ** 2)) + 72 * np.exp(-(((x - 111) / 18) ** 2))
+    y = 98 * np.exp(-0.01 * x) + bells + np.random.RandomState(0).normal(size=125)
+    several, one = (
+        [
+            TwoLayerRegressor(5, alpha=0.0, random_state=seed, warm_start=warm_start)
+            .fit(x[:, None], y)
+            .loss_
+            for seed in range(20)
+        ]
+        for warm_start in (False, True)
+    )
+    best = 1.1 * min(several + one)
+    assert np.mean(np.array(several) < best) >= 0.9
+    assert np.mean(np.array(one) < best) < 0.9
+
+
 @pytest.mark.parametrize("solver", ["auto", *SOLVERS])
 def test_explicit_values_are_left_alone(solver):
     settings = resolved(solver=solver, learning_rate=0.7, batch_size=13, max_iter=3)

@@ -117,7 +117,7 @@ def test_every_iteration_is_a_task_with_its_own_weights(Estimator, y, solver, al
     context, *_, fitted = recorder.tasks[-1]
     assert np.array_equal(fitted.predict(X), model.predict(X))
     is_gaussian = Estimator is TwoLayerRegressor
-    assert n_iterations <= context.max_subtasks == most_steps(alpha, 8, is_gaussian)
+    assert n_iterations <= context.max_subtasks == most_steps(alpha, 8, 1, is_gaussian)
 
 
 @EVERY_WAY

@@ -10,7 +10,13 @@ from scipy.optimize import OptimizeResult
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor, _auto, _choose_penalty
 from sklearn_twolayer._curvature import DenseCurvature
 from sklearn_twolayer._losses import BinaryLogLoss, MulticlassLogLoss, SquaredError
-from sklearn_twolayer._minimize import CONVERGED, minimize_levenberg_marquardt
+from sklearn_twolayer._minimize import (
+    CONVERGED,
+    OUT_OF_ITERATIONS,
+    STOPPED,
+    minimize_levenberg_marquardt,
+    was_stopped,
+)
 from sklearn_twolayer._objective import MAX_LEVERAGE, leave_one_out_shift
 from sklearn_twolayer._quadratic_model import QuadraticModel
 
@@ -194,6 +200,69 @@ def chosen_among(losses, monkeypatch):
 )
 def test_the_least_loss_wins_by_a_margin_and_ties_go_to_the_first(losses, index, monkeypatch):
     assert chosen_among(losses, monkeypatch) == index
+
+
+class Starts:
+    """A fit from several starts, known by number: ``fun`` after the trial, and at the end."""
+
+    groups = staticmethod(lambda per_input: np.zeros(1, int))
+
+    def __init__(self, fun, status=None, end=None):
+        self.fun, self.end, self.max_iter, self.calls = fun, end or {}, 50, []
+        self.status = status or [OUT_OF_ITERATIONS] * len(fun)
+        self.other_starts = range(1, len(fun))
+
+    def minimize(self, start, penalty, max_iter, damping):
+        self.calls.append((start, max_iter, damping))
+        fun = self.fun[start] if damping is None else self.end.get(start, self.fun[start])
+        result = {"fun": fun, "status": self.status[start], "damping": start + 0.5}
+        return OptimizeResult(result, x=start, curve=[0.0] * max_iter)
+
+    def found(self):
+        """Which start each stage of the fit had, and the last stage."""
+        stages = []
+        for stage in _choose_penalty.fixed(self, 0, None, alpha=0.01):
+            stages.append(stage)
+            if was_stopped(stage):
+                break
+        return [stage.x for stage in stages], stages[-1]
+
+
+def test_the_best_two_starts_go_on():
+    fit = Starts([3.0, 1.0, 4.0, 2.0])
+    stages, last = fit.found()
+    assert stages == [0, 1, 1, 1, 1, 1]
+    trials = [(start, 20, None) for start in range(4)]
+    assert fit.calls == [*trials, (1, 30, 1.5), (3, 30, 3.5)]
+    assert len(last.curve) == 50
+
+
+def test_the_second_may_win_in_the_end():
+    fit = Starts([3.0, 1.0, 2.0], end={1: 0.9, 2: 0.5})
+    assert fit.found()[0] == [0, 1, 1, 1, 2]
+
+
+def test_among_equal_starts_the_first_goes_on():
+    assert Starts([1.0, 1 - 1e-9, 1.0]).found()[0] == [0, 0, 0, 0, 0]
+
+
+def test_a_start_that_has_converged_does_not_go_on():
+    fit = Starts([1.0, 2.0], [CONVERGED, CONVERGED])
+    assert fit.found()[0] == [0, 0, 0, 0]
+    assert len(fit.calls) == 2
+
+
+def test_a_stop_ends_the_starts_and_keeps_the_best():
+    fit = Starts([2.0, 1.0, 0.5, 0.1], [*[OUT_OF_ITERATIONS] * 2, STOPPED, CONVERGED])
+    stages, last = fit.found()
+    assert stages == [0, 1, 2]
+    assert last.status == STOPPED
+
+
+def test_without_other_starts_there_is_no_trial():
+    fit = Starts([1.0], [CONVERGED])
+    assert fit.found()[0] == [0, 0]
+    assert fit.calls == [(0, 50, None)]
 
 
 def fitted(Estimator, X=X, y=Y, sample_weight=None, **parameters):

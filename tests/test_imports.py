@@ -35,7 +35,7 @@ ALLOWED = {
     "_minimize": set(),
     "_stochastic": {"_minimize"},
     "_evidence": set(),
-    "_choose_penalty": {"_evidence", "_minimize", "_objective"},
+    "_choose_penalty": {"_auto", "_evidence", "_minimize", "_objective"},
     "_posterior": {"_activations", "_evidence", "_quadratic_model"},
     # leaves
     "_workspace": set(),

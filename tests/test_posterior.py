@@ -15,6 +15,7 @@ from sklearn_twolayer._losses import BinaryLogLoss, MulticlassLogLoss
 from sklearn_twolayer._objective import penalty_groups
 from sklearn_twolayer._posterior import (
     TEMPERATURES,
+    VALLEYS_TEMPERATURE,
     expected_logistic,
     expected_softmax,
     mixture_moments,
@@ -64,6 +65,7 @@ def dense_posterior(model, X, y, weight=None):
     gamma = np.maximum(np.bincount(groups, share), 1e-3).sum()  # of each group at least 0.001
     beta = (n_residuals - gamma) / (s @ (prediction(t) - targets) ** 2).sum()
     variance = np.einsum("ncp,pq,ncq->nc", J, np.linalg.inv(beta * n_residuals / 2 * G), J)
+    variance *= VALLEYS_TEMPERATURE
     return np.sqrt(variance + 1 / beta) * standardization.y_scale, beta, gamma
 
 
@@ -84,6 +86,16 @@ def test_std_is_that_of_the_linearised_network(y, standardize, alpha):
     assert model.n_effective_params_ == pytest.approx(gamma, rel=1e-6)
     found = np.atleast_1d(model.noise_precision_) * model._standardization.y_scale**2
     np.testing.assert_allclose(found, beta, rtol=1e-6)
+
+
+def test_std_of_linear_units_is_that_of_linear_regression():
+    """One valley: where the penalty vanishes, sigma^2 (1 + x'(X'X)^-1 x) of least squares."""
+    model = regressor(activation="identity", alpha=1e-9, n_hidden=1)
+    design = np.column_stack([X, np.ones(len(X))])
+    covariance = np.linalg.inv(design.T @ design)
+    expected = 1 + np.einsum("np,pq,nq->n", design, covariance, design)
+    _, std = model.predict(X, return_std=True)
+    np.testing.assert_allclose(std**2 * model.noise_precision_, expected, rtol=1e-4)
 
 
 def test_std_of_logistic_output():

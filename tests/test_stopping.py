@@ -225,7 +225,7 @@ def test_an_interrupted_committee_keeps_its_whole_members(k, monkeypatch):
 @pytest.mark.parametrize("k", [12, 40, 41])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_an_interrupted_fit_keeps_what_it_has(Estimator, k, solver, alpha, monkeypatch):
-    model = network(Estimator, solver=solver, alpha=alpha, batch_size=20)
+    model = network(Estimator, solver=solver, alpha=alpha, batch_size=20, max_iter=100)
     interrupt_at(k, solver, monkeypatch)
     fit_until(INTERRUPTED, model)
     assert_whole(model)
@@ -233,6 +233,14 @@ def test_an_interrupted_fit_keeps_what_it_has(Estimator, k, solver, alpha, monke
     whole = fit_to_the_end(clone(model))
     if not isinstance(alpha, str):
         assert model.loss_curve_ == whole.loss_curve_[: model.n_iter_]
+
+
+@pytest.mark.parametrize("k", [12, 40, 70, 120])
+def test_interrupted_among_its_starts_it_keeps_the_best(k, monkeypatch):
+    model = network(solver="lm", alpha=0.01)
+    interrupt_at(k, "lm", monkeypatch)
+    fit_until(INTERRUPTED, model)
+    assert_whole(model)
 
 
 @EVERY_WAY

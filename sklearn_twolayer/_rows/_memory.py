@@ -130,7 +130,8 @@ class Rows:
             return total
 
         blocks = self._blocks()
-        bounds = np.linspace(0, len(blocks), min(N_LANES, len(blocks)) + 1).astype(int)
+        n_lanes = min(N_LANES, len(blocks))
+        bounds = (len(blocks) * lane // n_lanes for lane in range(n_lanes + 1))
         lanes = [blocks[start:stop] for start, stop in pairwise(bounds)]
         total = None
         for part in self._run(sum_of_lane, lanes):

@@ -38,7 +38,7 @@ from sklearn_twolayer._objective import penalty_groups
 #: squared error and log loss. A regression that is held back while it learns ends up
 #: pruned, so a weak prior is tried first, and a strong one where the weak one lets the
 #: weights use up the residuals; a classification that is not held back saturates.
-STARTS = {True: ((0.03, 20), (1.0, 10)), False: ((1.0, 10),)}
+FIRST_PRECISIONS = {True: ((0.03, 20), (1.0, 10)), False: ((1.0, 10),)}
 MAX_EFFECTIVE_SHARE_AT_START = 0.25
 #: Most accepted steps: of the first evidence, of ARD after it, of each fixed penalty,
 #: and to the minimum under the penalty that was chosen.
@@ -81,7 +81,7 @@ class SecondOrderFit:
 def evidence(fit, params, damping=None):
     """The evidence with a precision for each of W1, b1, W2 and b2."""
     groups = fit.groups(per_input=False)
-    for precision, steps in STARTS[fit.likelihood.is_gaussian]:
+    for precision, steps in FIRST_PRECISIONS[fit.likelihood.is_gaussian]:
         start = Precisions(np.full(groups.max() + 1, precision), 1.0)
         penalty = start.penalty(fit.likelihood)
         learned = _minimize_fixed(fit, params, penalty, damping, min(steps, fit.max_iter))
@@ -112,21 +112,23 @@ def fixed(fit, params, damping=None, *, alpha):
     Of several starts, each of which gets a few steps, the best two go on to the end.
     """
     penalty = np.array([alpha, 0.0, alpha, 0.0])
-    steps = TRIAL_STEPS if fit.other_starts else fit.max_iter
+    if not fit.other_starts:
+        yield _minimize_fixed(fit, params, penalty, damping, fit.max_iter)
+        return
     trials = []
     for start in (params, *fit.other_starts):
-        trials.append(_minimize_fixed(fit, start, penalty, damping, steps))
+        trials.append(_minimize_fixed(fit, start, penalty, damping, TRIAL_STEPS))
         yield _least(trials)
     first = _least(trials)
-    others = [trial for trial in trials if trial is not first]
+    second = _least([trial for trial in trials if trial is not first])
     finished = []
-    for trial in [first, _least(others)] if others else [first]:
+    for trial in (first, second):
         finished.append(_to_the_end(fit, trial))
         yield _least(finished)
 
 
 def _least(results):
-    """The result with the least F, ties to the earlier; stopped if the last of them was."""
+    """The result with the least F, ties to the earlier; a stopped copy if the last was stopped."""
     least = results[0]
     for result in results[1:]:
         if result.fun < MARGIN * least.fun:
@@ -259,9 +261,9 @@ def _so_far(stages, fit, params, damping=None):
 def most_steps(alpha, max_iter, n_starts, is_gaussian):
     """At most so many steps are taken in all stages of the strategy for alpha."""
     if not isinstance(alpha, str):
-        trials = (n_starts - 1) * TRIAL_STEPS
-        return max_iter + (trials + max_iter - TRIAL_STEPS if n_starts > 1 else 0)
-    stages = [steps for _, steps in STARTS[is_gaussian]]
+        several = n_starts * TRIAL_STEPS + 2 * (max_iter - TRIAL_STEPS)
+        return several if n_starts > 1 else max_iter
+    stages = [steps for _, steps in FIRST_PRECISIONS[is_gaussian]]
     stages += [MAX_STEPS["evidence"], MAX_STEPS["finish"]]
     if alpha != "evidence":
         stages += [MAX_STEPS["ard"], MAX_STEPS["finish"]]

@@ -142,7 +142,7 @@ def fit_member(estimator, settings, table, held_out, random_state, deadline, tas
         result.x = monitor.best_params
     result.setdefault("groups", groups)
     result.setdefault("penalty", penalty)
-    result.setdefault("curve", monitor.loss_curve or [float(result.fun)])
+    result.curve = result.get("curve", monitor.loss_curve) or [float(result.fun)]
     steps = result.get("steps", range(len(monitor.loss_curve)))
     recorded = steps if monitor.validation_scores else ()
     result.validation_scores = [monitor.validation_scores[step] for step in recorded]

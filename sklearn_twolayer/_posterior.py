@@ -10,8 +10,8 @@ the raw prediction, linearised in the weights, has covariance
 probability over the Gaussian.
 
 The Gaussian knows the valley that the fit ended in; fits from other starts end in
-others, and their predictions differ. Under squared error T is therefore larger than 1:
-T = 1 + B, where B is what starts were measured to differ by, in units of V.
+others, and their predictions differ. Under squared error T is therefore larger than 1,
+by about the variance that was measured between starts, in units of that of one.
 """
 
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ N_NODES = 32
 N_DRAWS = 512
 N_CALIBRATION_DRAWS = 64
 #: Temperature under squared error: the variance of predictions from different starts was
-#: 0.7 to 1 times that within a valley (docs/benchmarks.md). A network with linear units has
-#: one valley (Baldi & Hornik 1989).
+#: 0.7 to 1 times that within a valley (docs/benchmarks.md). A linear network has one valley
+#: (Baldi & Hornik 1989).
 VALLEYS_TEMPERATURE = 1.75
 #: Temperatures among which the moderation chooses.
 TEMPERATURES = (0.0, 0.1, 0.25, 0.5, 1.0)
@@ -64,7 +64,7 @@ class Posterior:
     log_marginal_likelihood : float
         ln p(y); -inf where some weights have no prior.
     temperature : float
-        Factor T on the covariance: 1.75 for squared error, 1 if its units are linear; for
+        Factor T on the covariance: 1.75 for squared error, 1 if the network is linear; for
         log loss the one under which moderated probabilities predict left-out rows best.
     """
 
@@ -120,7 +120,8 @@ def temperature_of(objective, rows, params, factor):
     """T: a constant for squared error, by left-out rows for log loss."""
     if not objective.loss.is_squared_error:
         return calibrate(objective, rows, params, factor)
-    return 1.0 if objective.network.activation == "identity" else VALLEYS_TEMPERATURE
+    activations = objective.network.activation, objective.loss.output_activation
+    return 1.0 if activations == ("identity", "identity") else VALLEYS_TEMPERATURE
 
 
 def calibrate(objective, rows, params, factor):

@@ -67,7 +67,9 @@ class TwoLayerRegressor(ScoresCollections, RegressorMixin, PartialFitRegressor, 
         Whether sgd and adam draw a new order of the rows for each epoch.
     max_iter : int or "auto", default="auto"
         Most iterations of gd and lbfgs, epochs of sgd and adam, accepted steps of
-        lm. "auto" is 2000, 1000, 100, 100 and 200.
+        lm. "auto" is 2000, 1000, 100, 100 and 200. With "auto" and a float alpha, lm fits
+        a small problem from five starts and keeps the best, unless ``warm_start`` or
+        ``early_stopping`` is set; else there is one start.
     max_time : float or None, default=None
         Most seconds of ``fit``: it ends at the first iteration after them, with the best
         weights so far and a warning. Of a committee the members that are whole are kept.
@@ -104,7 +106,7 @@ class TwoLayerRegressor(ScoresCollections, RegressorMixin, PartialFitRegressor, 
     intercepts_ : list of ndarray
         [b1 (n_hidden,), b2 (n_outputs,)].
     n_iter_ : int
-        Iterations of the last fit.
+        Iterations of the last fit; of several starts, those of the one that was kept.
     loss_ : float
         Objective of the published weights, penalty included, on the standardised scale; of a
         committee that of its best member, as ``loss_curve_`` and ``n_iter_`` are.
@@ -229,8 +231,10 @@ class TwoLayerRegressor(ScoresCollections, RegressorMixin, PartialFitRegressor, 
         """Predict targets, and how sure the prediction is.
 
         The variance is that of the linearised prediction under the posterior of the
-        weights, J (c G)^-1 J', plus the noise; over a committee the mean of the
-        variances plus the variance of the means.
+        weights, T J (c G)^-1 J', plus the noise; over a committee the mean of the
+        variances plus the variance of the means. T is 1.75, because fits from other
+        starts differ by more than the posterior around one of them knows (1 for
+        a linear network, where they do not).
 
         Parameters
         ----------

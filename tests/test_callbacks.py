@@ -120,6 +120,15 @@ def test_every_iteration_is_a_task_with_its_own_weights(Estimator, y, solver, al
     assert n_iterations <= context.max_subtasks == most_steps(alpha, 8, 1, is_gaussian)
 
 
+def test_callbacks_see_the_steps_of_all_starts():
+    model = TwoLayerRegressor(4, alpha=0.01, tol=0, random_state=0)
+    recorder = recorded(model, X, SIGNAL)
+    context, *_, fitted = recorder.tasks[-1]
+    assert model.n_iter_ < len(recorder.iterations()) <= context.max_subtasks
+    assert context.max_subtasks == most_steps(0.01, 200, 5, True) == 5 * 20 + 2 * 180
+    assert np.array_equal(fitted.predict(X), model.predict(X))
+
+
 @EVERY_WAY
 @CASES
 def test_callbacks_do_not_change_the_fit(Estimator, y, solver, alpha):

@@ -237,10 +237,29 @@ def test_an_interrupted_fit_keeps_what_it_has(Estimator, k, solver, alpha, monke
 
 @pytest.mark.parametrize("k", [12, 40, 70, 120])
 def test_interrupted_among_its_starts_it_keeps_the_best(k, monkeypatch):
-    model = network(solver="lm", alpha=0.01)
+    model, seen = network(solver="lm", alpha=0.01), []
+    watch = _monitor.TrainingMonitor.__call__
+
+    def watched(monitor, params, value):
+        seen.append(value)
+        watch(monitor, params, value)
+
+    monkeypatch.setattr(_monitor.TrainingMonitor, "__call__", watched)
     interrupt_at(k, "lm", monkeypatch)
     fit_until(INTERRUPTED, model)
     assert_whole(model)
+    assert min(seen) == pytest.approx(model.loss_, rel=0.01)
+
+
+@pytest.mark.parametrize("watched", [{}, {"X_val": X[:20], "y_val": Y[:20]}])
+def test_a_fit_that_takes_no_step_is_whole(watched):
+    """Warm starts from the minimum, where no step goes down any more."""
+    model = network(n_hidden=3, alpha=0.01, solver="lm", warm_start=True, tol=1e-14)
+    for _ in range(6):
+        fit_to_the_end(model)
+    model.fit(X, Y, **watched)
+    assert model.n_iter_ == len(model.loss_curve_) == 1
+    assert model.loss_ == model.best_loss_ == model.loss_curve_[0]
 
 
 @EVERY_WAY

@@ -99,6 +99,14 @@ def test_curves_stay_side_by_side_when_lm_chooses_penalties(alpha):
     assert model.validation_loss_curve_[-1] == pytest.approx(expected, rel=1e-6)
 
 
+def test_curves_stay_side_by_side_with_several_starts():
+    """Without a penalty the validation loss of the training rows is the objective."""
+    model = TwoLayerRegressor(4, alpha=0.0, random_state=0)
+    model.fit(X, noisy(X), X_val=X, y_val=noisy(X))
+    assert len(model.validation_scores_) == len(model.validation_loss_curve_) == model.n_iter_
+    np.testing.assert_allclose(model.validation_loss_curve_, model.loss_curve_, rtol=1e-6)
+
+
 @pytest.mark.parametrize("n_members", [1, 2])
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_own_rows_equal_the_rows_that_a_split_would_hold_out(solver, n_members):

@@ -139,7 +139,16 @@ def minimize_lbfgs(fun, x0, *, max_iter, tol, callback):
 
 
 def minimize_levenberg_marquardt(
-    fun, x0, *, quadratic_model, max_iter, tol, callback, damping=None, acceleration=None
+    fun,
+    x0,
+    *,
+    quadratic_model,
+    max_iter,
+    tol,
+    callback,
+    damping=None,
+    acceleration=None,
+    bend_below=np.inf,
 ):
     """Damped Gauss-Newton steps (G + mu I) v = -gradient, mu by the gain ratio.
 
@@ -170,6 +179,8 @@ def minimize_levenberg_marquardt(
         along v, pulled back by J': the step then bends, v + a / 2 with
         (G + mu I) a = -acceleration, where |a| <= 0.375 |v| (geodesic
         acceleration; Transtrum & Sethna 2012, eq. 21).
+    bend_below : float, default=inf
+        Steps bend where F is below.
 
     Returns
     -------
@@ -182,7 +193,8 @@ def minimize_levenberg_marquardt(
     done, small_steps = partial(_result, x, value, 0, damping=mu), 0
     try:
         for iteration in range(1, max_iter + 1):
-            bend = None if acceleration is None else partial(acceleration, x)
+            bends = acceleration is not None and value < bend_below
+            bend = partial(acceleration, x) if bends else None
             trial = _accepted_step(fun, x, value, gradient, curvature, mu, bend)
             if trial is None:
                 return done(STALLED)

@@ -11,6 +11,10 @@ from sklearn_twolayer._choose_penalty import SecondOrderFit, strategy
 from sklearn_twolayer._evidence import Likelihood
 from sklearn_twolayer._quadratic_model import QuadraticModel
 
+#: Steps of lm under squared error bend where F is below this share of the loss at the start;
+#: above it straight steps are as good, or better (docs/benchmarks.md), and cheaper.
+BENDING_SHARE = 0.01
+
 
 def train(estimator, settings, objective, rows, params, random_state, callback, other_starts=()):
     """Minimise F over the rows from ``params``, or from the best of ``other_starts`` too.
@@ -78,9 +82,9 @@ def _train_second_order(
     is_gaussian = objective.loss.is_squared_error
     # Bending pays on the long way down to a small loss, which the evidence does not go.
     bends = is_gaussian and not isinstance(settings.alpha, str)
-    acceleration = model.acceleration if bends else None
+    bend_below = BENDING_SHARE * model.data_term(params)[0] if bends else 0.0
     reporting = estimator.tol, callback, number
-    minimize = partial(_minimize_under_penalty, model, acceleration, *reporting)
+    minimize = partial(_minimize_under_penalty, model, bend_below, *reporting)
     likelihood = Likelihood(rows.total_weight, objective.network.n_outputs, is_gaussian)
     fit = SecondOrderFit(model, minimize, likelihood, settings.max_iter, tuple(other_starts))
     chosen = strategy(settings.alpha)(fit, params, damping)
@@ -101,7 +105,7 @@ def step_numbers(curve):
 
 
 def _minimize_under_penalty(
-    model, acceleration, tol, callback, number, params, penalty, max_iter, damping
+    model, bend_below, tol, callback, number, params, penalty, max_iter, damping
 ):
     """Levenberg-Marquardt on F with this penalty (p,); ``curve`` has F after each step."""
     curve = []
@@ -118,7 +122,8 @@ def _minimize_under_penalty(
         tol=tol,
         callback=record,
         damping=damping,
-        acceleration=acceleration,
+        acceleration=model.acceleration,
+        bend_below=bend_below,
     )
     # An interrupt may have come after a step was noted and before it was whole.
     return OptimizeResult(result, curve=curve[: result.nit])

@@ -287,16 +287,24 @@ def rosenbrock_acceleration(x, v):
     return J.T @ np.array([-20 * v[0] ** 2, 0])
 
 
-@pytest.mark.parametrize(("x0", "mu", "bends"), [([0.0, 1], 0.1, False), ([-1.2, 1], 10.0, True)])
-def test_geodesic_acceleration_by_hand(x0, mu, bends):
-    """The step is v + a / 2 where |a| <= 0.375 |v|, else v."""
+@pytest.mark.parametrize(
+    ("x0", "mu", "share", "bends"),
+    [
+        ([0.0, 1], 0.1, np.inf, False),
+        ([-1.2, 1], 10.0, np.inf, True),
+        ([-1.2, 1], 10.0, 1.01, True),
+        ([-1.2, 1], 10.0, 0.99, False),
+    ],
+)
+def test_geodesic_acceleration_by_hand(x0, mu, share, bends):
+    """The step is v + a / 2 where |a| <= 0.375 |v| and F is below a bound, else v."""
     x0 = np.array(x0)
     _, gradient, _ = rosenbrock_model(x0)
     _, J = rosenbrock_residuals(x0)
     damped = J.T @ J + mu * np.eye(2)
     v = np.linalg.solve(damped, -gradient)
     a = np.linalg.solve(damped, -rosenbrock_acceleration(x0, v))
-    assert (np.linalg.norm(a) <= 0.375 * np.linalg.norm(v)) == bends
+    assert (np.linalg.norm(a) <= 0.375 * np.linalg.norm(v)) == (mu == 10)
     result = minimize_levenberg_marquardt(
         lambda x: rosenbrock(x)[0],
         x0,
@@ -306,5 +314,6 @@ def test_geodesic_acceleration_by_hand(x0, mu, bends):
         callback=Record(),
         damping=mu,
         acceleration=rosenbrock_acceleration,
+        bend_below=share * rosenbrock(x0)[0],
     )
     np.testing.assert_allclose(result.x, x0 + v + (a / 2 if bends else 0), rtol=1e-12)

@@ -212,3 +212,18 @@ def test_a_gradient_that_is_not_finite_at_the_start_is_refused(solver):
     X = np.full((20, 2), 8e18, np.float32)
     with pytest.raises(ValueError, match=r"not finite.*[Ss]cale them"):
         model.fit(X, np.zeros(20, np.float32))
+
+
+@pytest.mark.parametrize(("alpha", "bends"), [(0.0, True), ("evidence", False)])
+def test_steps_bend_where_the_loss_has_become_small(alpha, bends, monkeypatch):
+    x = np.linspace(-1, 1, 60)[:, None]
+    seen, acceleration = [], QuadraticModel.acceleration
+
+    def record(model, params, v):
+        seen.append(model.value(params, 0 * params))
+        return acceleration(model, params, v)
+
+    monkeypatch.setattr(QuadraticModel, "acceleration", record)
+    TwoLayerRegressor(6, alpha=alpha, random_state=0).fit(x, np.sin(6 * x[:, 0]))
+    assert bool(seen) == bends
+    assert all(value < 0.02 for value in seen)

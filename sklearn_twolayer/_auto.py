@@ -31,8 +31,8 @@ N_BATCHES, MIN_BATCH, MAX_BATCH = 20, 16, 200
 MAX_ITER = {"gd": 2000, "sgd": 100, "adam": 100, "lbfgs": 1000, "lm": 200}
 
 
-#: Starts of a regression by lm under a float alpha, the steps of each before the best two go on
-#: alone, and the most multiply-adds of a Gauss-Newton matrix for which there are several.
+#: Starts of a regression by lm under a float alpha, the steps of each before only the best two
+#: go on, and the most multiply-adds of a Gauss-Newton matrix for which there are several.
 N_STARTS, TRIAL_STEPS = 5, 20
 MAX_COST_FOR_STARTS = 1e7
 

@@ -137,18 +137,23 @@ def fit_member(estimator, settings, table, held_out, random_state, deadline, tas
         )
     if result.status == INTERRUPTED:
         deadline.interrupt()
+    result.setdefault("groups", groups)
+    result.setdefault("penalty", penalty)
+    _add_observations(result, monitor)
+    result.posterior = estimator._posterior(network, result, table)
+    return result
+
+
+def _add_observations(result, monitor):
+    """What the monitor saw along the way to the result, and the weights that it found best."""
     result.ending = INTERRUPT if result.status == INTERRUPTED else monitor.ending
     if monitor.best_params is not None:
         result.x = monitor.best_params
-    result.setdefault("groups", groups)
-    result.setdefault("penalty", penalty)
     result.curve = result.get("curve", monitor.loss_curve) or [float(result.fun)]
     steps = result.get("steps", range(len(monitor.loss_curve)))
     recorded = steps if monitor.validation_scores else ()
     result.validation_scores = [monitor.validation_scores[step] for step in recorded]
     result.validation_losses = [monitor.validation_losses[step] for step in recorded]
-    result.posterior = estimator._posterior(network, result, table)
-    return result
 
 
 def fixed_penalty(alpha):

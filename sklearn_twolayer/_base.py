@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_twolayer._auto import resolve
+from sklearn_twolayer._auto import choose_n_hidden, resolve
 from sklearn_twolayer._callbacks import begin_fit
 from sklearn_twolayer._compat import CallbackSupportMixin, with_callbacks
 from sklearn_twolayer._explain import Explainable
@@ -142,9 +142,11 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
         if self.early_stopping and held_out is None:
             table, held_out = table.split(self, random_state)
         self._standardization = self._fit_standardization(table)
+        self.n_hidden_ = self._width()
         shape = table.n_rows, table.n_features, self.n_outputs_
         settings = resolve(self, *shape, table.total_weight)
         self._check_committee()
+        settings = self._choose_penalty(settings, table, random_state, deadline)
         self._fitted_activation = self.activation
         complaint = self._train(settings, table, held_out, random_state, deadline)
         if complaint is not None:
@@ -159,6 +161,10 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
         if task is not None:
             task.end(lambda: (self.coefs_, self.intercepts_))
         return why_unfinished(self, settings, members)
+
+    def _choose_penalty(self, settings, table, random_state, deadline):
+        """Settings with a float for an alpha that is chosen before the members are fitted."""
+        return settings
 
     def _check_committee(self):
         if self.n_members > 1 and self.warm_start:
@@ -199,7 +205,7 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
             best = min(members, key=lambda member: member.fun)
         curve, scores = best.curve, best.validation_scores
         self.solver_ = settings.solver
-        self._chose_penalty = isinstance(settings.alpha, str)
+        self._chose_penalty = isinstance(self.alpha, str)
         self.n_iter_ = max(int(best.nit), 1)
         self.t_ = self.n_iter_ * table.n_rows
         self.loss_curve_ = curve
@@ -238,8 +244,15 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
         return TwoLayerNetwork(*W1.shape, W2.shape[1], self._fitted_activation)
 
     def _member_network(self):
-        n_hidden = int(self.n_hidden)  # a NumPy integer of few bits overflows in products
-        return TwoLayerNetwork(self.n_features_in_, n_hidden, self.n_outputs_, self.activation)
+        return TwoLayerNetwork(
+            self.n_features_in_, self.n_hidden_, self.n_outputs_, self.activation
+        )
+
+    def _width(self):
+        """Hidden units of a network; "auto" goes on with those that a warm start finds."""
+        if self.n_hidden == "auto" and self.warm_start and hasattr(self, "coefs_"):
+            return self.coefs_[0].shape[1]
+        return choose_n_hidden(self.n_hidden)
 
     def _rows(self, table, dtype, solver=None):
         """Rows with standardised targets and cache-sized blocks, to train or to validate."""

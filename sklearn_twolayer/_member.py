@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from itertools import count
 
@@ -9,11 +10,18 @@ import numpy as np
 from joblib import Parallel, delayed
 from scipy.optimize import OptimizeResult
 
+from sklearn_twolayer._auto import compares_penalties
+from sklearn_twolayer._cross_validate import (
+    PRECISIONS,
+    choose_precision,
+    folds,
+    precisions_up_to,
+)
 from sklearn_twolayer._initialize import initial_weights
-from sklearn_twolayer._minimize import INTERRUPTED, OUT_OF_ITERATIONS
+from sklearn_twolayer._minimize import INTERRUPTED, OUT_OF_ITERATIONS, was_stopped
 from sklearn_twolayer._monitor import INTERRUPT, OUT_OF_TIME, TrainingMonitor
-from sklearn_twolayer._objective import Objective, penalty_groups
-from sklearn_twolayer._train import train
+from sklearn_twolayer._objective import Objective, fixed_penalty, penalty_groups
+from sklearn_twolayer._train import train, train_along
 from sklearn_twolayer._validation import Validation, published_weights
 
 
@@ -132,7 +140,7 @@ def fit_member(estimator, settings, table, held_out, random_state, deadline, tas
             deadline=deadline,
             tell=None if task is None else tell,
         )
-        result = train(
+        result = train_along(
             estimator, settings, objective, rows, params, random_state, monitor, other_starts
         )
     if result.status == INTERRUPTED:
@@ -156,10 +164,46 @@ def _add_observations(result, monitor):
     result.validation_losses = [monitor.validation_losses[step] for step in recorded]
 
 
-def fixed_penalty(alpha):
-    """Penalty of W1, b1, W2 and b2; zero where a strategy is to choose it."""
-    alpha = 0.0 if isinstance(alpha, str) else alpha
-    return np.array([alpha, 0.0, alpha, 0.0])
+def choose_along(estimator, settings, table, random_state, deadline):
+    """Settings with the alpha whose networks predict left-out rows best, and the way there."""
+    network, loss = estimator._member_network(), estimator._loss()
+    if not compares_penalties(table, network):
+        return replace(settings, alpha=1 / max(table.total_weight, table.n_rows))
+    [weights] = starts(estimator, table, deepcopy(random_state))
+    start, groups = network.pack(*weights, np.float64), penalty_groups(network)
+    dtype = np.float64 if settings.solver == "lm" else table.dtype
+
+    def stop_in_time(params, value):
+        if deadline.is_over():
+            raise StopIteration
+
+    def left_out_losses(kept, left_out):
+        if not (kept.any() and left_out.any()):
+            return np.zeros(len(PRECISIONS))
+        part, out = table.take(np.flatnonzero(kept)), table.take(np.flatnonzero(left_out))
+        losses, params = [], start
+        mean_loss = Objective(network, loss, np.zeros(network.n_params))
+        with (
+            estimator._rows(part, dtype, settings.solver) as rows,
+            estimator._rows(out, dtype) as out_rows,
+        ):
+            for precision in PRECISIONS:
+                stage = replace(settings, alpha=precision / rows.total_weight)
+                objective = replace(mean_loss, penalty=fixed_penalty(stage.alpha)[groups])
+                result = train(estimator, stage, objective, rows, params, None, stop_in_time)
+                if was_stopped(result):
+                    return None
+                params = result.x
+                losses.append(mean_loss.value(params, out_rows) * float(out.total_weight))
+        return np.array(losses)
+
+    precision = choose_precision(
+        left_out_losses, *folds(table.X, table.targets, estimator._standardization)
+    )
+    total_weight = max(table.total_weight, table.n_rows)
+    *path, alpha = (weaker / total_weight for weaker in precisions_up_to(precision))
+    goes_on = estimator.warm_start and hasattr(estimator, "coefs_")
+    return replace(settings, alpha=alpha, path=() if goes_on else tuple(path))
 
 
 def starts(estimator, table, random_state, n_starts=1):
@@ -172,7 +216,7 @@ def starts(estimator, table, random_state, n_starts=1):
     """
     if estimator.warm_start and hasattr(estimator, "coefs_"):
         W1, W2 = estimator.coefs_
-        shape = (estimator.n_features_in_, estimator.n_hidden)
+        shape = (estimator.n_features_in_, estimator._member_network().n_hidden)
         if W1.shape != shape or W2.shape[1] != estimator.n_outputs_:
             raise ValueError(
                 f"warm_start cannot go on from weights of shapes {W1.shape} and {W2.shape}: this "

@@ -25,6 +25,12 @@ def penalty_groups(network, per_input=False):
     return groups
 
 
+def fixed_penalty(alpha):
+    """Penalty of W1, b1, W2 and b2; zero where a strategy is to choose it."""
+    alpha = 0.0 if isinstance(alpha, str) else alpha
+    return np.array([alpha, 0.0, alpha, 0.0])
+
+
 @dataclass(frozen=True)
 class Objective:
     """F of one network, one loss and one penalty; the rows arrive with each evaluation.

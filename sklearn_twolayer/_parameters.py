@@ -143,7 +143,7 @@ class Scoring:
 
 AUTO = Option(("auto",))
 CONSTRAINTS = {
-    "n_hidden": (Number(Integral, 1),),
+    "n_hidden": (AUTO, Number(Integral, 1)),
     "activation": (Option(("logistic", "tanh", "relu", "softplus", "identity")),),
     "output_activation": (Option(("identity", "logistic")),),
     "solver": (Option(("auto", "lm", "lbfgs", "adam", "sgd", "gd")),),

@@ -8,9 +8,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
 from sklearn_twolayer._auto import resolve
-from sklearn_twolayer._member import fixed_penalty, starts
+from sklearn_twolayer._member import starts
 from sklearn_twolayer._monitor import TrainingMonitor
-from sklearn_twolayer._objective import Objective, penalty_groups
+from sklearn_twolayer._objective import Objective, fixed_penalty, penalty_groups
 from sklearn_twolayer._parameters import check_parameters
 from sklearn_twolayer._rows import is_collection
 from sklearn_twolayer._stochastic import StochasticState, restart
@@ -203,6 +203,10 @@ def _train_on_batch(estimator, X, y, sample_weight, classes):
     table = replace(table, weight=weight).encode(estimator)
     if is_first:
         estimator._standardization = estimator._fit_standardization(table)
+    if is_first or not has_weights:
+        estimator.n_hidden_ = estimator._width()
+    elif estimator.n_hidden != "auto":
+        estimator.n_hidden_ = int(estimator.n_hidden)
     shape = table.n_rows, table.n_features, estimator.n_outputs_
     settings = replace(resolve(estimator, *shape), max_iter=1)
     network, penalty = estimator._member_network(), fixed_penalty(settings.alpha)

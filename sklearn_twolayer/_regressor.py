@@ -24,8 +24,8 @@ class TwoLayerRegressor(ScoresCollections, RegressorMixin, PartialFitRegressor, 
 
     Parameters
     ----------
-    n_hidden : int, default=50
-        Hidden units h.
+    n_hidden : int or "auto", default="auto"
+        Hidden units h. "auto" is 50, or with ``warm_start`` as many as there are.
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
     output_activation : {"identity", "logistic"}, default="identity"
@@ -141,6 +141,8 @@ class TwoLayerRegressor(ScoresCollections, RegressorMixin, PartialFitRegressor, 
         Rows seen in training.
     solver_ : str
         The solver that was used.
+    n_hidden_ : int
+        Hidden units of the network; of a committee, of each member.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray of str
@@ -174,7 +176,7 @@ class TwoLayerRegressor(ScoresCollections, RegressorMixin, PartialFitRegressor, 
 
     def __init__(
         self,
-        n_hidden=50,
+        n_hidden="auto",
         *,
         activation="logistic",
         output_activation="identity",

@@ -1,5 +1,6 @@
 """From settings to a minimiser: which function of the objective each solver is handed."""
 
+from dataclasses import replace
 from functools import partial
 from itertools import count
 
@@ -9,11 +10,46 @@ from scipy.optimize import OptimizeResult
 from sklearn_twolayer import _minimize, _stochastic
 from sklearn_twolayer._choose_penalty import SecondOrderFit, strategy
 from sklearn_twolayer._evidence import Likelihood
+from sklearn_twolayer._minimize import INTERRUPTED, was_stopped
+from sklearn_twolayer._objective import fixed_penalty, penalty_groups
 from sklearn_twolayer._quadratic_model import QuadraticModel
 
 #: Steps of lm under squared error bend where F is below this share of the loss at the start;
 #: above it straight steps are as good, or better (docs/benchmarks.md), and cheaper.
 BENDING_SHARE = 0.01
+
+
+def train_along(
+    estimator, settings, objective, rows, params, random_state, monitor, other_starts=()
+):
+    """``train`` under each penalty of the path and then under alpha, each from where it is.
+
+    ``max_iter`` counts the iterations of all of them together. The result is that of the last
+    penalty that was reached.
+    """
+    if not settings.path:
+        return train(
+            estimator, settings, objective, rows, params, random_state, monitor, other_starts
+        )
+    groups, result, n_iterations = penalty_groups(objective.network), None, 0
+    for alpha in (*settings.path, settings.alpha):
+        penalty = fixed_penalty(alpha)
+        stage = replace(settings, alpha=alpha, max_iter=settings.max_iter - n_iterations)
+        staged = replace(objective, penalty=penalty[groups])
+        try:
+            found = train(estimator, stage, staged, rows, params, random_state, monitor)
+        except KeyboardInterrupt:
+            if result is None:
+                raise
+            result.status = INTERRUPTED
+            break
+        result, params, n_iterations = found, found.x, n_iterations + found.nit
+        result.penalty = penalty
+        if was_stopped(result) or n_iterations >= settings.max_iter:
+            break
+    result.nit, result.curve = n_iterations, monitor.loss_curve
+    result.pop("steps", None)
+    return result
 
 
 def train(estimator, settings, objective, rows, params, random_state, callback, other_starts=()):

@@ -313,6 +313,8 @@ def test_the_chosen_penalty_predicts_left_out_rows_about_as_well_as_any(Estimato
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_without_lm_on_all_rows_auto_is_a_float(Estimator, parameters):
+    if Estimator is TwoLayerClassifier and parameters == {"solver": "lbfgs"}:
+        pytest.skip("compares penalties by cross-validation")
     default = 1 / (54 if "early_stopping" in parameters else 60)  # rows to train on
     if parameters.get("solver") in ("sgd", "adam"):
         default = Estimator._stochastic_alpha
@@ -325,8 +327,10 @@ def test_without_lm_on_all_rows_auto_is_a_float(Estimator, parameters):
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_where_the_matrix_is_too_large_auto_is_a_float(Estimator, monkeypatch):
     assert _auto.resolve(Estimator(), 10**8, 100, 1).alpha == Estimator._stochastic_alpha
-    assert _auto.resolve(Estimator(), 10**5, 100, 1).alpha == 1e-5
-    assert _auto.resolve(Estimator(), 10**5, 100, 1, 4e5).alpha == 1 / 4e5
+    if Estimator is TwoLayerRegressor:
+        assert _auto.resolve(Estimator(), 10**5, 100, 1).alpha == 1e-5
+        assert _auto.resolve(Estimator(), 10**5, 100, 1, 4e5).alpha == 1 / 4e5
+    monkeypatch.setattr(_auto, "MAX_COMPARED_COST", 5)
     monkeypatch.setattr(_auto, "MAX_GAUSS_NEWTON_SIZE", 5)
     model = fitted(Estimator)
     assert model.solver_ == "lbfgs"

@@ -35,6 +35,7 @@ ALLOWED = {
     "_minimize": set(),
     "_stochastic": {"_minimize"},
     "_evidence": set(),
+    "_cross_validate": set(),
     "_choose_penalty": {"_auto", "_evidence", "_minimize", "_objective"},
     "_posterior": {"_activations", "_evidence", "_quadratic_model"},
     # leaves
@@ -53,6 +54,8 @@ ALLOWED = {
     "_validation": {"_objective", "_table"},
     "_callbacks": {"_choose_penalty", "_compat"},
     "_member": {
+        "_auto",
+        "_cross_validate",
         "_initialize",
         "_minimize",
         "_monitor",
@@ -73,7 +76,14 @@ ALLOWED = {
         "_train",
         "_validation",
     },
-    "_train": {"_minimize", "_stochastic", "_choose_penalty", "_evidence", "_quadratic_model"},
+    "_train": {
+        "_choose_penalty",
+        "_evidence",
+        "_minimize",
+        "_objective",
+        "_quadratic_model",
+        "_stochastic",
+    },
     "_base": {
         "_auto",
         "_callbacks",
@@ -94,6 +104,7 @@ ALLOWED = {
         "_base",
         "_lazy",
         "_losses",
+        "_member",
         "_partial_fit",
         "_posterior",
         "_score",

@@ -1,0 +1,94 @@
+"""alpha="auto" under the log loss: the penalty whose networks predict left-out rows best.
+
+With alpha = 1 / S every weight of W1 and W2 has a prior precision of 1 on the standardised
+scale: neither more nor less than a weight of ordinary size. Where a problem asks for larger
+weights than that (XOR on four points) or for smaller ones (labels that are mostly noise),
+rows that were left out tell. A network is penalised after it has learned: it goes through
+the penalties from the weakest to the chosen one, each time from where it is. A network that
+starts under a strong penalty may never leave the constant.
+"""
+
+import numpy as np
+from scipy import sparse
+
+#: Prior precisions S alpha, from weak to strong.
+PRECISIONS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+#: The same, in the order in which ties are decided: unit precision first.
+PREFERENCE = (1.0, 0.3, 3.0, 0.1, 10.0, 0.03)
+#: A later one must be better by this factor: rounding must not decide.
+MARGIN = 0.99
+N_FOLDS = 5
+#: Fewer distinct rows than these say nothing by being left out: each may be all that is known
+#: of its corner, as in XOR. The weakest penalty then learns them.
+MIN_ROWS = 2 * N_FOLDS
+
+
+def precisions_up_to(precision):
+    """The precisions that a network goes through until the chosen one."""
+    return [weaker for weaker in PRECISIONS if weaker <= precision]
+
+
+def folds(X, y, standardization):
+    """Number (n,) of the fold of each row: 0 to 4, the same for rows that are alike.
+
+    Alike are rows with the same inputs and the same label, so that a row of weight 2 and two
+    equal rows are left out together in both cases. Distinct rows are dealt out in the order of
+    their label and of a random direction of the standardised inputs, which depends neither on
+    the order nor on the units in which the rows came: every fold has its share of every class.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix, shape (n, f)
+    y : ndarray, shape (n,) or (n, k)
+        Labels, or indicators.
+    standardization : Standardization
+
+    Returns
+    -------
+    fold : ndarray of int, shape (n,)
+    n_distinct : int
+    """
+    direction = np.random.RandomState(0).normal(size=X.shape[1]) / standardization.scale
+    if sparse.issparse(X):
+        position = X @ direction
+    else:  # the same bits for the same row, wherever it stands
+        position = ((X - standardization.mean) * direction).sum(axis=1)
+    labels = np.unique(y, axis=0, return_inverse=True)[1].ravel()
+    order = np.lexsort((position, labels))
+    is_new = np.ones(len(order), bool)
+    is_new[1:] = (np.diff(labels[order]) != 0) | (np.diff(position[order]) != 0)
+    fold = np.empty(len(order), int)
+    fold[order] = (np.cumsum(is_new) - 1) % N_FOLDS
+    return fold, int(is_new.sum())
+
+
+def choose_precision(left_out_losses, fold, n_distinct):
+    """The prior precision S alpha with the least loss of left-out rows.
+
+    Parameters
+    ----------
+    left_out_losses : callable
+        ``left_out_losses(train, left_out)``, for two sets of rows (n,) of bool: the sum of the
+        losses of the second (number of ``PRECISIONS``,), and of their weights, under networks
+        fitted to the first; None if the time is over.
+    fold, n_distinct : ndarray of int, shape (n,), and int
+        Of ``folds``.
+    """
+    if n_distinct < MIN_ROWS:
+        return PRECISIONS[0]
+    total = np.zeros(len(PRECISIONS))
+    for number in range(N_FOLDS):
+        losses = left_out_losses(fold != number, fold == number)
+        if losses is None:
+            break
+        total += losses
+    return least(dict(zip(PRECISIONS, total)))
+
+
+def least(losses):
+    """The precision with the least of the losses {precision: loss}, with a margin."""
+    chosen = PREFERENCE[0]
+    for precision in PREFERENCE[1:]:
+        if losses[precision] < MARGIN * losses[chosen]:
+            chosen = precision
+    return chosen

@@ -27,6 +27,9 @@ CONVERGED, OUT_OF_ITERATIONS, STALLED, STOPPED, INTERRUPTED = range(5)
 
 #: Gradient descent has diverged where F is so many times its start.
 MAX_GROWTH = 10.0
+#: L-BFGS has converged, too, where so many iterations together lower F by less than
+#: ``tol`` F.
+FLAT_ITERATIONS = 10
 #: A decrease of F, in units of its own scale, that is none.
 SMALLEST = 1e-30
 
@@ -93,7 +96,9 @@ def minimize_gradient_descent(fun, x0, *, learning_rate, max_iter, tol, callback
 
 
 def minimize_lbfgs(fun, x0, *, max_iter, tol, callback):
-    """Limited-memory BFGS (SciPy's), until max |dF/dw| <= tol.
+    """Limited-memory BFGS (SciPy's), until max |dF/dw| <= tol, or F no longer falls.
+
+    The second where ten iterations together have lowered F by less than tol F.
 
     A trial step to where F is not finite is answered with a high finite value,
     which makes the line search shorten it.
@@ -103,7 +108,7 @@ def minimize_lbfgs(fun, x0, *, max_iter, tol, callback):
     ValueError
         If F or its gradient is not finite at the start.
     """
-    highest, n_iterations = None, 0
+    highest, n_iterations, values = None, 0, []
     done = partial(_result, x0, np.inf, n_iterations)
 
     def finite_fun(x):
@@ -122,10 +127,17 @@ def minimize_lbfgs(fun, x0, *, max_iter, tol, callback):
 
     def report(intermediate_result):
         nonlocal done, n_iterations
+        values.append(float(intermediate_result.fun))
         x, value = intermediate_result.x.copy(), float(intermediate_result.fun)
         callback(x, value)
         n_iterations += 1
         done = partial(_result, x, value, n_iterations)
+        if is_flat():
+            raise StopIteration
+
+    def is_flat():
+        before = values[-1 - FLAT_ITERATIONS] if len(values) > FLAT_ITERATIONS else np.inf
+        return before - values[-1] <= tol * abs(values[-1]) and tol > 0
 
     options = {"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0, "maxcor": 20}
     search = partial(minimize, jac=True, method="L-BFGS-B", callback=report, options=options)
@@ -135,7 +147,9 @@ def minimize_lbfgs(fun, x0, *, max_iter, tol, callback):
         return _interrupted(done)
     stopped = "STOPITERATION" in found.message.upper().replace(" ", "")
     status = {0: CONVERGED, 1: OUT_OF_ITERATIONS}.get(found.status, STALLED)
-    return _result(found.x, float(found.fun), found.nit, STOPPED if stopped else status)
+    if stopped:
+        status = CONVERGED if n_iterations == found.nit and is_flat() else STOPPED
+    return _result(found.x, float(found.fun), found.nit, status)
 
 
 def minimize_levenberg_marquardt(

@@ -24,8 +24,9 @@ def train_along(
 ):
     """``train`` under each penalty of the path and then under alpha, each from where it is.
 
-    ``max_iter`` counts the iterations of all of them together. The result is that of the last
-    penalty that was reached.
+    ``max_iter`` counts the iterations of all of them together; the penalties of the path,
+    under which the network only has to learn, take at most a half of them. The result is that
+    of the last penalty that was reached.
     """
     if not settings.path:
         return train(
@@ -34,7 +35,10 @@ def train_along(
     groups, result, n_iterations = penalty_groups(objective.network), None, 0
     for alpha in (*settings.path, settings.alpha):
         penalty = fixed_penalty(alpha)
-        stage = replace(settings, alpha=alpha, max_iter=settings.max_iter - n_iterations)
+        share = settings.max_iter - n_iterations
+        if alpha != settings.alpha:
+            share = min(share, settings.max_iter // (2 * len(settings.path)) or 1)
+        stage = replace(settings, alpha=alpha, max_iter=share)
         staged = replace(objective, penalty=penalty[groups])
         try:
             found = train(estimator, stage, staged, rows, params, random_state, monitor)

@@ -27,7 +27,7 @@ dd = pytest.importorskip("dask.dataframe", reason=REASON)
 pd = pytest.importorskip("pandas", reason=REASON)
 
 N_ROWS = 300
-FAST = {"solver": "lbfgs", "tol": 1e-2, "random_state": 0}
+FAST = {"solver": "lbfgs", "alpha": 3e-3, "tol": 1e-2, "random_state": 0}
 PARTITIONS = pytest.mark.parametrize(
     "chunks", [300, 90, (1, 200, 99)], ids=["one", "even", "uneven"]
 )
@@ -79,10 +79,10 @@ def assert_same_fit(model, expected):
     "options",
     [
         {"solver": "gd"},
-        {"solver": "lbfgs"},
+        {"solver": "lbfgs", "alpha": 3e-3},
         {"solver": "lm", "alpha": 1e-3},
         {"solver": "lm", "alpha": "evidence"},
-        {"solver": "lbfgs", "standardize": False},
+        {"solver": "lbfgs", "alpha": 3e-3, "standardize": False},
         {"solver": "gd", "n_members": 2},
     ],
     ids=lambda options: "-".join(map(str, options.values())),
@@ -315,7 +315,7 @@ def test_dask_knows_what_is_costly_to_move(data):
 def test_own_validation_rows(estimator, data):
     X, y = data[0], target(estimator, data)
     rows = da.from_array(X, chunks=(90, 3))
-    options = {"solver": "lbfgs", "tol": 1e-3, "random_state": 0}
+    options = {"solver": "lbfgs", "alpha": 3e-3, "tol": 1e-3, "random_state": 0}
     expected = estimator(3, **options).fit(X, y, X_val=X, y_val=y)
     for validation in (rows, X):
         model = estimator(3, **options).fit(rows, y, X_val=validation, y_val=y)

@@ -8,7 +8,7 @@ from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 BOTH = (TwoLayerRegressor, TwoLayerClassifier)
 SETTINGS = [
     {"activation": "tanh"},
-    {"activation": "relu"},
+    {"activation": "relu", "n_hidden": 10},
     {"activation": "softplus"},
     {"activation": "identity"},
     {"solver": "lm", "n_hidden": 4},

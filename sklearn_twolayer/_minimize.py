@@ -28,7 +28,7 @@ CONVERGED, OUT_OF_ITERATIONS, STALLED, STOPPED, INTERRUPTED = range(5)
 #: Gradient descent has diverged where F is so many times its start.
 MAX_GROWTH = 10.0
 #: L-BFGS has converged, too, where so many iterations together lower F by less than
-#: ``tol`` F.
+#: ``tol`` F, or by (100 tol)^2 F if that is less: a gradient of g leaves about g^2 of F to gain.
 FLAT_ITERATIONS = 10
 #: A decrease of F, in units of its own scale, that is none.
 SMALLEST = 1e-30
@@ -137,7 +137,7 @@ def minimize_lbfgs(fun, x0, *, max_iter, tol, callback):
 
     def is_flat():
         before = values[-1 - FLAT_ITERATIONS] if len(values) > FLAT_ITERATIONS else np.inf
-        return before - values[-1] <= tol * abs(values[-1]) and tol > 0
+        return before - values[-1] <= min(tol, (100 * tol) ** 2) * abs(values[-1]) and tol > 0
 
     options = {"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0, "maxcor": 20}
     search = partial(minimize, jac=True, method="L-BFGS-B", callback=report, options=options)

@@ -14,11 +14,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "jax")
+#: What a peer needs beside the dependencies; the tables say where it is not installed.
+NEEDS = {"PyTorch": "torch", "torch.compile": "torch", "JAX": "jax", "JAX scan": "jax"}
 REST = 0.03
 SHORTEST_TURN = 0.02
 
@@ -58,6 +61,11 @@ def processor():
 def n_cores():
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def installed(makers):
+    """{name: what its maker makes} of the peers whose packages are there."""
+    return {name: make() for name, make in makers.items() if find_spec(NEEDS.get(name, "numpy"))}
 
 
 def contender(function):
@@ -100,6 +108,8 @@ def ratio(seconds, peer, ours):
 
 def format_ratio(seconds, peer, ours):
     """``6.1 (5.9 to 6.4)``: how many times faster ours is, with quartiles."""
+    if peer not in seconds:
+        return "not installed"
     middle, low, high = ratio(seconds, peer, ours)
     return f"{middle:.3g} ({low:.3g} to {high:.3g})"
 

@@ -16,13 +16,11 @@ import numpy as np
 from _report import argument_parser, environment, print_table
 from distributed import Client, LocalCluster
 
-from sklearn_twolayer import TwoLayerRegressor
-from sklearn_twolayer._losses import SquaredError
-from sklearn_twolayer._network import TwoLayerNetwork
-from sklearn_twolayer._objective import Objective
-from sklearn_twolayer._rows import block_size
-from sklearn_twolayer._standardize import Standardization
-from sklearn_twolayer._table import read_table
+from sklearn_twolayer._data.dask_table import read_collection
+from sklearn_twolayer._data.targets import RealTargets
+from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.objective import MeanLoss, Penalty
+from sklearn_twolayer._network.scale import Standardization
 
 N_FEATURES, N_HIDDEN = 20, 50
 N_FEW = 1_000
@@ -40,25 +38,34 @@ def start_client(stack, n_workers):
     return stack.enter_context(Client(stack.enter_context(cluster), set_as_default=False))
 
 
+def as_it_is(row):
+    """No columns to check."""
+
+
+def as_they_are(X, y):
+    """Nothing to validate."""
+    return X, y
+
+
 def gradient(client, n_rows):
     """A function that takes one gradient over rows that lie on the workers."""
-    estimator = TwoLayerRegressor(N_HIDDEN)
     random = da.random.default_rng(0)
     chunks = (n_rows // N_PARTITIONS, -1)
     X = random.random((n_rows, N_FEATURES), chunks=chunks, dtype=np.float32)
     network = TwoLayerNetwork(N_FEATURES, N_HIDDEN, 1, "logistic")
-    objective = Objective(network, SquaredError(), np.full(network.n_params, 1e-3))
     params = np.random.default_rng(0).normal(size=network.n_params)
     with client.as_current():
-        table = read_table(estimator, X, X.sum(axis=1), None, reset=True)
-        table.fit_targets(estimator)
-        table = table.encode(estimator)
+        how = {"columns": as_it_is, "check": as_they_are, "targets_class": RealTargets}
+        table = read_collection(X, X.sum(axis=1), None, **how)
+        targets = RealTargets.learn(table.summary(RealTargets))
         units = Standardization.none(N_FEATURES, 1)
-        rows = table.rows(units, np.dtype(np.float32), block_size(N_HIDDEN, np.float32))
+        rows = table.encode(targets).rows(units, np.dtype(np.float32), N_HIDDEN)
+    mean_loss = MeanLoss(network, targets.loss, rows)
+    objective = mean_loss.penalised(Penalty.fixed(network, 1e-3))
 
     def evaluate():
         with client.as_current(), rows:
-            return objective.loss_and_gradient(params, rows)
+            return objective.value_and_gradient(params)
 
     return evaluate
 

@@ -9,6 +9,7 @@ and scales the rows, as ``fit`` does.
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from _side_by_side import (
@@ -17,6 +18,7 @@ from _side_by_side import (
     contender,
     format_ratio,
     format_time,
+    installed,
     print_header,
     print_table,
     time_rounds,
@@ -24,11 +26,11 @@ from _side_by_side import (
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import LabelBinarizer
 
-from sklearn_twolayer._losses import BinaryLogLoss, MulticlassLogLoss, SquaredError
-from sklearn_twolayer._network import TwoLayerNetwork
-from sklearn_twolayer._objective import Objective
-from sklearn_twolayer._rows import Rows, block_size
-from sklearn_twolayer._standardize import Standardization
+from sklearn_twolayer._data.rows import Rows, block_size
+from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.losses import BinaryLogLoss, MulticlassLogLoss, SquaredError
+from sklearn_twolayer._network.objective import MeanLoss, Penalty
+from sklearn_twolayer._network.scale import Standardization
 
 
 @dataclass
@@ -74,7 +76,7 @@ class Problem:
 
 
 def our_objective(problem):
-    """The objective that ``fit`` minimises, the rows and the flat weights."""
+    """The objective that ``fit`` minimises, and the flat weights; its rows are not yet open."""
     network = TwoLayerNetwork(
         problem.n_features, problem.n_hidden, problem.n_outputs, activation="logistic"
     )
@@ -83,7 +85,6 @@ def our_objective(problem):
     if problem.n_classes:
         loss = BinaryLogLoss() if problem.n_outputs == 1 else MulticlassLogLoss()
         y = y[:, None].astype(problem.dtype) if problem.n_outputs == 1 else y
-    objective = Objective(network, loss, np.zeros(network.n_params))
     W1, b1, W2, b2 = problem.weights
     width = max(problem.n_hidden, problem.n_features + 1, problem.n_outputs)
     rows = Rows(
@@ -94,20 +95,22 @@ def our_objective(problem):
         dtype=problem.dtype,
         block_size=block_size(width, problem.dtype),
     )
-    return objective, rows, network.pack([W1, W2], [b1, b2], np.float64)
+    objective = MeanLoss(network, loss, rows).penalised(Penalty.none(network))
+    return objective, network.pack([W1, W2], [b1, b2], np.float64)
 
 
 def ours(problem):
     """The evaluation that L-BFGS asks for."""
-    objective, rows, params = our_objective(problem)
+    objective, params = our_objective(problem)
+    mean_loss = objective.mean_loss
 
     def loss_and_gradient():
-        value, gradient = objective.loss_and_gradient(params, rows)
-        return value, objective.network.unpack(gradient)
+        value, gradient = objective.value_and_gradient(params)
+        return value, mean_loss.network.unpack(gradient)
 
     @contextmanager
     def turn():
-        with rows:
+        with mean_loss.rows:
             yield loss_and_gradient
 
     return turn
@@ -238,12 +241,13 @@ def check_equal(problem, functions):
 def compare(problem, n_rounds):
     """A row of the table: our time, peers' times as multiples of it, share of the limit."""
     plain, in_our_units = scikit_learn(problem)
-    peers = {
-        "scikit-learn": plain,
-        "PyTorch": pytorch(problem, compiled=False),
-        "torch.compile": pytorch(problem, compiled=True),
-        "JAX": jax_jit(problem),
+    makers = {
+        "scikit-learn": lambda: plain,
+        "PyTorch": partial(pytorch, problem, compiled=False),
+        "torch.compile": partial(pytorch, problem, compiled=True),
+        "JAX": partial(jax_jit, problem),
     }
+    peers = installed(makers)
     turn = ours(problem)
     with turn() as our_function:
         check_equal(problem, {"ours": our_function, **peers, "scikit-learn": in_our_units})
@@ -257,7 +261,7 @@ def compare(problem, n_rounds):
     return [
         str(problem),
         format_time(np.median(seconds["ours"])),
-        *(format_ratio(seconds, name, "ours") for name in peers),
+        *(format_ratio(seconds, name, "ours") for name in makers),
         f"{100 * np.median(seconds['limit'] / seconds['ours']):.0f} %",
     ]
 

@@ -8,6 +8,8 @@ Ours also keeps the moving average of the weights that ``fit`` publishes.
 """
 
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from _side_by_side import (
@@ -16,42 +18,46 @@ from _side_by_side import (
     contender,
     format_ratio,
     format_time,
+    installed,
     print_header,
     print_table,
     time_rounds,
 )
 from bench_gradient import Problem, our_objective, scikit_learn_model, torch_model
 
-from sklearn_twolayer._stochastic import StochasticState, adam, train_epoch
+from sklearn_twolayer._fit.training import Batches
+from sklearn_twolayer._optimize.stochastic import Schedule, StochasticState, adam, train_epoch
 
 BATCH_SIZE = 200
 LEARNING_RATE = 1e-3
 
 
+@dataclass
+class GivenOrder:
+    """In the place of a random state: the rows in this order."""
+
+    order: np.ndarray
+
+    def permutation(self, n_rows):
+        """The order of the rows."""
+        return self.order
+
+
 def ours(problem):
     """The epochs that ``fit`` runs."""
-    objective, rows, params = our_objective(problem)
+    objective, params = our_objective(problem)
+    rows, network = objective.mean_loss.rows, objective.mean_loss.network
     random_state = np.random.RandomState(0)
     state = StochasticState(params.astype(problem.dtype), params.astype(problem.dtype))
-
-    def gradient(params, batch):
-        return objective.batch_gradient(params, rows, batch)
+    options = Schedule(LEARNING_RATE, "constant", max_iter=1, tol=0, n_iter_no_change=1)
 
     def epoch(permutation=None):
         nonlocal state
-        if permutation is None:
-            permutation = random_state.permutation(problem.n_rows)
-        state = train_epoch(
-            state,
-            rows.batches(BATCH_SIZE, permutation),
-            gradient,
-            n_batches=-(-problem.n_rows // BATCH_SIZE),
-            rule=adam,
-            learning_rate=LEARNING_RATE,
-            schedule="constant",
-            pace=0,
-        )
-        return objective.network.unpack(state.params)
+        order = random_state if permutation is None else GivenOrder(permutation)
+        batches = Batches(rows, BATCH_SIZE, order)
+        how = {"rule": adam, "batches": batches, "options": options, "pace": 0}
+        state = train_epoch(objective, state, **how)
+        return network.unpack(state.params)
 
     @contextmanager
     def turn():
@@ -153,11 +159,12 @@ def check_equal(problem, epochs):
 
 def compare(problem, n_rounds):
     """A row of the table: time of a step, peers as multiples of it, share of the limit."""
-    checkable = {
-        "PyTorch": pytorch(problem, compiled=False),
-        "torch.compile": pytorch(problem, compiled=True),
-        "JAX scan": jax_scan(problem),
+    makers = {
+        "PyTorch": partial(pytorch, problem, compiled=False),
+        "torch.compile": partial(pytorch, problem, compiled=True),
+        "JAX scan": partial(jax_scan, problem),
     }
+    checkable = installed(makers)
     turn = ours(problem)
     with turn() as epoch:
         check_equal(problem, {"ours": epoch, **checkable})
@@ -173,7 +180,7 @@ def compare(problem, n_rounds):
     return [
         str(problem),
         format_time(np.median(seconds["ours"]) / n_steps),
-        *(format_ratio(seconds, name, "ours") for name in peers),
+        *(format_ratio(seconds, name, "ours") for name in ("scikit-learn", *makers)),
         f"{100 * np.median(seconds['limit'] / seconds['ours']):.0f} %",
     ]
 

@@ -7,6 +7,7 @@ the last column is what ours takes beyond scikit-learn's ``validate_data``.
 """
 
 import warnings
+from functools import partial
 
 import numpy as np
 from _side_by_side import (
@@ -14,6 +15,7 @@ from _side_by_side import (
     contender,
     format_ratio,
     format_time,
+    installed,
     print_header,
     print_table,
     time_rounds,
@@ -72,27 +74,30 @@ def compare(problem, n_rows, n_rounds):
     functions = {
         "ours": lambda: getattr(ours, name)(X),
         "scikit-learn": lambda: getattr(peer, name)(X),
-        "PyTorch": pytorch(problem, n_rows),
-        "JAX": jax_jit(problem, n_rows),
         "validation": lambda: validate_data(
             ours, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
         ),
     }
+    makers = {
+        "PyTorch": partial(pytorch, problem, n_rows),
+        "JAX": partial(jax_jit, problem, n_rows),
+    }
+    others = installed(makers)
     tolerance = 1e-4 if problem.dtype is np.float32 else 1e-9
     expected = functions["ours"]()
     np.testing.assert_allclose(
         functions["scikit-learn"](), expected, rtol=tolerance, atol=tolerance
     )
     if not problem.n_classes:
-        for other in ("PyTorch", "JAX"):
-            found = np.asarray(functions[other]())[:, 0]
+        for function in others.values():
+            found = np.asarray(function())[:, 0]
             np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
-    contenders = {other: contender(function) for other, function in functions.items()}
+    contenders = {other: contender(function) for other, function in (functions | others).items()}
     seconds = time_rounds(contenders, n_rounds)
     return [
         f"{problem}, {name} {n_rows:,}",
         format_time(np.median(seconds["ours"])),
-        *(format_ratio(seconds, other, "ours") for other in ("scikit-learn", "PyTorch", "JAX")),
+        *(format_ratio(seconds, other, "ours") for other in ("scikit-learn", *makers)),
         format_time(np.median(seconds["ours"] - seconds["validation"])),
     ]
 

@@ -1,96 +1,70 @@
-"""BaseTwoLayer: validate -> rows -> objective -> solver -> fitted attributes."""
+"""BaseTwoLayer: fit from end to end, backprop in public, and what both estimators can do."""
 
 import warnings
-from contextlib import nullcontext
 from copy import copy
-from functools import partial
+from dataclasses import replace
+from functools import partial, wraps
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_twolayer._auto import choose_n_hidden, resolve
-from sklearn_twolayer._callbacks import begin_fit
-from sklearn_twolayer._compat import CallbackSupportMixin, with_callbacks
-from sklearn_twolayer._explain import Explainable
-from sklearn_twolayer._member import fit_members, whole_members, why_unfinished
-from sklearn_twolayer._monitor import Deadline
-from sklearn_twolayer._network import TwoLayerNetwork, raw_prediction
-from sklearn_twolayer._parameters import check_parameters
-from sklearn_twolayer._rows import Rows, block_size
-from sklearn_twolayer._standardize import Standardization, column_moments
-from sklearn_twolayer._table import read_table
-from sklearn_twolayer._uncertainty import Uncertainty
-from sklearn_twolayer._validation import fold_members, own_validation_data
+from sklearn_twolayer._callbacks import CALLBACKS, CallbackSupportMixin, begin_fit, with_callbacks
+from sklearn_twolayer._data.dask_table import read_collection
+from sklearn_twolayer._data.lazy import map_collection
+from sklearn_twolayer._data.table import has_validation_rows, is_collection, read_arrays
+from sklearn_twolayer._fit.monitor import Deadline, Watch, scorer_of_weights
+from sklearn_twolayer._fit.run import (
+    choose_alpha,
+    fit_member,
+    fit_members,
+    most_iterations,
+    pose,
+    why_unfinished,
+)
+from sklearn_twolayer._fit.settings import RULES, checked, streaming
+from sklearn_twolayer._fit.weights import WarmStart, published, random_state_of_stream
+from sklearn_twolayer._learned import Learned
+from sklearn_twolayer._network.objective import Penalty, weighted
+from sklearn_twolayer._version import __version__, check_version
 
-#: Predictions of so many rows are done before blocks and threads would begin.
-FEW_ROWS = 256
+#: What an estimator knows of the columns of X.
+COLUMNS = ("n_features_in_", "feature_names_in_")
+#: In what X is computed: float32 stays.
+FLOATS = (np.float64, np.float32)
 
 
-class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator):
-    """A network with one hidden layer, trained by backprop: what both estimators share.
+def over_collections(method):
+    """Decorate a method of X: of a Dask collection it returns a Dask array, not yet computed.
 
-    Subclasses say what y means: ``_check_y`` gives it its shape, ``_fit_targets``
-    learns its encoding, or ``_fit_outline`` from the merged ``_outline`` of parts of y;
-    ``_encode`` applies it, ``_loss`` is the loss,
-    ``_weigh_classes`` multiplies class weights into the sample weights, ``_strata``
-    and ``_score_rows`` stratify and score the validation rows of early stopping,
-    ``_output_slope`` is the factor of the output activation in ``input_gradient``.
+    Workers get what a fit has left behind, the error bars included, and no parameter.
     """
 
-    def __init__(
-        self,
-        n_hidden,
-        *,
-        activation,
-        solver,
-        alpha,
-        standardize,
-        n_members,
-        learning_rate,
-        learning_rate_schedule,
-        momentum,
-        nesterovs_momentum,
-        batch_size,
-        shuffle,
-        max_iter,
-        max_time,
-        tol,
-        early_stopping,
-        scoring,
-        validation_fraction,
-        n_iter_no_change,
-        warm_start,
-        n_jobs,
-        random_state,
-        verbose,
-    ):
-        self.n_hidden = n_hidden
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.standardize = standardize
-        self.n_members = n_members
-        self.learning_rate = learning_rate
-        self.learning_rate_schedule = learning_rate_schedule
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.max_iter = max_iter
-        self.max_time = max_time
-        self.tol = tol
-        self.early_stopping = early_stopping
-        self.scoring = scoring
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
+    @wraps(method)
+    def of_array_or_collection(self, X, *args, **kwargs):
+        if not is_collection(X):
+            return method(self, X, *args, **kwargs)
+        check_is_fitted(self)
+        model = self._with(only=lambda name: name.endswith("_"))
+        model._learned_ = self._learned_.for_workers()
+        return map_collection(X, lambda X: method(model, X, *args, **kwargs), self.n_features_in_)
+
+    return of_array_or_collection
+
+
+class BaseTwoLayer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator
+):
+    """A network with one hidden layer, trained by backprop: what both estimators share.
+
+    A subclass names its ``_targets_class``: what y means. A fit sets public attributes, and
+    ``_learned_`` for everything else; both end in an underscore, by which the next fit knows
+    what to forget.
+    """
 
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Fit the network to X and y.
@@ -125,170 +99,272 @@ class BaseTwoLayer(Uncertainty, Explainable, CallbackSupportMixin, BaseEstimator
             If a parameter or the data have no meaning; a fitted estimator then
             stays as it was.
         """
-        fitted = copy(self)
-        fitted._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        settings = self._settings()
+        deadline = Deadline(settings.max_time)
+        fitted = self._with(only=lambda name: not name.endswith("_"))
+        table = fitted._read(X, y, sample_weight, reset=True)
+        targets = fitted._targets_class.learn(table.summary(self._targets_class), settings)
+        start = self._warm_start() if settings.warm_start else None
+        if targets.complaint is not None:
+            warnings.warn(targets.complaint, UserWarning, stacklevel=2)
+        random_state = check_random_state(settings.random_state)
+        table, held_out = table.weigh(targets).encode(targets), None
+        if has_validation_rows(X_val, y_val, sample_weight_val):
+            held_out = fitted._read(X_val, y_val, sample_weight_val, reset=False)
+            held_out = held_out.encode(targets, "y_val does not fit to y: ")
+        elif settings.early_stopping:
+            table, held_out = table.split(settings.validation_fraction, targets, random_state)
+        problem, settings = pose(settings, targets, table, held_out=held_out, start=start)
+        fitted._publish(problem)
+        settings = choose_alpha(problem, settings, random_state, deadline=deadline, start=start)
+        complaint = fitted._train(problem, settings, random_state, Watch(deadline), start=start)
+        if complaint is not None:
+            warnings.warn(complaint, ConvergenceWarning, stacklevel=2)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
         return self
 
-    def _fit(self, X, y, sample_weight, X_val, y_val, sample_weight_val):
-        """Fit; on a copy of the estimator, so that an error leaves no trace."""
-        check_parameters(self)
-        deadline = Deadline(self.max_time)
-        table = read_table(self, X, y, sample_weight, reset=True)
-        table.fit_targets(self)
-        random_state = check_random_state(self.random_state)
-        table = table.weigh_classes(self).encode(self)
-        held_out = own_validation_data(self, X_val, y_val, sample_weight_val)
-        if self.early_stopping and held_out is None:
-            table, held_out = table.split(self, random_state)
-        self._standardization = self._fit_standardization(table)
-        self.n_hidden_ = self._width()
-        shape = table.n_rows, table.n_features, self.n_outputs_
-        settings = resolve(self, *shape, table.total_weight)
-        self._check_committee()
-        settings = self._choose_penalty(settings, table, random_state, deadline)
-        self._fitted_activation = self.activation
-        complaint = self._train(settings, table, held_out, random_state, deadline)
-        if complaint is not None:
-            warnings.warn(complaint, ConvergenceWarning, stacklevel=3)
+    def loss_and_gradient(self, X, y, sample_weight=None):
+        """Return the objective F that ``fit`` minimises, and its gradient: backprop in public.
 
-    @with_callbacks
-    def _train(self, settings, table, held_out, random_state, deadline):
-        """Fit the members and publish them; what to complain of, or None."""
-        task = begin_fit(self, settings, table)
-        members = fit_members(self, settings, table, held_out, random_state, deadline, task)
-        self._publish(whole_members(members), settings, table)
-        if task is not None:
-            task.end(lambda: (self.coefs_, self.intercepts_))
-        return why_unfinished(self, settings, members)
+        F = (1 / S) sum_i s_i loss_i + 1/2 sum_g penalty_g |w_g|^2 on the scale that
+        ``standardize`` set in ``fit``, with S = sum_i s_i and ``penalty_`` of each
+        group of weights.
 
-    def _choose_penalty(self, settings, table, random_state, deadline):
-        """Settings with a float for an alpha that is chosen before the members are fitted."""
-        return settings
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights s_i.
 
-    def _check_committee(self):
-        if self.n_members > 1 and self.warm_start:
-            raise ValueError(
-                f"n_members={self.n_members} cannot be used with warm_start=True: a committee is "
-                "one network after the fit, with no members to go on from. Set one or the other."
-            )
+        Returns
+        -------
+        loss : float
+            F.
+        coef_gradients : list of ndarray
+            dF/dW1 (n_features, n_hidden) and dF/dW2 (n_hidden, n_outputs), with
+            respect to ``coefs_``.
+        intercept_gradients : list of ndarray
+            dF/db1 and dF/db2, with respect to ``intercepts_``.
+        """
+        check_is_fitted(self)
+        targets, scale = self._learned_.targets, self._learned_.scale
+        network, loss_and_delta = self._learned_.network(self.coefs_), targets.loss.loss_and_delta
+        params = network.pack(*scale.unfold(self.coefs_, self.intercepts_), self.coefs_[0].dtype)
+        table = self._read(X, y, sample_weight, reset=False).weigh(targets).encode(targets)
 
-    def _validate(self, X, y, reset):
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=(np.float64, np.float32),
-            multi_output=True,
-            y_numeric=self._y_is_numeric,
-            reset=reset,
+        def block_sums(X, y, weight):  # of the loss, and of its gradient by the chain rule
+            X = scale.apply_block(X) if sparse.issparse(X) else X
+            Z2, A1 = network.forward(params, X)
+            loss, delta = weighted(*loss_and_delta(y, Z2), weight)
+            return loss, network.backward(params, X, A1, delta)
+
+        with table.rows(scale, params.dtype, network.width) as rows:
+            loss, gradient = rows.sum(block_sums)
+            loss, gradient = float(loss) / rows.weight_of_blocks, gradient / rows.weight_of_blocks
+        penalty = Penalty.of(network, self.penalty_)
+        loss, gradient = loss + penalty.value(params), gradient + penalty.per_weight * params
+        return loss, *scale.unfold_gradient(*network.unpack(gradient))
+
+    @over_collections
+    def transform(self, X):
+        """Return the hidden layer A1 = g(X W1 + b1): the features that the network has learned.
+
+        In a Pipeline a network is thus a feature map, fitted with y, for the step
+        behind it. The columns are named by ``get_feature_names_out``.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        A1 : ndarray of shape (n_samples, n_hidden)
+            Hidden activations; of all members side by side for a committee.
+        """
+        inputs = self._inputs(X)
+        return self._learned_.hidden_layer(*inputs)
+
+    @over_collections
+    def input_gradient(self, X):
+        """Return d prediction / d X: how each input moves the prediction, row by row.
+
+        For a regressor the prediction is ``predict``, for a classifier the raw
+        prediction Z2 of ``decision_function``, whose gradient does not vanish where
+        the probability is near 0 or 1. By the chain rule it is
+        (W2 * g'(Z1)) W1' times the slope of the output activation.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        gradient : ndarray of shape (n_samples, n_features) or \
+(n_samples, n_outputs, n_features)
+            In the units of y over the units of X; dense also for sparse X. With several
+            outputs, labels or more than two classes there is one gradient for each.
+        """
+        inputs = self._inputs(X)
+        gradients = self._learned_.input_gradient(
+            *inputs, output_slope=self._learned_.targets.output_slope
         )
-        return X, self._check_y(y.toarray() if sparse.issparse(y) else y)
-
-    def _fit_standardization(self, table):
-        identity = Standardization.none(table.n_features, self.n_outputs_)
-        if not self.standardize:
-            return identity
-        with table.raw_rows("X", block_size=1024) as rows:
-            mean, scale = column_moments(rows, "X")
-        if self._loss().output_activation != "identity":
-            return Standardization(mean, scale, identity.y_mean, identity.y_scale)
-        with table.raw_rows("targets", block_size=4096) as rows:
-            return Standardization(mean, scale, *column_moments(rows, "y"))
-
-    def _publish(self, members, settings, table):
-        """Fold the members and the scaling into one network and set the fitted attributes."""
-        self._publish_weights(members, table.dtype)
-        best = members[0]
-        if len(members) > 1:
-            best = min(members, key=lambda member: member.fun)
-        curve, scores = best.curve, best.validation_scores
-        self.solver_ = settings.solver
-        self._chose_penalty = isinstance(self.alpha, str)
-        self.n_iter_ = max(int(best.nit), 1)
-        self.t_ = self.n_iter_ * table.n_rows
-        self.loss_curve_ = curve
-        picks_by_score = self.early_stopping and scores
-        self.loss_ = curve[int(np.argmax(scores))] if picks_by_score else float(best.fun)
-        self.best_loss_ = None if self.early_stopping else min(curve)
-        self.validation_scores_ = scores or None
-        self.validation_loss_curve_ = best.validation_losses or None
-        self.best_validation_score_ = max(scores, default=None)
-        self.penalty_ = best.penalty
-        self._training_state = best.get("state") if self.warm_start else None
-        self._stream = None
-        self._publish_posterior(members, best)
-
-    def _publish_weights(self, members, dtype):
-        """Fold the members into ``coefs_`` and ``intercepts_``."""
-        network = self._member_network()
-        params = [member.x for member in members]
-        self.coefs_, self.intercepts_ = fold_members(self._standardization, network, params, dtype)
-        if not all(np.isfinite(array).all() for array in self.coefs_ + self.intercepts_):
-            raise ValueError(
-                f"The weights do not fit into {dtype} in the units of X and y. Scale the "
-                "columns of X and y, or pass float64."
-            )
+        return gradients[:, 0] if self.n_outputs_ == 1 else gradients
 
     @property
     def feature_relevance_(self):
         """Root mean square (n_features,) of each input's weights, on the standardised scale."""
         check_is_fitted(self)
-        W1 = self.coefs_[0] * self._standardization.scale[:, None]
+        W1 = self.coefs_[0] * self._learned_.scale.scale[:, None]
         return np.sqrt((W1**2).mean(axis=1))
 
-    def _network(self):
-        """The network of ``coefs_``: all members of a committee side by side."""
-        W1, W2 = self.coefs_
-        return TwoLayerNetwork(*W1.shape, W2.shape[1], self._fitted_activation)
+    def _settings(self):
+        """The parameters, checked: as attributes, which other constructors may have set."""
+        parameters = {name: vars(self)[name] for name in RULES if name in vars(self)}
+        return checked(parameters, type(self).__name__)
 
-    def _member_network(self):
-        return TwoLayerNetwork(
-            self.n_features_in_, self.n_hidden_, self.n_outputs_, self.activation
-        )
+    def _with(self, only):
+        """A copy with those attributes whose name ``only(name)`` takes."""
+        copied = type(self).__new__(type(self))
+        vars(copied).update({name: vars(self)[name] for name in vars(self) if only(name)})
+        return copied
 
-    def _width(self):
-        """Hidden units of a network; "auto" goes on with those that a warm start finds."""
-        if self.n_hidden == "auto" and self.warm_start and hasattr(self, "coefs_"):
-            return self.coefs_[0].shape[1]
-        return choose_n_hidden(self.n_hidden)
+    def _read(self, X, y, sample_weight, *, reset):
+        """The rows as a table; with ``reset`` the estimator learns the columns of X."""
+        if not is_collection(X, y, sample_weight):
+            return read_arrays(partial(self._check_rows, reset=reset), X, y, sample_weight)
+        on_worker = type(self).__new__(type(self))  # knows the columns, and nothing else
 
-    def _rows(self, table, dtype, solver=None):
-        """Rows with standardised targets and cache-sized blocks, to train or to validate."""
-        return table.rows(self._standardization, dtype, self._block_size(dtype, solver))
+        def columns(row):
+            validate_data(self, row, reset=reset)
+            vars(on_worker).update(vars(self._with(only=COLUMNS.__contains__)))
 
-    def _block_size(self, dtype, solver=None):
-        width = self._member_network().n_hidden
-        if solver == "lm":  # blocks of J have a column for each weight
-            width *= self.n_features_in_ + 1
-        return block_size(max(width, self.n_features_in_ + 1, self.n_outputs_), dtype)
+        check, kind = partial(on_worker._check_rows, reset=False), self._targets_class
+        options = {"columns": columns, "check": check, "targets_class": kind}
+        return read_collection(X, y, sample_weight, **options)
+
+    def _check_rows(self, X, y, *, reset):
+        kinds = {"multi_output": True, "y_numeric": self._targets_class.is_numeric}
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS, reset=reset, **kinds)
+        return X, self._targets_class.check(y.toarray() if sparse.issparse(y) else y)
+
+    def _warm_start(self):
+        """Where a fit goes on from, or None."""
+        if not hasattr(self, "coefs_"):
+            return None
+        learned = getattr(self, "_learned_", Learned(None, None, None))
+        counts = [getattr(self, name, 0) for name in ("n_iter_", "t_")]
+        weights = self.coefs_, self.intercepts_, learned.targets, learned.resume
+        return WarmStart(*weights, *counts, getattr(self, "loss_curve_", ()))
+
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        """One epoch of ``fit`` from where it was, at a constant learning rate."""
+        settings = streaming(self._settings())
+        if is_collection(X, y, sample_weight):
+            raise TypeError(
+                "partial_fit takes arrays, not Dask collections: call it with the computed "
+                "partitions one by one, or use fit, which reads them itself."
+            )
+        learned = getattr(self, "_learned_", None)
+        known = () if learned is None else COLUMNS
+        fitted = self._with(only=lambda name: not name.endswith("_") or name in known)
+        table = fitted._read(X, y, sample_weight, reset=learned is None)
+        if learned is None:
+            targets = self._targets_class.learn(table.summary(self._targets_class), settings)
+            targets = targets.with_classes(classes)
+            if targets.complaint is not None:
+                warnings.warn(targets.complaint, UserWarning, stacklevel=3)
+        else:
+            targets = learned.targets.going_on(classes, settings.class_weight)
+        table = table.encode(targets)
+        table = replace(table, weight=targets.weigh_stream(table.y, table.weight))
+        start = self._warm_start()
+        random_state = random_state_of_stream(start, settings.random_state)
+        if start is not None and table.dtype != self.coefs_[0].dtype:
+            table = replace(table, X=table.X.astype(self.coefs_[0].dtype))
+        scale = None if learned is None else learned.scale
+        problem, settings = pose(settings, targets, table, scale=scale, start=start)
+        fitted._publish(problem)
+        fitted._train(problem, settings, random_state, Watch(Deadline()), start=start)
+        self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
+        return self
+
+    @with_callbacks
+    def _train(self, problem, settings, random_state, watch, *, start):
+        """Fit the members and publish them; what to complain of, or None."""
+        if problem.held_out is not None and settings.scoring not in (None, "loss"):
+            scorer = check_scoring(self, settings.scoring)
+            score = scorer_of_weights(settings.scoring, scorer, self._model, problem.held_out)
+            problem = replace(problem, score_weights=score)
+        if getattr(self, CALLBACKS, ()) and not settings.is_stream:
+            most = most_iterations(settings, problem.targets.is_numeric)
+            watch = replace(watch, task=begin_fit(self, problem.table, settings.n_members, most))
+        if settings.n_members == 1:
+            fits = [fit_member(problem, settings, random_state, watch=watch, start=start)]
+        else:
+            fits = fit_members(problem, settings, random_state, watch=watch)
+        how = {"start": start, "random_state": random_state}
+        self._publish(problem, *published(problem, settings, fits, **how))
+        if watch.task is not None:
+            watch.task.end(lambda: (self.coefs_, self.intercepts_))
+        return why_unfinished(settings, fits, self.n_iter_, self.loss_)
+
+    def _publish(self, problem, attributes=(), resume=None, posteriors=()):
+        """Set what predictions mean, and what came out of the training once that is done."""
+        targets, activation = problem.targets, problem.network.activation
+        self.n_hidden_ = problem.network.n_hidden
+        self.n_outputs_, self.out_activation_ = targets.n_outputs, targets.output_activation
+        if not targets.is_numeric:
+            self.classes_ = targets.classes
+        vars(self).update(attributes)
+        keeps_matrix = isinstance(self.alpha, str)  # a pickle, though it dwarfs the weights
+        learned = targets, problem.scale, activation, resume, posteriors, keeps_matrix
+        self._learned_ = Learned(*learned)
+
+    def _model(self, coefs, intercepts):
+        """A copy that predicts with these weights, of rows that are arrays and have no names."""
+        model = copy(self)
+        vars(model).update(coefs_=coefs, intercepts_=intercepts)
+        vars(model).pop("feature_names_in_", None)
+        return model
+
+    def _inputs(self, X, dtype=FLOATS):
+        """``coefs_``, ``intercepts_`` and X: what a prediction is made of."""
+        check_is_fitted(self, "coefs_")
+        X = validate_data(self, X, accept_sparse="csr", dtype=dtype, reset=False)
+        return self.coefs_, self.intercepts_, X
 
     def _raw_prediction(self, X):
-        """Z2 (n, k) in the user's units: one plain forward pass that reads ``coefs_``."""
-        check_is_fitted(self, "coefs_")
-        X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
-        dtype = self.coefs_[0].dtype
-        if X.shape[0] <= FEW_ROWS and not sparse.issparse(X):
-            few = X.astype(dtype, copy=False)
-            return raw_prediction(self.coefs_, self.intercepts_, few, self._fitted_activation)
-        size = block_size(max(self.coefs_[0].shape), dtype)
-        rows = Rows(X, None, None, standardization=None, dtype=dtype, block_size=size)
-        with rows if X.shape[0] > size else nullcontext():
-            return rows.map(self._block_raw_prediction())
+        inputs = self._inputs(X)
+        return self._learned_.raw_prediction(*inputs)
 
-    def _block_raw_prediction(self):
-        """Z2 of a raw block, as a block function."""
-        network = self._network()
-        params = network.pack(self.coefs_, self.intercepts_, self.coefs_[0].dtype)
-        return partial(_raw_prediction_of_block, network, network.to_tanh_form(params))
+    def _score(self, score_arrays, X, y, sample_weight):
+        """R^2 or accuracy: scikit-learn's of arrays, of collections by a pass over them."""
+        if not is_collection(X, y, sample_weight):
+            return score_arrays(X, y, sample_weight=sample_weight)
+        check_is_fitted(self)
+        table = self._read(X, y, sample_weight, reset=False).encode(self._learned_.targets)
+        return self._learned_.score(self.coefs_, self.intercepts_, table)
+
+    @property
+    def _n_features_out(self):
+        """Columns of ``transform``, for their names."""
+        return self.coefs_[0].shape[1]
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_version": __version__}
+
+    def __setstate__(self, state):
+        check_version(type(self).__name__, state.pop("_version", None))
+        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.target_tags.multi_output = self._targets_class.is_numeric
         return tags
-
-
-def _raw_prediction_of_block(network, params, X, y, weight):
-    return network.tanh_form.forward(params, X)[0]

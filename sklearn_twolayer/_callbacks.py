@@ -8,8 +8,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sklearn_twolayer._choose_penalty import most_steps
-from sklearn_twolayer._compat import has_callbacks
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # before scikit-learn 1.9 there are no callbacks
+
+    class CallbackSupportMixin:
+        """Nothing to support."""
+
+    def with_callbacks(method):
+        """Return the method as it is."""
+        return method
+
+
+#: Attribute that holds the callbacks of an estimator; only a private name tells.
+CALLBACKS = "_skl_callbacks"
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,8 @@ class Task:
 
         def attributes():
             coefs, intercepts = weights()
-            fitted = {"coefs_": coefs, "intercepts_": intercepts, "_posteriors": None}
+            learned = replace(self.estimator._learned_, posteriors=[])  # they are of the whole fit
+            fitted = {"coefs_": coefs, "intercepts_": intercepts, "_learned_": learned}
             if hasattr(self.estimator, "feature_names_in_"):
                 fitted["feature_names_in_"] = None  # X is an array, and has none to compare
             return fitted
@@ -75,12 +88,8 @@ class Task:
         return {"estimator": self.estimator, "X": self.X, "y": self.y, "metadata": metadata}
 
 
-def begin_fit(estimator, settings, table):
-    """The task of the whole fit, begun; None without callbacks."""
-    if not has_callbacks(estimator):
-        return None
-    is_gaussian, n_members = estimator._loss().is_squared_error, estimator.n_members
-    most_iterations = most_steps(settings.alpha, settings.max_iter, settings.n_starts, is_gaussian)
+def begin_fit(estimator, table, n_members, most_iterations):
+    """The task of the whole fit, begun; a fit without callbacks should pay nothing for one."""
     context = estimator._init_callback_context(
         max_subtasks=most_iterations if n_members == 1 else n_members,
         sequential_subtasks=n_members == 1,
@@ -89,3 +98,6 @@ def begin_fit(estimator, settings, table):
     task = Task(context, estimator, *rows, most_iterations)
     task.begin()
     return task
+
+
+__all__ = ["CALLBACKS", "CallbackSupportMixin", "Task", "begin_fit", "with_callbacks"]

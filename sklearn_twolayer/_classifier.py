@@ -2,25 +2,15 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
 
-from sklearn_twolayer._base import BaseTwoLayer
-from sklearn_twolayer._lazy import ScoresCollections, lazy, lazy_with_posterior
-from sklearn_twolayer._losses import BinaryLogLoss, MulticlassLogLoss
-from sklearn_twolayer._member import choose_along
-from sklearn_twolayer._partial_fit import PartialFitClassifier
-from sklearn_twolayer._posterior import expected_logistic, expected_softmax
-from sklearn_twolayer._score import accuracy
-from sklearn_twolayer._targets import (
-    class_weight_of_rows,
-    encode_labels,
-    label_totals,
-    learn_classes,
-    merge_label_totals,
-)
+from sklearn_twolayer._base import BaseTwoLayer, over_collections
+from sklearn_twolayer._bayes.posterior import expected_logistic, expected_softmax
+from sklearn_twolayer._data.targets import LabelTargets
+from sklearn_twolayer._fit.settings import takes_batches
 
 
-class TwoLayerClassifier(ScoresCollections, ClassifierMixin, PartialFitClassifier, BaseTwoLayer):
+class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     """Classification by a network with one hidden layer, under the log loss.
 
     The probability is sigma(Z2) for two classes and for each label of multilabel
@@ -43,17 +33,14 @@ class TwoLayerClassifier(ScoresCollections, ClassifierMixin, PartialFitClassifie
         textbook rule w <- w - learning_rate dF/dw on all rows. "auto" takes "lm" on
         tables of some tens of rows, then "lbfgs", then "adam"; ``solver_`` says which.
     alpha : float or {"auto", "evidence", "ard"}, default="auto"
-        A float is the penalty alpha / 2 (sum W1^2 + sum W2^2) on the weights of the
-        standardised network; biases are free. It means the same for every solver,
-        batch size and number of rows. "evidence" finds a penalty for each group of
-        weights (W1, b1, W2, b2) by MacKay's evidence procedure, "ard" (automatic
-        relevance determination) one for each input column; both need solver "lm".
-        "auto" chooses c in alpha = c / S, where S is the sum of the sample weights, from
-        0.03, 0.1, 0.3, 1, 3 and 10 by five-fold cross-validation with lm and lbfgs; tables
-        of fewer than ten distinct rows take 0.03. It is a float without cross-validation
-        under other solvers, with early stopping, for Dask collections and where n_samples
-        times the number of weights exceeds 10^7: 0.003 for sgd and adam, 1 / S for the
-        others.
+        A float is that of F, on the standardised scale; biases are free. It means the same
+        for every solver, batch size and number of rows. "evidence" finds a penalty for each
+        of W1, b1, W2 and b2 by MacKay's evidence procedure, "ard" (automatic relevance
+        determination) one for each column of X; both need solver "lm".
+        "auto" chooses S alpha, with the sum S of the sample weights, from 0.03, 0.1, 0.3, 1,
+        3 and 10 by five-fold cross-validation with lm and lbfgs; fewer than ten distinct
+        rows take 0.03. It is 1 / S with early stopping, for Dask collections and for more
+        than 5 10^6 n_samples times weights, and 0.003 for sgd and adam.
     standardize : bool, default=True
         Centre and scale X with the weighted moments of the training rows.
         The scaling is folded into ``coefs_`` and ``intercepts_`` after the fit.
@@ -178,12 +165,9 @@ class TwoLayerClassifier(ScoresCollections, ClassifierMixin, PartialFitClassifie
     >>> model = TwoLayerClassifier(random_state=0).fit(X, y)
     >>> model.score(X, y) > 0.95
     True
-    >>> model.predict_proba(X[:2]).shape
-    (2, 3)
     """
 
-    _stochastic_alpha = 0.003
-    _y_is_numeric = False
+    _targets_class = LabelTargets
 
     def __init__(
         self,
@@ -213,34 +197,32 @@ class TwoLayerClassifier(ScoresCollections, ClassifierMixin, PartialFitClassifie
         random_state=None,
         verbose=0,
     ):
-        super().__init__(
-            n_hidden,
-            activation=activation,
-            solver=solver,
-            alpha=alpha,
-            standardize=standardize,
-            n_members=n_members,
-            learning_rate=learning_rate,
-            learning_rate_schedule=learning_rate_schedule,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            max_iter=max_iter,
-            max_time=max_time,
-            tol=tol,
-            early_stopping=early_stopping,
-            scoring=scoring,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            warm_start=warm_start,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            verbose=verbose,
-        )
+        self.n_hidden = n_hidden
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.standardize = standardize
+        self.n_members = n_members
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.max_iter = max_iter
+        self.max_time = max_time
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.scoring = scoring
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
         self.class_weight = class_weight
 
-    @lazy
+    @over_collections
     def predict(self, X):
         """Predict class labels: for each row the most probable class.
 
@@ -255,18 +237,14 @@ class TwoLayerClassifier(ScoresCollections, ClassifierMixin, PartialFitClassifie
             Class labels, or 0/1 indicators for multilabel targets.
         """
         Z2 = self._raw_prediction(X)
-        if self._is_multilabel:
-            return (Z2 > 0).astype(int)
-        best = (Z2[:, 0] > 0).astype(int) if len(self.classes_) == 2 else Z2.argmax(axis=1)
-        return self.classes_[best]
+        return self._learned_.targets.decode(Z2)
 
     def predict_proba(self, X, moderated=False):
         """Predict probabilities.
 
-        Moderated probabilities are averaged over the posterior of the weights
-        (MacKay 1992, "The evidence framework applied to classification networks"):
-        where the data leave the network unsure they are nearer to even. The order of
-        two classes stays the same.
+        Moderated ones are averaged over the posterior of the weights (MacKay 1992, "The
+        evidence framework applied to classification networks"): where the data leave the
+        network unsure they are nearer to even. The order of two classes stays the same.
 
         Parameters
         ----------
@@ -287,21 +265,22 @@ class TwoLayerClassifier(ScoresCollections, ClassifierMixin, PartialFitClassifie
         """
         return self._moderated_probability(X) if moderated else self._probability(X)
 
-    @lazy
+    @over_collections
     def _probability(self, X):
         Z2 = self._raw_prediction(X)
-        return self._of_each_class(self._loss().predict(Z2))
+        return self._of_each_class(self._learned_.targets.loss.predict(Z2))
 
-    @lazy_with_posterior
+    @over_collections
     def _moderated_probability(self, X):
-        Z2, V = self._uncertain_raw_prediction(X)
+        inputs = self._inputs(X, np.float64)
+        Z2, V = self._learned_.moments(*inputs)
         expected = expected_softmax if self.out_activation_ == "softmax" else expected_logistic
         return self._of_each_class(expected(Z2, V).astype(self.coefs_[0].dtype))
 
     def _of_each_class(self, A2):
-        return np.hstack([1 - A2, A2]) if self._is_binary else A2
+        return np.hstack([1 - A2, A2]) if self._learned_.targets.is_binary else A2
 
-    @lazy
+    @over_collections
     def predict_log_proba(self, X):
         """Predict logarithms of probabilities.
 
@@ -315,13 +294,12 @@ class TwoLayerClassifier(ScoresCollections, ClassifierMixin, PartialFitClassifie
         log_probability : ndarray of shape (n_samples, n_classes)
             ln of ``predict_proba(X)``, computed without rounding to ln 0.
         """
-        Z2 = self._raw_prediction(X)
-        loss = self._loss()
-        if self._is_binary:
-            return np.hstack([loss.log_predict(-Z2), loss.log_predict(Z2)])
-        return loss.log_predict(Z2)
+        Z2, targets = self._raw_prediction(X), self._learned_.targets
+        if targets.is_binary:
+            return np.hstack([targets.loss.log_predict(-Z2), targets.loss.log_predict(Z2)])
+        return targets.loss.log_predict(Z2)
 
-    @lazy
+    @over_collections
     def decision_function(self, X):
         """Return the raw prediction Z2, before sigma or softmax.
 
@@ -336,75 +314,55 @@ class TwoLayerClassifier(ScoresCollections, ClassifierMixin, PartialFitClassifie
             One column for two classes, one for each class or label otherwise.
         """
         Z2 = self._raw_prediction(X)
-        return Z2.ravel() if self._is_binary else Z2
+        return Z2.ravel() if self._learned_.targets.is_binary else Z2
 
-    @property
-    def _is_binary(self):
-        return len(self.classes_) == 2 and self.n_outputs_ == 1
+    def score(self, X, y, sample_weight=None):
+        """Return the accuracy; of Dask collections in one pass over the partitions.
 
-    @property
-    def _is_multilabel(self):
-        return self.out_activation_ == "logistic" and not self._is_binary
+        Parameters
+        ----------
+        X : array-like, sparse matrix or Dask collection of shape (n_samples, n_features)
+            Inputs.
+        y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_labels)
+            True labels.
+        sample_weight : array-like or Dask collection of shape (n_samples,), default=None
+            Weights.
 
-    def _loss(self):
-        return MulticlassLogLoss() if self.out_activation_ == "softmax" else BinaryLogLoss()
+        Returns
+        -------
+        score : float
+            For multilabel targets the share of rows with all labels right.
+        """
+        return self._score(super().score, X, y, sample_weight)
 
-    def _check_y(self, y):
-        return column_or_1d(y, warn=True) if y.ndim == 1 or y.shape[1] == 1 else y
+    @available_if(lambda self: takes_batches(self.solver))
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Train for one epoch over these rows, at a constant learning rate.
 
-    def _fit_targets(self, y):
-        previous = getattr(self, "classes_", None) if self.warm_start else None
-        was_multilabel = previous is not None and self._is_multilabel
-        self._learn_classes(y)
-        same = np.array_equal(previous, self.classes_) and was_multilabel == self._is_multilabel
-        if previous is not None and not same:
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous "
-                f"call to fit. Previously got {previous}, `y` has {self.classes_}. Set "
-                "warm_start=False."
-            )
+        For sgd and adam. The first call fixes the classes, and the scaling of X: where its
+        rows do not represent those to come, scale before and set ``standardize=False``.
+        Moments, averages and random numbers go on from call to call, so that 100 calls with
+        all rows go the way of ``fit`` with ``max_iter=100``,
+        ``learning_rate_schedule="constant"`` and ``tol=0``.
 
-    def _learn_classes(self, y):
-        self._set_classes(*learn_classes(y))
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, or 0/1 indicators.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that any call will see, for multilabel y the indices of its
+            columns. The first call needs it.
 
-    def _set_classes(self, classes, is_multilabel):
-        self.classes_ = classes
-        is_binary = len(classes) == 2 and not is_multilabel
-        self.n_outputs_ = 1 if is_binary else len(classes)
-        self.out_activation_ = "logistic" if is_binary or is_multilabel else "softmax"
-
-    def _encode(self, y):
-        return encode_labels(y, self.classes_, self._is_multilabel)
-
-    def _outline(self, y, weight):
-        return y.ndim, label_totals(y, weight)
-
-    def _merge_outlines(self, outlines):
-        dimensions, totals = zip(*outlines)
-        return dimensions[0], merge_label_totals(totals)
-
-    def _fit_outline(self, outline):
-        n_dimensions, totals = outline
-        labels = np.unique(np.concatenate([labels for labels, _ in totals]))
-        self._fit_targets(labels if n_dimensions == 1 else np.stack([labels] * len(totals), axis=1))
-
-    def _choose_penalty(self, settings, table, random_state, deadline):
-        if settings.alpha != "auto":
-            return settings
-        return choose_along(self, settings, table, random_state, deadline)
-
-    def _weigh_classes(self, y, weight, outline=None):
-        totals = None if outline is None else outline[1]
-        return class_weight_of_rows(self.class_weight, y, weight, totals)
-
-    def _strata(self, y):
-        return y if not self._is_multilabel else None
-
-    def _output_slope(self, Z2):
-        return np.ones_like(Z2)
-
-    def _score_rows(self, rows, raw_prediction):
-        return accuracy(rows, self._loss(), raw_prediction)
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._partial_fit(X, y, sample_weight, classes)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -94,9 +94,9 @@ class NetworkDisplay:
                 f"{len(estimator.coefs_) - 1}."
             )
         W1, W2 = estimator.coefs_
-        standardization = getattr(estimator, "_standardization", None)
-        if standardization is not None:
-            (W1, W2), _ = standardization.unfold(estimator.coefs_, estimator.intercepts_)
+        learned = getattr(estimator, "_learned_", None)
+        if learned is not None:  # scikit-learn's MLP has none
+            (W1, W2), _ = learned.scale.unfold(estimator.coefs_, estimator.intercepts_)
         if feature_names is None:
             generated = [f"x{column}" for column in range(len(W1))]
             feature_names = getattr(estimator, "feature_names_in_", generated)
@@ -139,19 +139,19 @@ class NetworkDisplay:
             _column(2 * WIDTH, len(outputs), height),
         ]
         self.connections_ = [
-            _draw_weights(ax, self.W1[np.ix_(inputs, hidden)], *columns[:2], max_width),
-            _draw_weights(ax, self.W2[np.ix_(hidden, outputs)], *columns[1:], max_width),
+            _draw_weights(ax, self.W1[np.ix_(inputs, hidden)], *columns[:2], max_width=max_width),
+            _draw_weights(ax, self.W2[np.ix_(hidden, outputs)], *columns[1:], max_width=max_width),
         ]
         labels = (
             [self.feature_names[i] for i in inputs],
             hidden,
             [self.output_names[i] for i in outputs],
         )
-        aligned = ("right", -0.18), ("center", 0.0), ("left", 0.18)
+        sides = ("right", -0.18), ("center", 0.0), ("left", 0.18)
         totals = ("input", len(W1)), ("hidden unit", len(W2)), ("output", W2.shape[1])
         self.texts_ = []
-        for positions, names, align, total in zip(columns, labels, aligned, totals):
-            self.texts_ += _draw_units(ax, positions, names, *align)
+        for positions, names, (align, shift), total in zip(columns, labels, sides, totals):
+            self.texts_ += _draw_units(ax, positions, names, align=align, shift=shift)
             title = _count(len(names), *total)
             ax.text(positions[0, 0], height / 2 + 0.3, title, ha="center", va="bottom", color="0.3")
         ax.set(xlim=(-0.4 * WIDTH, 2.4 * WIDTH), ylim=(-height / 2 - 0.9, height / 2 + 0.9))
@@ -182,7 +182,7 @@ def _column(x, count, height):
     return np.column_stack([np.full(count, x), y])
 
 
-def _draw_weights(ax, W, left, right, max_width):
+def _draw_weights(ax, W, left, right, *, max_width):
     """A line for each weight, the largest on top."""
     from matplotlib.collections import LineCollection
 
@@ -199,7 +199,7 @@ def _draw_weights(ax, W, left, right, max_width):
     return ax.add_collection(lines)
 
 
-def _draw_units(ax, positions, names, align, shift):
+def _draw_units(ax, positions, names, *, align, shift):
     """Circles with names in them, or beside them."""
     ax.plot(*positions.T, "o", ms=12, mfc="white", mec="0.3", zorder=3, clip_on=False)
     options = {"ha": align, "va": "center", "zorder": 4, "fontsize": 9 if shift else 6.5}

@@ -1,19 +1,16 @@
 """TwoLayerRegressor: the squared error."""
 
-import warnings
-
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.utils.metaestimators import available_if
 
-from sklearn_twolayer._base import BaseTwoLayer
-from sklearn_twolayer._lazy import ScoresCollections, lazy, lazy_with_posterior
-from sklearn_twolayer._losses import LogisticSquaredError, SquaredError
-from sklearn_twolayer._partial_fit import PartialFitRegressor
-from sklearn_twolayer._posterior import noise_variance
-from sklearn_twolayer._score import r_squared
+from sklearn_twolayer._base import BaseTwoLayer, over_collections
+from sklearn_twolayer._bayes.posterior import noise_variance
+from sklearn_twolayer._data.targets import RealTargets
+from sklearn_twolayer._fit.settings import takes_batches
 
 
-class TwoLayerRegressor(ScoresCollections, RegressorMixin, PartialFitRegressor, BaseTwoLayer):
+class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     """Regression by a network with one hidden layer, under the mean squared error.
 
     The prediction is g(X W1 + b1) W2 + b2. Training minimises
@@ -171,8 +168,7 @@ class TwoLayerRegressor(ScoresCollections, RegressorMixin, PartialFitRegressor, 
     True
     """
 
-    _stochastic_alpha = 0.0003
-    _y_is_numeric = True
+    _targets_class = RealTargets
 
     def __init__(
         self,
@@ -202,31 +198,29 @@ class TwoLayerRegressor(ScoresCollections, RegressorMixin, PartialFitRegressor, 
         random_state=None,
         verbose=0,
     ):
-        super().__init__(
-            n_hidden,
-            activation=activation,
-            solver=solver,
-            alpha=alpha,
-            standardize=standardize,
-            n_members=n_members,
-            learning_rate=learning_rate,
-            learning_rate_schedule=learning_rate_schedule,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            max_iter=max_iter,
-            max_time=max_time,
-            tol=tol,
-            early_stopping=early_stopping,
-            scoring=scoring,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            warm_start=warm_start,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            verbose=verbose,
-        )
+        self.n_hidden = n_hidden
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.standardize = standardize
+        self.n_members = n_members
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.max_iter = max_iter
+        self.max_time = max_time
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.scoring = scoring
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
         self.output_activation = output_activation
 
     def predict(self, X, return_std=False):
@@ -261,76 +255,62 @@ class TwoLayerRegressor(ScoresCollections, RegressorMixin, PartialFitRegressor, 
         y = self._predict_mean(X)
         return (y, self._predict_std(X)) if return_std else y
 
-    @lazy
+    @over_collections
     def _predict_mean(self, X):
         Z2 = self._raw_prediction(X)
-        y = self._loss().predict(Z2)
-        return y.ravel() if self._y_is_1d else y
+        return self._learned_.targets.decode(Z2)
 
-    @lazy_with_posterior
+    @over_collections
     def _predict_std(self, X):
-        Z2, V = self._uncertain_raw_prediction(X)
-        variance = self._loss().slope(Z2) ** 2 * np.diagonal(V, axis1=1, axis2=2)
-        std = np.sqrt(variance + noise_variance(self._posteriors)) * self._standardization.y_scale
+        inputs = self._inputs(X, np.float64)
+        Z2, V = self._learned_.moments(*inputs)
+        posteriors, y_scale = self._learned_.posteriors, self._learned_.scale.y_scale
+        variance = self._learned_.targets.output_slope(Z2) ** 2 * np.diagonal(V, axis1=1, axis2=2)
+        std = np.sqrt(variance + noise_variance(posteriors)) * y_scale
         std = std.astype(self.coefs_[0].dtype)
-        return std.ravel() if self._y_is_1d else std
+        return std.ravel() if self._learned_.targets.is_1d else std
 
-    def _loss(self):
-        return SquaredError() if self.out_activation_ == "identity" else LogisticSquaredError()
+    def score(self, X, y, sample_weight=None):
+        """Return R^2 of the predictions; of Dask collections in one pass over the partitions.
 
-    def _check_committee(self):
-        super()._check_committee()
-        if self.n_members > 1 and self.output_activation == "logistic":
-            raise ValueError(
-                f"n_members={self.n_members} needs output_activation='identity': the mean of "
-                "logistic outputs is no two-layer network. Set n_members=1."
-            )
+        Parameters
+        ----------
+        X : array-like, sparse matrix or Dask collection of shape (n_samples, n_features)
+            Inputs.
+        y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_outputs)
+            True targets.
+        sample_weight : array-like or Dask collection of shape (n_samples,), default=None
+            Weights.
 
-    def _check_y(self, y):
-        return y if y.dtype == np.float32 else np.asarray(y, np.float64)
+        Returns
+        -------
+        score : float
+            At most 1; the mean over several targets.
+        """
+        return self._score(super().score, X, y, sample_weight)
 
-    def _fit_targets(self, y):
-        self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
-        self.out_activation_ = self.output_activation
-        self._y_is_1d = y.ndim == 1
-        if self.output_activation == "logistic" and (y.min() < 0 or y.max() > 1):
-            warnings.warn(
-                f"y ranges from {y.min():.3g} to {y.max():.3g}, but "
-                "output_activation='logistic' predicts within (0, 1). Rescale y, or use "
-                "output_activation='identity'.",
-                UserWarning,
-                stacklevel=5,
-            )
+    @available_if(lambda self: takes_batches(self.solver))
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one epoch over these rows, at a constant learning rate.
 
-    def _encode(self, y):
-        if y.reshape(len(y), -1).shape[1] != self.n_outputs_:
-            raise ValueError(
-                f"y has shape {y.shape}, but the network was fitted to {self.n_outputs_} outputs."
-            )
-        return y.reshape(len(y), -1)
+        For sgd and adam. The first call fixes the scaling of X and y: where its rows
+        do not represent those to come, scale before and set ``standardize=False``.
+        Moments, averages and random numbers go on from call to call, so that 100
+        calls with all rows go the way of ``fit`` with ``max_iter=100``,
+        ``learning_rate_schedule="constant"`` and ``tol=0``.
 
-    def _outline(self, y, weight):
-        return np.stack([y.min(axis=0), y.max(axis=0)])
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
 
-    def _merge_outlines(self, outlines):
-        return self._outline(np.concatenate(outlines), None)
-
-    def _fit_outline(self, outline):
-        self._fit_targets(outline)
-
-    def _weigh_classes(self, y, weight, outline=None):
-        return weight
-
-    def _strata(self, y):
-        return None
-
-    def _output_slope(self, Z2):
-        return self._loss().slope(Z2)
-
-    def _score_rows(self, rows, raw_prediction):
-        return r_squared(rows, self._loss(), raw_prediction)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._partial_fit(X, y, sample_weight)

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_twolayer._base import BaseTwoLayer
 from sklearn_twolayer._classifier import TwoLayerClassifier
+from sklearn_twolayer._network.scale import TanhForm
 from sklearn_twolayer._regressor import TwoLayerRegressor
 
 #: Activation -> operator of ONNX.
@@ -129,7 +130,7 @@ def _classifier_shapes(operator):
 
     calculate_linear_classifier_output_shapes(operator)
     model = operator.raw_operator
-    if model._is_multilabel:
+    if model._learned_.targets.is_multilabel:
         operator.outputs[0].type.shape = [_n_rows(operator), model.n_outputs_]
 
 
@@ -140,7 +141,7 @@ def _n_rows(operator):
 def _convert_hidden_layer(scope, operator, container):
     graph, model = Graph(scope, operator, container), operator.raw_operator
     (W1, _), (b1, _) = model.coefs_, model.intercepts_
-    A1 = _hidden_layer(graph, model, W1, b1, model._fitted_activation)
+    A1 = _hidden_layer(graph, model, W1, b1, activation=model._learned_.activation)
     graph.output(0, graph.cast(A1, graph.output_dtype))
 
 
@@ -156,9 +157,9 @@ def _convert_classifier(scope, operator, container):
     _check_is_answer(scope, operator)
     graph, model = Graph(scope, operator, container), operator.raw_operator
     Z2 = _raw_prediction(graph, model)
-    if model._is_binary:
+    if model._learned_.targets.is_binary:
         Z2 = graph("Concat", graph("Neg", Z2), Z2, axis=1)
-    if model._is_multilabel:
+    if model._learned_.targets.is_multilabel:
         labels = graph.cast(graph("Greater", Z2, np.zeros(1, graph.dtype)), np.int64)
     else:
         classes = _exported_classes(scope, model)
@@ -191,18 +192,21 @@ def _feeds_a_step(scope, variables):
 
 def _raw_prediction(graph, model):
     """Z2 = A1 W2 + b2, with tanh in the place of logistic."""
-    network = model._network()
-    params = network.to_tanh_form(network.pack(model.coefs_, model.intercepts_, np.float64))
+    network = model._learned_.network(model.coefs_)
+    params = network.pack(model.coefs_, model.intercepts_, np.float64)
+    if network.activation == "logistic":
+        form = TanhForm(network)
+        network, params = form.network, form.apply(params)
     W1, b1, W2, b2 = network.unpack(params)
-    A1 = _hidden_layer(graph, model, W1, b1, network.tanh_form.activation)
+    A1 = _hidden_layer(graph, model, W1, b1, activation=network.activation)
     W2, b2 = graph.rounded(W2, b2)
     return graph("Add", graph("MatMul", A1, W2), b2)
 
 
-def _hidden_layer(graph, model, W1, b1, activation):
+def _hidden_layer(graph, model, W1, b1, *, activation):
     """A1 = g((X - m) W1 + (b1 + m' W1))."""
     W1, b1 = W1.astype(np.float64), b1.astype(np.float64)
-    (m,) = graph.rounded(model._standardization.mean)
+    (m,) = graph.rounded(model._learned_.scale.mean)
     W1, b1 = graph.rounded(W1, b1 + m @ W1)
     Z1 = graph("Add", graph("MatMul", graph("Sub", graph.X, m), W1), b1)
     return _activate(graph, Z1, activation)
@@ -248,7 +252,7 @@ class Graph:
         self._container = container
         X = operator.inputs[0]
         self.output_dtype = np.float64 if isinstance(X.type, DoubleTensorType) else np.float32
-        is_softplus = operator.raw_operator._fitted_activation == "softplus"
+        is_softplus = operator.raw_operator._learned_.activation == "softplus"
         self.dtype = np.float64 if is_softplus else self.output_dtype
         self.X = self.cast(X.full_name, self.dtype)
 

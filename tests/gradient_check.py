@@ -5,16 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from sklearn_twolayer._losses import (
+from sklearn_twolayer._data.rows import Rows
+from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.losses import (
     BinaryLogLoss,
     LogisticSquaredError,
     MulticlassLogLoss,
     SquaredError,
 )
-from sklearn_twolayer._network import TwoLayerNetwork
-from sklearn_twolayer._objective import Objective, penalty_groups
-from sklearn_twolayer._rows import Rows
-from sklearn_twolayer._standardize import Standardization
+from sklearn_twolayer._network.objective import MeanLoss, Penalty
+from sklearn_twolayer._network.scale import Standardization
 
 LOSSES = (SquaredError, LogisticSquaredError, BinaryLogLoss, MulticlassLogLoss)
 
@@ -60,10 +60,11 @@ def check_gradient(fun, x, *, rtol=1e-9, step=1e-3, n_directions=5, seed=0):
 
 @dataclass
 class Problem:
-    """A network, a loss, data and weights: all that an objective needs."""
+    """A network, a loss, a penalty, data and weights: all that an objective needs."""
 
     network: TwoLayerNetwork
-    objective: Objective
+    loss: object
+    penalty: Penalty
     params: np.ndarray
     X: np.ndarray
     y: np.ndarray
@@ -83,10 +84,18 @@ class Problem:
             block_size=block_size,
         )
 
-    def loss_and_gradient(self, params):
+    def mean_loss(self, rows, is_textbook=False):
+        """The mean loss of rows, without a penalty."""
+        return MeanLoss(self.network, self.loss, rows, is_textbook)
+
+    def objective(self, rows):
+        """F of rows."""
+        return self.mean_loss(rows).penalised(self.penalty)
+
+    def value_and_gradient(self, params):
         """F(params) and dF/dparams."""
         with self.rows() as rows:
-            return self.objective.loss_and_gradient(params, rows)
+            return self.objective(rows).value_and_gradient(params)
 
 
 def random_targets(loss_class, n_rows, n_outputs, rng):
@@ -118,10 +127,10 @@ def random_problem(
     if is_sparse:
         X = sparse.csr_array(X * (rng.uniform(size=X.shape) < 0.5))
     network = TwoLayerNetwork(n_features, n_hidden, n_outputs, activation)
-    penalty = np.array([alpha, 0, alpha, 0])[penalty_groups(network)]
     return Problem(
         network=network,
-        objective=Objective(network, loss_class(), penalty),
+        loss=loss_class(),
+        penalty=Penalty.fixed(network, alpha),
         params=rng.normal(size=network.n_params),
         X=X,
         y=random_targets(loss_class, n_rows, n_outputs, rng),

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._choose_penalty import most_steps
+from sklearn_twolayer._bayes.choose_penalty import most_steps
 
 callback = pytest.importorskip("sklearn.callback", reason="callbacks need scikit-learn 1.9")
 
@@ -44,7 +44,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 @pytest.fixture(autouse=True)
 def a_penalty_that_is_chosen_on_the_way(request):
-    """A classifier with alpha="auto" chooses before it fits: tests/test_cross_validate.py."""
+    """A classifier with alpha="auto" chooses before it fits: tests/test_compared_penalties.py."""
     case = request.node.callspec.params if hasattr(request.node, "callspec") else {}
     if case.get("Estimator") is TwoLayerClassifier and case.get("alpha") == "auto":
         pytest.skip("the penalty is chosen before the fit")
@@ -125,7 +125,8 @@ def test_every_iteration_is_a_task_with_its_own_weights(Estimator, y, solver, al
     context, *_, fitted = recorder.tasks[-1]
     assert np.array_equal(fitted.predict(X), model.predict(X))
     is_gaussian = Estimator is TwoLayerRegressor
-    assert n_iterations <= context.max_subtasks == most_steps(alpha, 8, 1, is_gaussian)
+    most = most_steps(alpha, 8, is_gaussian) if isinstance(alpha, str) else 8
+    assert n_iterations <= context.max_subtasks == most
 
 
 def test_callbacks_see_the_steps_of_all_starts():
@@ -133,7 +134,7 @@ def test_callbacks_see_the_steps_of_all_starts():
     recorder = recorded(model, X, SIGNAL)
     context, *_, fitted = recorder.tasks[-1]
     assert model.n_iter_ < len(recorder.iterations()) <= context.max_subtasks
-    assert context.max_subtasks == most_steps(0.01, 200, 5, True) == 5 * 20 + 2 * 180
+    assert context.max_subtasks == 5 * 20 + 2 * 180
     assert np.array_equal(fitted.predict(X), model.predict(X))
 
 

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.metrics import r2_score
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._member import member_states
+from sklearn_twolayer._fit.weights import member_states
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
 SOLVERS = ["lm", "lbfgs", "adam", "sgd", "gd"]

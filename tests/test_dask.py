@@ -1,7 +1,6 @@
 """Dask collections: the same fit wherever the rows are, lazy predictions, lost workers."""
 
 import os
-import pickle
 import signal
 import threading
 import time
@@ -15,9 +14,8 @@ from scipy import sparse
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._compat import CALLBACKS, has_callbacks
-from sklearn_twolayer._rows import _partitions
-from sklearn_twolayer._table import Table, for_workers
+from sklearn_twolayer._data import partitions
+from sklearn_twolayer._data.table import Table
 
 REASON = "the dask extra is not installed"
 dask = pytest.importorskip("dask", reason=REASON)
@@ -129,9 +127,8 @@ def assert_released(client, before):
 def test_the_parameters_go_to_the_workers_once(client, data, monkeypatch):
     """An evaluation is one task for each thread of the cluster, however many partitions."""
     sizes = []
-    monkeypatch.setattr(
-        _partitions.Partitions, "sum", _recording(_partitions.Partitions.sum, sizes), raising=True
-    )
+    recorded = _recording(partitions.Partitions.sum, sizes)
+    monkeypatch.setattr(partitions.Partitions, "sum", recorded, raising=True)
     rows = da.from_array(data[0], chunks=(10, 3))
     TwoLayerRegressor(3, solver="lbfgs", max_iter=3, tol=1, random_state=0).fit(rows, data[1])
     assert sizes and set(sizes) == {2}
@@ -306,7 +303,7 @@ def test_dask_knows_what_is_costly_to_move(data):
     """Else a scheduler would move partitions from worker to worker as if they were nothing."""
     X, y, _, weight = data
     for rows in (X, sparse.csr_array(X)):
-        group = _partitions.Group([Table(rows, y, weight)] * 2)
+        group = partitions.Group([Table(rows, y, weight)] * 2)
         nbytes = rows.data.nbytes if sparse.issparse(rows) else rows.nbytes
         assert dask.sizeof.sizeof(group) > 2 * (nbytes + y.nbytes + weight.nbytes)
 
@@ -502,11 +499,25 @@ def test_grid_search_on_a_cluster(client, data):
     )
 
 
-def test_workers_do_without_what_cannot_be_pickled(data):
-    model = TwoLayerRegressor(alpha=0.01, random_state=0).fit(*data[:2])
-    vars(model)[CALLBACKS] = [threading.Lock()]
-    assert not has_callbacks(pickle.loads(pickle.dumps(for_workers(model))))
-    assert vars(model)[CALLBACKS]
+def test_what_cannot_be_pickled_stays_here(data):
+    """Callbacks, or what a user has set, are nothing to the workers."""
+    cloudpickle = pytest.importorskip("cloudpickle", reason=REASON)
+    n_graphs = 0
+
+    def elsewhere(graph, keys, **options):
+        nonlocal n_graphs
+        n_graphs += 1
+        return dask.get(cloudpickle.loads(cloudpickle.dumps(graph)), keys)
+
+    model = TwoLayerRegressor(3, **FAST)
+    model.note = threading.Lock()
+    rows, y = da.from_array(data[0], chunks=(100, -1)), da.from_array(data[1], chunks=100)
+    with dask.config.set(scheduler=elsewhere):
+        model.fit(rows, y)
+        found = model.predict(rows).compute()
+    assert n_graphs > model.n_iter_
+    np.testing.assert_allclose(found, model.predict(data[0]))
+    assert model.note is not None
 
 
 def test_partial_fit_takes_arrays(data):

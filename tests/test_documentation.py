@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._network.backprop import TwoLayerNetwork
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "sklearn_twolayer"
@@ -25,8 +26,10 @@ OPTIONAL = {
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"(?<!\w)-?\d+(?:\.\d+)?")
-#: In a table: `line of code` | [`_file.py`](../sklearn_twolayer/_file.py)
-QUOTATION = re.compile(r"`([^`]+)` \| \[`(_\w+\.py)`\]\(\S+/(_\w+\.py)\) \|$", re.MULTILINE)
+#: In a table: `line of code` | [`file.py`](../sklearn_twolayer/folder/file.py)
+QUOTATION = re.compile(
+    r"`([^`]+)` \| \[`(\w+\.py)`\]\(\.\./sklearn_twolayer/(\S+\.py)\) \|$", re.MULTILINE
+)
 #: Not asked of docstrings: an extended summary, a See Also and an example in each method, a
 #: capital where a description begins with a name (lbfgs), and ``self : object`` as scikit-learn
 #: writes it.
@@ -86,12 +89,22 @@ def test_output_comparison_sees_a_difference():
 
 
 def test_quoted_lines_of_code_exist():
-    quotations = QUOTATION.findall(_text(ROOT / "docs" / "derivation.md"))
-    assert len(quotations) >= 15
-    for line, file, target in quotations:
-        assert file == target
-        lines = [source.strip() for source in _text(PACKAGE / file).splitlines()]
-        assert line in lines, f"{file} has no line {line!r}"
+    text = _text(ROOT / "docs" / "derivation.md")
+    quotations = QUOTATION.findall(text)
+    assert len(quotations) == text.count(".py) |\n") >= 15
+    for line, name, target in quotations:
+        assert name == Path(target).name
+        lines = [source.strip() for source in _text(PACKAGE / target).splitlines()]
+        assert line in lines, f"{target} has no line {line!r}"
+
+
+def test_every_line_of_backward_stands_in_the_derivation():
+    """What the code does beside fetching names and memory, in the order of the derivation."""
+    quoted = [line for line, *_ in QUOTATION.findall(_text(ROOT / "docs" / "derivation.md"))]
+    lines = [line.strip() for line in inspect.getsource(TwoLayerNetwork.backward).splitlines()]
+    computing = [line for line in lines if line.startswith(("product", "delta", "d1"))]
+    assert len(computing) == 5
+    assert [line for line in quoted if line in computing] == computing
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
@@ -120,10 +133,27 @@ def test_readme_begins_with_two_commands_of_one_line():
     assert "-m pytest" in second
 
 
-def test_readme_lists_each_module_once():
+def test_readme_shows_each_module_once_in_its_folder():
     start = _text(README).index("## Where to start reading the source")
-    listed = re.findall(r"sklearn_twolayer/(\w+\.py)\)", _text(README)[start:])
-    assert sorted(listed) == sorted(path.name for path in PACKAGE.glob("*.py"))
+    tree = FENCE.search(_text(README), start).group(2)
+    assert len(tree.splitlines()) <= 30
+    listed, folder = [], ""
+    for line in tree.splitlines()[1:]:
+        indent, name = re.match(r"( +)(\w+/?)", line).groups()
+        if len(indent) == 2:
+            folder = name if name.endswith("/") else ""
+        listed += [folder + file for file in re.findall(r"\w+\.py", line)]
+    modules = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")}
+    assert sorted(listed) == sorted(name for name in modules if "/__init__" not in name)
+
+
+def test_readme_names_the_functions_of_a_fit():
+    """In the walk through a fit, ``name`` (``file``) says where a function stands."""
+    walk = _text(README).split("One fit by gradient descent")[1].split("## More")[0]
+    found = re.findall(r"`([\w.]+)` \(`([\w/]+\.py)`\)", walk)
+    assert len(found) >= 6
+    for name, file in found:
+        assert f"def {name.split('.')[-1]}(" in _text(PACKAGE / file), f"{file} has no {name}"
 
 
 def _public_names():

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import r2_score
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._targets import validation_split
+from sklearn_twolayer._data.table import validation_split
 
 SOLVERS = ["gd", "sgd", "adam", "lbfgs", "lm"]
 RANDOM = np.random.RandomState(0)

@@ -1,9 +1,10 @@
-"""Who may import whom: the modules form a strict DAG, and the mathematics knows no estimator."""
+"""The shape of the sources: who imports whom and who sees what; nothing grows too large."""
 
 import ast
+import subprocess
 import sys
 from graphlib import TopologicalSorter
-from importlib import import_module
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -12,112 +13,61 @@ import sklearn_twolayer
 
 FOLDER = Path(sklearn_twolayer.__file__).parent
 RUNTIME = {"numpy", "scipy", "sklearn", "joblib", "threadpoolctl"}
-#: Module -> what it may import beyond the dependencies, inside functions: the extras.
-OPTIONAL = {
-    "_rows": {"dask", "distributed"},
-    "_display": {"matplotlib"},
-    "_network_display": {"matplotlib"},
-    "onnx": {"skl2onnx", "onnx"},
+#: File -> the extras that it imports, inside functions.
+EXTRAS = {
+    "_data/partitions.py": {"dask", "distributed"},
+    "_display.py": {"matplotlib"},
+    "_network_display.py": {"matplotlib"},
+    "onnx.py": {"skl2onnx", "onnx"},
 }
-#: Module -> what it may import of the package.
+#: Folder, or file beside the folders -> what it imports of the package, and no less.
 ALLOWED = {
-    # mathematics: knows no estimator, and gets its collaborators as arguments
-    "_activations": set(),
-    "_losses": {"_activations"},
-    "_network": {"_activations", "_workspace"},
-    "_initialize": set(),
-    "_rows": {"_workspace"},
-    "_score": set(),
-    "_standardize": {"_network"},
-    "_objective": {"_network"},
-    "_curvature": set(),
-    "_quadratic_model": {"_curvature"},
-    "_minimize": set(),
-    "_stochastic": {"_minimize"},
-    "_evidence": set(),
-    "_cross_validate": set(),
-    "_choose_penalty": {"_auto", "_evidence", "_minimize", "_objective"},
-    "_posterior": {"_activations", "_evidence", "_quadratic_model"},
-    # leaves
-    "_workspace": set(),
-    "_parameters": set(),
-    "_targets": set(),
-    "_auto": set(),
-    "_monitor": set(),
-    "_compat": set(),
+    # the mathematics, functions of a vector
+    "_network": set(),
+    "_optimize": set(),
+    # what is made of them
+    "_bayes": {"_network"},
+    "_data": {"_network"},
+    "_fit": {"_bayes", "_network", "_optimize"},
+    # the estimators
+    "_version": set(),
+    "_callbacks": set(),
+    "_learned": {"_bayes", "_data", "_fit", "_network"},
+    "_base": {"_callbacks", "_data", "_fit", "_learned", "_network", "_version"},
+    "_regressor": {"_base", "_bayes", "_data", "_fit"},
+    "_classifier": {"_base", "_bayes", "_data", "_fit"},
+    # on top of them
     "_display": set(),
     "_network_display": {"_display"},
-    # the house
-    "_table": {"_compat", "_rows", "_targets"},
-    "_lazy": {"_rows", "_standardize", "_table"},
-    "_explain": {"_activations", "_lazy", "_objective", "_rows", "_table"},
-    "_validation": {"_objective", "_table"},
-    "_callbacks": {"_choose_penalty", "_compat"},
-    "_member": {
-        "_auto",
-        "_cross_validate",
-        "_initialize",
-        "_minimize",
-        "_monitor",
-        "_objective",
-        "_train",
-        "_validation",
-    },
-    "_uncertainty": {"_auto", "_objective", "_posterior", "_rows", "_validation"},
-    "_partial_fit": {
-        "_auto",
-        "_member",
-        "_monitor",
-        "_objective",
-        "_parameters",
-        "_rows",
-        "_stochastic",
-        "_table",
-        "_train",
-        "_validation",
-    },
-    "_train": {
-        "_choose_penalty",
-        "_evidence",
-        "_minimize",
-        "_objective",
-        "_quadratic_model",
-        "_stochastic",
-    },
-    "_base": {
-        "_auto",
-        "_callbacks",
-        "_compat",
-        "_explain",
-        "_member",
-        "_monitor",
-        "_network",
-        "_parameters",
-        "_rows",
-        "_standardize",
-        "_table",
-        "_uncertainty",
-        "_validation",
-    },
-    "_regressor": {"_base", "_lazy", "_losses", "_partial_fit", "_posterior", "_score"},
-    "_classifier": {
-        "_base",
-        "_lazy",
-        "_losses",
-        "_member",
-        "_partial_fit",
-        "_posterior",
-        "_score",
-        "_targets",
-    },
-    "onnx": {"_base", "_regressor", "_classifier"},
-    "__init__": {"_regressor", "_classifier", "_display", "_network_display"},
+    "onnx": {"_base", "_classifier", "_network", "_regressor"},
+    "__init__": {"_classifier", "_display", "_network_display", "_regressor", "_version"},
 }
+#: Private names of dependencies that are used because there are no public ones.
+UNAVOIDABLE = {
+    ("onnx.py", "skl2onnx._parse"),  # how an estimator names its outputs
+    ("_data/partitions.py", "_meta"),  # the kind of a Dask data frame's partitions
+    ("_callbacks.py", "_init_callback_context"),  # of scikit-learn's mixin
+}
+#: Files that may read private attributes of an estimator.
+KNOW_ESTIMATORS = {"_base.py", "_regressor.py", "_classifier.py", "_callbacks.py", "onnx.py"}
+ESTIMATORS = {"BaseTwoLayer", "TwoLayerRegressor", "TwoLayerClassifier"}
+MOST_LINES, MOST_PARAMETERS, MOST_POSITIONAL = 370, 6, 4
+
+SOURCES = {
+    path.relative_to(FOLDER).as_posix(): path.read_text("utf-8")
+    for path in sorted(FOLDER.rglob("*.py"))
+}
+TREES = {name: ast.parse(source) for name, source in SOURCES.items()}
 
 
-def imports(source):
+def unit(name):
+    """The folder of a file or of a dotted module, or itself beside the folders."""
+    return name.removesuffix(".py").replace("/", ".").split(".")[0]
+
+
+def imports(tree):
     """(module, names) of every import statement, wherever it stands; names None for all."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, None
@@ -126,99 +76,255 @@ def imports(source):
             yield node.module, [alias.name for alias in node.names]
 
 
-def package_imports(source):
-    """Names of the modules of the package that the source imports."""
-    found = set()
-    for module, names in imports(source):
-        top, *rest = module.split(".")
-        if top == "sklearn_twolayer":
-            found |= {rest[0]} if rest else set(names or ["__init__"])
-    return found
+def package_imports(tree):
+    """Dotted modules of the package that are imported: "_fit.run"; of a folder, its files."""
+    for module, names in imports(tree):
+        top, _, rest = module.partition(".")
+        if top != "sklearn_twolayer":
+            continue
+        if f"{rest.replace('.', '/')}.py" in SOURCES:
+            yield rest
+        else:  # the package or a folder: what is named lies in it
+            yield from (f"{rest}.{name}".lstrip(".") for name in names or ["__init__"])
 
 
-def private_imports(source):
-    """Imported names of scikit-learn, scipy or numpy with a leading underscore on their path."""
-    found = []
-    for module, names in imports(source):
-        if module.split(".")[0] in {"sklearn", "scipy", "numpy"}:
-            found += [
-                f"{module}.{name}"
-                for name in names or [""]
-                if any(part.startswith("_") for part in [*module.split("."), name])
-            ]
-    return found
+def is_private(name):
+    return name.startswith("_") and not name.startswith("__")
 
 
-def modules():
-    """{name: source} of the package; a module that became a folder counts as one."""
-    sources = {}
-    for path in sorted(FOLDER.rglob("*.py")):
-        name = path.relative_to(FOLDER).parts[0].removesuffix(".py")
-        sources[name] = sources.get(name, "") + path.read_text("utf-8") + "\n"
-    return sources
+def private_imports(tree):
+    """Imported names of dependencies with a leading underscore on their path."""
+    own = sys.stdlib_module_names | {"sklearn_twolayer"}
+    for module, names in imports(tree):
+        if module.split(".")[0] in own:
+            continue
+        if any(map(is_private, module.split("."))):
+            yield module
+        else:
+            yield from (f"{module}.{name}" for name in names or [] if is_private(name))
 
 
-MODULES = modules()
+def functions(tree):
+    """(class or None, function) of every function and lambda, wherever it stands."""
+    for node in ast.walk(tree):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                yield node if isinstance(node, ast.ClassDef) else None, child
 
 
-def test_every_module_has_its_place():
-    assert set(MODULES) - set(ALLOWED) == set()
+def parameters(owner, function):
+    """Parameters by position, and all: without self or cls, and ``*args`` is one of each."""
+    arguments = function.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    decorators = {ast.unparse(decorator) for decorator in getattr(function, "decorator_list", ())}
+    if owner is not None and "staticmethod" not in decorators:
+        positional = positional[1:]
+    positional += [arguments.vararg] if arguments.vararg else []
+    keywords = [*arguments.kwonlyargs, *([arguments.kwarg] if arguments.kwarg else [])]
+    return positional, positional + keywords
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_only_what_it_may(module):
-    found = package_imports(MODULES[module]) - {module}
-    assert found <= ALLOWED[module], sorted(found - ALLOWED[module])
+def too_many_parameters(tree):
+    """Functions with too many; constructors and ``fit`` of estimators are as scikit-learn asks."""
+    for owner, function in functions(tree):
+        name = getattr(function, "name", "lambda")
+        if owner is not None and owner.name in ESTIMATORS and name in ("__init__", "fit"):
+            continue
+        positional, every = parameters(owner, function)
+        if len(positional) > MOST_POSITIONAL or len(every) > MOST_PARAMETERS:
+            yield f"{name}, line {function.lineno}: {len(every)}, {len(positional)} by position"
 
 
-def test_the_imports_form_a_dag():
-    graph = {name: package_imports(source) - {name} for name, source in MODULES.items()}
+def private_definitions(tree, classes=None):
+    """Private names that the classes (all, or those named) define: methods and attributes."""
+    for owner in ast.walk(tree):
+        if not isinstance(owner, ast.ClassDef) or not (classes is None or owner.name in classes):
+            continue
+        for node in ast.walk(owner):
+            is_stored = isinstance(getattr(node, "ctx", None), ast.Store)
+            if isinstance(node, ast.FunctionDef):
+                yield node.name
+            elif isinstance(node, ast.Attribute) and is_stored:
+                yield node.attr
+        for node in owner.body:
+            targets = getattr(node, "targets", [getattr(node, "target", None)])
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def estimator_privates():
+    """Private names of the estimators, which are nobody else's business."""
+    files = ("_base.py", "_regressor.py", "_classifier.py")
+    found = chain.from_iterable(private_definitions(TREES[file], ESTIMATORS) for file in files)
+    return set(filter(is_private, found))
+
+
+def foreign_privates(tree, of_estimators):
+    """Private attributes that a file reads although no class in it defines them.
+
+    A name that an estimator has too is its own only behind ``self``; spelled out as a
+    string, as for ``getattr``, it never is.
+    """
+    own = set(private_definitions(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node.value in of_estimators:
+            yield node.value
+        elif isinstance(node, ast.Attribute) and is_private(node.attr):
+            behind_self = ast.unparse(node.value) in ("self", "cls")
+            if node.attr not in own or (node.attr in of_estimators and not behind_self):
+                yield node.attr
+
+
+def catches_interrupt(tree):
+    """Lines of the handlers that a KeyboardInterrupt ends in, and of suppressions of it."""
+    for node in ast.walk(tree):
+        caught = []
+        if isinstance(node, ast.ExceptHandler):
+            caught = ["BaseException"] if node.type is None else [ast.unparse(node.type)]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+            caught = map(ast.unparse, node.args)
+        if any("KeyboardInterrupt" in name or "BaseException" in name for name in caught):
+            yield node.lineno
+
+
+def test_every_file_has_its_place():
+    assert {unit(name) for name in SOURCES} == set(ALLOWED)
+
+
+@pytest.mark.parametrize("place", ALLOWED)
+def test_a_folder_imports_what_it_may_and_uses_every_permission(place):
+    trees = [tree for name, tree in TREES.items() if unit(name) == place]
+    found = {unit(module) for tree in trees for module in package_imports(tree)}
+    assert found - {place} == ALLOWED[place]
+
+
+def test_the_imports_form_a_dag_with_the_public_modules_on_top():
+    graph = {
+        name.removesuffix(".py").replace("/", "."): set(package_imports(tree))
+        for name, tree in TREES.items()
+        if "/__init__" not in name
+    }
     TopologicalSorter(graph).prepare()  # CycleError
+    assert set().union(*graph.values()) - graph.keys() == set()
     assert graph.keys() - set().union(*graph.values()) == {"__init__", "onnx"}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_nothing_beyond_the_dependencies_is_imported(module):
-    tops = {name.split(".")[0] for name, _ in imports(MODULES[module])}
-    assert (
-        tops - RUNTIME - OPTIONAL.get(module, set()) - {"sklearn_twolayer"}
-        <= sys.stdlib_module_names
-    )
+@pytest.mark.parametrize("name", SOURCES)
+def test_extras_are_imported_only_where_they_belong_and_only_inside_functions(name):
+    extras = EXTRAS.get(name, set())
+    tops = {module.split(".")[0] for module, _ in imports(TREES[name])}
+    found = tops - RUNTIME - {"sklearn_twolayer"} - sys.stdlib_module_names
+    assert found == extras
+    outside = ast.Module([node for node in TREES[name].body if not _is_definition(node)], [])
+    assert not {module.split(".")[0] for module, _ in imports(outside)} & extras
 
 
-@pytest.mark.parametrize("module", sorted(set(MODULES) - {"_compat"}))
-def test_no_private_names_of_the_dependencies(module):
-    assert private_imports(MODULES[module]) == []
+def _is_definition(node):
+    return isinstance(node, (ast.FunctionDef, ast.ClassDef))
 
 
-def test_every_module_says_what_it_is_for():
-    assert all(ast.get_docstring(ast.parse(source)) for source in MODULES.values())
+def test_every_dependency_is_used():
+    tops = {module.split(".")[0] for tree in TREES.values() for module, _ in imports(tree)}
+    assert RUNTIME - tops == set()
 
 
-@pytest.mark.parametrize("module", sorted(set(MODULES) - {"__init__"}))
-def test_a_module_can_be_imported_on_its_own(module):
-    assert import_module(f"sklearn_twolayer.{module}")
+@pytest.mark.parametrize("name", SOURCES)
+def test_no_private_names_of_the_dependencies(name):
+    found = {(name, module) for module in private_imports(TREES[name])}
+    assert found - UNAVOIDABLE == set()
+
+
+def test_every_exemption_is_needed():
+    used = {(name, module) for name, tree in TREES.items() for module in private_imports(tree)}
+    used |= {(name, found) for name, tree in TREES.items() for found in foreign_privates(tree, ())}
+    assert UNAVOIDABLE - used == set()
+    readers = {name for name, tree in TREES.items() if [*foreign_privates(tree, ())]}
+    assert KNOW_ESTIMATORS - readers == set()
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_module_says_what_it_is_for(name):
+    assert ast.get_docstring(TREES[name])
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.endswith("/__init__.py")])
+def test_folders_export_nothing_again(name):
+    assert len(TREES[name].body) == 1, "more than a docstring"
+
+
+def test_a_module_can_be_imported_on_its_own():
+    """Each in a package of its own, without the imports of ``__init__``."""
+    code = """
+import importlib, sys, types
+folder, *names = sys.argv[1:]
+for name in names:
+    for known in [known for known in sys.modules if known.startswith("sklearn_twolayer")]:
+        del sys.modules[known]
+    package = types.ModuleType("sklearn_twolayer")
+    package.__path__ = [folder]
+    sys.modules["sklearn_twolayer"] = package
+    importlib.import_module("sklearn_twolayer." + name)
+"""
+    names = [name.removesuffix(".py").replace("/", ".") for name in SOURCES]
+    command = [sys.executable, "-c", code, str(FOLDER), *names]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
 
 
 def test_the_public_names():
-    expected = ["LossCurveDisplay", "NetworkDisplay", "TwoLayerClassifier", "TwoLayerRegressor"]
-    assert sorted(sklearn_twolayer.__all__) == expected
+    names = ["LossCurveDisplay", "NetworkDisplay", "TwoLayerClassifier", "TwoLayerRegressor"]
+    assert sorted(sklearn_twolayer.__all__) == sorted([*names, "__version__"])
     assert all(hasattr(sklearn_twolayer, name) for name in sklearn_twolayer.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(set(SOURCES) - KNOW_ESTIMATORS))
+def test_only_estimators_know_what_is_private_to_them(name):
+    of_estimators = estimator_privates()
+    assert {"_learned_", "_publish", "_targets_class"} <= of_estimators
+    found = {(name, attribute) for attribute in foreign_privates(TREES[name], of_estimators)}
+    assert found - UNAVOIDABLE == set()
+
+
+@pytest.mark.parametrize("name", ["_callbacks.py", "onnx.py"])
+def test_what_others_read_of_estimators_is_there(name):
+    found = set(foreign_privates(TREES[name], ())) - estimator_privates()
+    assert {(name, attribute) for attribute in found} - UNAVOIDABLE == set()
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if "/" in name])
+def test_no_function_in_a_folder_takes_an_estimator(name):
+    every = (parameters(owner, function)[1] for owner, function in functions(TREES[name]))
+    assert "estimator" not in {parameter.arg for parameter in chain(*every)}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_functions_have_few_parameters(name):
+    assert list(too_many_parameters(TREES[name])) == []
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_files_are_short(name):
+    assert len(SOURCES[name].splitlines()) <= MOST_LINES
+
+
+def test_one_place_catches_the_interrupt_of_the_user():
+    found = [(name, line) for name, tree in TREES.items() for line in catches_interrupt(tree)]
+    assert len(found) == 1, found
 
 
 @pytest.mark.parametrize(
     ("source", "found"),
     [
         ("from sklearn_twolayer._base import BaseTwoLayer", {"_base"}),
-        ("from sklearn_twolayer import _minimize, _rows", {"_minimize", "_rows"}),
-        ("import sklearn_twolayer._auto", {"_auto"}),
+        ("from sklearn_twolayer import _fit, _base", {"_fit", "_base"}),
+        ("import sklearn_twolayer._fit.run", {"_fit.run"}),
+        ("from sklearn_twolayer._fit import run, weights", {"_fit.run", "_fit.weights"}),
         ("import sklearn_twolayer", {"__init__"}),
-        ("def f():\n    from sklearn_twolayer._auto import resolve", {"_auto"}),
+        ("def f():\n    from sklearn_twolayer._fit.run import pose", {"_fit.run"}),
         ("import numpy", set()),
     ],
 )
-def test_the_reader_of_imports_sees_imports_of_the_package(source, found):
-    assert package_imports(source) == found
+def test_the_reader_sees_imports_of_the_package(source, found):
+    assert set(package_imports(ast.parse(source))) == found
 
 
 @pytest.mark.parametrize(
@@ -227,9 +333,64 @@ def test_the_reader_of_imports_sees_imports_of_the_package(source, found):
         ("from sklearn.utils._param_validation import Interval", 1),
         ("from sklearn.utils.validation import _check_y, check_array", 1),
         ("import scipy._lib", 1),
+        ("from dask._task_spec import Task", 1),
         ("from sklearn.utils import check_array", 0),
         ("from sklearn_twolayer._base import BaseTwoLayer", 0),
     ],
 )
-def test_the_reader_of_imports_sees_private_names(source, found):
-    assert len(private_imports(source)) == found
+def test_the_reader_sees_private_names(source, found):
+    assert len(list(private_imports(ast.parse(source)))) == found
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("def f(estimator): return estimator._learned_", ["_learned_"]),
+        ("def f(model): return model._network().forward", ["_network"]),
+        ("def f(model): return getattr(model, '_learned_', None)", ["_learned_"]),
+        ("def f(rows): return rows._blocks", ["_blocks"]),
+        ("class A:\n def f(self): return self._learned_", ["_learned_"]),
+        ("class A:\n def _read(self): pass\n def f(self, b): b._read()", ["_read"]),
+        ("class A:\n def _read(self): pass\n def f(self): self._read()", []),
+        ("class A:\n def f(self, b):\n  self._x = 1\n  return b._x", []),
+        ("class A:\n _x: int\n _y = 2\n def f(self): return self._x + self._y", []),
+        ("def f(a): return a.__class__", []),
+    ],
+)
+def test_the_reader_sees_private_attributes_of_others(source, found):
+    of_estimators = {"_learned_", "_network", "_read"}
+    assert list(foreign_privates(ast.parse(source), of_estimators)) == found
+
+
+@pytest.mark.parametrize(
+    ("source", "n_found"),
+    [
+        ("def f(a, b, c, d, *, e, g): pass", 0),
+        ("def f(a, b, c, d, e): pass", 1),
+        ("def f(a, *, b, c, d, e, g, h): pass", 1),
+        ("def f(a, b, c, d, *args): pass", 1),
+        ("def f(a, b, c, d, *, e, g, **kwargs): pass", 1),
+        ("class A:\n def f(self, a, b, c, d): pass", 0),
+        ("class A:\n @staticmethod\n def f(a, b, c, d, e): pass", 1),
+        ("class A:\n def __init__(self, a, b, c, d, e): pass", 1),
+        ("class TwoLayerRegressor:\n def __init__(self, a, b, c, d, e): pass", 0),
+        ("def g():\n  def f(a, b, c, d, e): pass", 1),
+        ("g = lambda a, b, c, d, e: 0", 1),
+    ],
+)
+def test_the_reader_counts_parameters(source, n_found):
+    assert len(list(too_many_parameters(ast.parse(source)))) == n_found
+
+
+@pytest.mark.parametrize(
+    ("source", "n_found"),
+    [
+        ("try: pass\nexcept (ValueError, KeyboardInterrupt): pass", 1),
+        ("try: pass\nexcept: pass", 1),
+        ("try: pass\nexcept BaseException as error: raise", 1),
+        ("with contextlib.suppress(KeyboardInterrupt): pass", 1),
+        ("try: pass\nexcept Exception: pass", 0),
+    ],
+)
+def test_the_reader_sees_what_catches_an_interrupt(source, n_found):
+    assert len(list(catches_interrupt(ast.parse(source)))) == n_found

@@ -17,8 +17,8 @@ from sklearn_twolayer import (
     NetworkDisplay,
     TwoLayerClassifier,
     TwoLayerRegressor,
-    _monitor,
 )
+from sklearn_twolayer._fit import monitor
 
 DATA = {TwoLayerRegressor: load_diabetes, TwoLayerClassifier: load_breast_cancer}
 LEAST_SCORE = {TwoLayerRegressor: 0.3, TwoLayerClassifier: 0.9}
@@ -108,7 +108,7 @@ def test_callbacks(holder, Estimator, data):
 def test_max_time(holder, Estimator, data, monkeypatch):
     X, X_test, y, y_test = data
     times = iter(range(10**6))
-    monkeypatch.setattr(_monitor, "perf_counter", lambda: next(times))
+    monkeypatch.setattr(monitor, "perf_counter", lambda: next(times))
     model = held(holder, Estimator, solver="lm", max_time=4)
     with pytest.warns(ConvergenceWarning, match="max_time=4 seconds"):
         model.fit(X, y)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._activations import ACTIVATIONS
-from sklearn_twolayer._losses import MulticlassLogLoss, SquaredError
-from sklearn_twolayer._rows import Rows
-from sklearn_twolayer._standardize import Standardization, column_moments
+from sklearn_twolayer._data.rows import Rows
+from sklearn_twolayer._network.activations import ACTIVATIONS
+from sklearn_twolayer._network.losses import MulticlassLogLoss, SquaredError
+from sklearn_twolayer._network.scale import Standardization, column_moments
 
 EXAMPLES = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 FITS = settings(EXAMPLES, max_examples=40)
@@ -50,8 +50,8 @@ def assert_same(problem, other, rearrange=lambda W1, b1, W2, b2: (W1, b1, W2, b2
         parts = rearrange(*problem.network.unpack(params))
         return np.concatenate([part.ravel() for part in parts])
 
-    value, gradient = problem.loss_and_gradient(problem.params)
-    other_value, other_gradient = other.loss_and_gradient(rearranged(problem.params))
+    value, gradient = problem.value_and_gradient(problem.params)
+    other_value, other_gradient = other.value_and_gradient(rearranged(problem.params))
     assert other_value == pytest.approx(value, rel=1e-12)
     np.testing.assert_allclose(other_gradient, rearranged(gradient), rtol=1e-12, atol=1e-12)
 

@@ -92,10 +92,10 @@ def test_the_random_stream_goes_on(random_state):
 
 def test_the_first_call_fixes_the_scaling():
     model = network(TwoLayerRegressor).partial_fit(X[:75], SIGNAL[:75])
-    scaling = model._standardization
+    scaling = model._learned_.scale
     assert np.allclose(scaling.mean, X[:75].mean(axis=0))
     model.partial_fit(1000 * X[75:], SIGNAL[75:])
-    assert model._standardization is scaling
+    assert model._learned_.scale is scaling
 
 
 def test_scaling_can_be_left_to_a_scaler_before():
@@ -179,7 +179,7 @@ def test_a_fit_starts_a_new_stream():
 def test_a_warm_start_takes_the_moments_along():
     model = network(TwoLayerRegressor, warm_start=True, max_iter=3)
     streamed(model, X, SIGNAL, n_calls=5)
-    assert model._training_state.n_steps == 20
+    assert model._learned_.resume.state.n_steps == 20
     assert model.fit(X, SIGNAL).loss_curve_[0] < model.partial_fit(X, SIGNAL).loss_curve_[0] * 2
 
 

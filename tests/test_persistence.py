@@ -11,15 +11,18 @@ from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 #: What has to be trusted to load an estimator after any fit.
 TRUSTED = {
     "sklearn_twolayer._classifier.TwoLayerClassifier",
-    "sklearn_twolayer._curvature.DenseFactor",
-    "sklearn_twolayer._curvature.LowRankFactor",
-    "sklearn_twolayer._network.TwoLayerNetwork",
-    "sklearn_twolayer._partial_fit.Stream",
-    "sklearn_twolayer._posterior.Posterior",
+    "sklearn_twolayer._bayes.posterior.Posterior",
+    "sklearn_twolayer._data.targets.LabelTargets",
+    "sklearn_twolayer._data.targets.RealTargets",
+    "sklearn_twolayer._fit.weights.Resume",
+    "sklearn_twolayer._learned.Learned",
+    "sklearn_twolayer._network.backprop.TwoLayerNetwork",
+    "sklearn_twolayer._network.curvature.DenseFactor",
+    "sklearn_twolayer._network.curvature.LowRankFactor",
+    "sklearn_twolayer._network.products.Workspace",
+    "sklearn_twolayer._network.scale.Standardization",
+    "sklearn_twolayer._optimize.stochastic.StochasticState",
     "sklearn_twolayer._regressor.TwoLayerRegressor",
-    "sklearn_twolayer._standardize.Standardization",
-    "sklearn_twolayer._stochastic.StochasticState",
-    "sklearn_twolayer._workspace.Workspace",
 }
 FITS = {
     "float alpha": {"alpha": 0.01},

@@ -6,22 +6,15 @@ import numpy as np
 import pytest
 from gradient_check import numerical_jacobian
 from scipy import sparse
-from scipy.integrate import quad
 from scipy.stats import norm
 from sklearn.metrics import log_loss
 
-from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor, _auto
-from sklearn_twolayer._losses import BinaryLogLoss, MulticlassLogLoss
-from sklearn_twolayer._objective import penalty_groups
-from sklearn_twolayer._posterior import (
-    TEMPERATURES,
-    VALLEYS_TEMPERATURE,
-    expected_logistic,
-    expected_softmax,
-    mixture_moments,
-    moderated_losses,
-)
-from sklearn_twolayer._standardize import Standardization
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._bayes.posterior import TEMPERATURES, VALLEYS_TEMPERATURE
+from sklearn_twolayer._fit import settings
+from sklearn_twolayer._network.objective import penalty_groups
+from sklearn_twolayer._network.scale import Standardization
+from sklearn_twolayer._network.second_order import jacobian
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.normal(size=(60, 3))
@@ -48,14 +41,14 @@ def dense_posterior(model, X, y, weight=None):
     """
     y = y.reshape(len(y), -1)
     s = np.ones(len(y)) if weight is None else weight
-    network, standardization = model._network(), model._standardization
+    network, standardization = model._learned_.network(model.coefs_), model._learned_.scale
     t = network.pack(*standardization.unfold(model.coefs_, model.intercepts_), dtype=float)
     targets = (y - standardization.y_mean) / standardization.y_scale
     standardized = (X - standardization.mean) / standardization.scale
     ones = np.column_stack([standardized, np.ones(len(X))])
 
     def prediction(t):
-        return model._loss().predict(network.forward(t, ones)[0].copy())
+        return model._learned_.targets.loss.predict(network.forward(t, ones)[0].copy())
 
     groups = penalty_groups(network, per_input=len(model.penalty_) > 4)
     J = numerical_jacobian(prediction, t)
@@ -84,7 +77,7 @@ def test_std_is_that_of_the_linearised_network(y, standardize, alpha):
     assert np.array_equal(prediction, model.predict(X))
     np.testing.assert_allclose(std, expected.reshape(y.shape), rtol=1e-6)
     assert model.n_effective_params_ == pytest.approx(gamma, rel=1e-6)
-    found = np.atleast_1d(model.noise_precision_) * model._standardization.y_scale**2
+    found = np.atleast_1d(model.noise_precision_) * model._learned_.scale.y_scale**2
     np.testing.assert_allclose(found, beta, rtol=1e-6)
 
 
@@ -222,7 +215,7 @@ def test_without_a_posterior_the_error_names_the_way_out(fit, monkeypatch):
     copy = pickle.loads(pickle.dumps(fit(alpha=0.01)))
     with pytest.raises(ValueError, match=r"no error bars.*fit again.*alpha='evidence'"):
         calls(copy)()
-    monkeypatch.setattr(_auto, "MAX_GAUSS_NEWTON_SIZE", 5)
+    monkeypatch.setattr(settings, "MAX_GAUSS_NEWTON_SIZE", 5)
     with pytest.raises(ValueError, match=r"too large.*fewer rows.*n_hidden"):
         calls(fit(alpha=0.01))()
 
@@ -275,95 +268,19 @@ def test_moderated_probabilities_of_float32():
     assert model.predict_proba(X.astype(np.float32), moderated=True).dtype == np.float32
 
 
-def random_gaussians(k, n=20, seed=0):
-    """Means (n, k) and covariances (n, k, k) of raw predictions."""
-    rng = np.random.default_rng(seed)
-    root = rng.normal(size=(n, k, k))
-    return 2 * rng.normal(size=(n, k)), root @ root.transpose(0, 2, 1)
-
-
-@pytest.mark.parametrize(("deviation", "error"), [(0.1, 1e-9), (1, 1e-9), (3, 1e-4), (10, 0.02)])
-@pytest.mark.parametrize("mean", [0.0, 0.5, -2.0, 7.0])
-def test_expected_logistic_is_its_integral(mean, deviation, error):
-    def integrand(t):
-        return norm.pdf(t) / (1 + np.exp(-mean - deviation * t))
-
-    expected, _ = quad(integrand, -9, 9, points=[-mean / deviation], limit=200)
-    found = expected_logistic(np.array([[mean]]), np.array([[[deviation**2]]]))
-    assert found == pytest.approx(expected, abs=error)
-
-
-@pytest.mark.parametrize("size", [0.01, 1.0, 30.0])
-def test_expected_softmax_is_that_of_a_sample(size):
-    """By brute force. Its own sample of 512 has a standard error below 0.5 / 22."""
-    Z2, V = random_gaussians(3, n=10)
-    draws = np.random.default_rng(1).standard_normal((20_000, 3))
-    roots = np.sqrt(size) * np.linalg.cholesky(V)
-    samples = (z + draws @ root.T for z, root in zip(Z2, roots))
-    expected = np.array([MulticlassLogLoss().predict(sample).mean(axis=0) for sample in samples])
-    found = expected_softmax(Z2, size * V)
-    assert np.abs(found - expected).max() < 0.08
-    assert np.sqrt(np.mean((found - expected) ** 2)) < 0.02
-
-
-@pytest.mark.parametrize("size", [0.0, 1e-12])
-def test_without_variance_nothing_is_moderated(size):
-    Z2, V = random_gaussians(3)
-    expected = BinaryLogLoss().predict(Z2)
-    np.testing.assert_allclose(expected_logistic(Z2, size * V), expected, rtol=1e-5)
-    expected = MulticlassLogLoss().predict(Z2)
-    np.testing.assert_allclose(expected_softmax(Z2, size * V), expected, rtol=1e-5)
-
-
-def test_the_common_shift_of_the_raw_predictions_moderates_nothing():
-    """Neither its mean nor its variance, however large."""
-    Z2, V = random_gaussians(4)
-    expected = expected_softmax(Z2, V)
-    np.testing.assert_allclose(expected_softmax(Z2 + 7, V), expected, rtol=1e-9)
-    np.testing.assert_allclose(expected_softmax(Z2, V + 100), expected, rtol=1e-6)
-
-
-def test_certain_raw_predictions_do_not_overflow():
-    Z2 = np.array([[1e4, 0.0, -1e4]])
-    V = 1e6 * np.eye(3)[None]
-    for expected in (expected_logistic(Z2, V), expected_softmax(Z2, V)):
-        assert np.isfinite(expected).all()
-
-
 @pytest.mark.parametrize("fit", [binary, classifier, multilabel])
 def test_the_temperature_scales_the_covariance(fit):
     model = fit()
-    (posterior,) = model._posteriors
+    (posterior,) = model._learned_.posteriors
     assert posterior.temperature in TEMPERATURES
     ones = np.column_stack([X, np.ones(60)])
-    ones = model._standardization.apply_block(ones)
+    ones = model._learned_.scale.apply_block(ones)
     Z2, V = posterior.raw_prediction(ones)
-    J = posterior.network.jacobian(
-        posterior.params, ones, posterior.network.forward(posterior.params, ones)[1]
-    )
+    network, params = posterior.network, posterior.params
+    J = jacobian(network, params, ones, network.forward(params, ones)[1])
     expected = posterior.temperature / 60 * posterior.factor.covariance(J)
     np.testing.assert_allclose(V, expected, rtol=1e-10)
     np.testing.assert_allclose(np.squeeze(Z2), model.decision_function(X), rtol=1e-8, atol=1e-8)
-
-
-def test_moderated_losses_of_each_temperature():
-    """Columns in the order of the temperatures; the first, zero, is the plain log loss."""
-    Z2, V = random_gaussians(3)
-    labels = np.random.default_rng(2).integers(3, size=len(Z2))
-    found = moderated_losses(MulticlassLogLoss(), labels, Z2, V)
-    assert found.shape == (len(Z2), len(TEMPERATURES))
-    np.testing.assert_allclose(
-        found[:, 0], MulticlassLogLoss().loss_and_delta(labels, Z2)[0], rtol=1e-9
-    )
-    indicators = (np.random.default_rng(2).uniform(size=Z2.shape) < 0.5).astype(float)
-    found = moderated_losses(BinaryLogLoss(), indicators, Z2, V)
-    assert found.shape == (len(Z2), len(TEMPERATURES))
-    np.testing.assert_allclose(
-        found[:, 0], BinaryLogLoss().loss_and_delta(indicators, Z2)[0], rtol=1e-9
-    )
-    expected = expected_logistic(Z2, TEMPERATURES[-1] * V)
-    expected = -np.log(np.where(indicators > 0.5, expected, 1 - expected)).sum(axis=1)
-    np.testing.assert_allclose(found[:, -1], expected, rtol=1e-9)
 
 
 def test_moderation_pays_where_the_network_is_too_sure():
@@ -374,36 +291,19 @@ def test_moderation_pays_where_the_network_is_too_sure():
         rows = random.normal(size=(1000, 4))
         y = (rows[:, 0] + rows[:, 1] ** 2 + random.normal(size=1000) > 1).astype(int)
         model = classifier(rows[:40], y[:40], alpha=0.001, n_hidden=6)
-        assert model._posteriors[0].temperature > 0
+        assert model._learned_.posteriors[0].temperature > 0
         plain, moderated = (model.predict_proba(rows[40:], moderated=m) for m in (False, True))
         losses.append([log_loss(y[40:], plain), log_loss(y[40:], moderated)])
     plain, moderated = np.mean(losses, axis=0)
     assert moderated < 0.95 * plain
 
 
-def test_mixture_moments_are_mean_of_variances_plus_variance_of_means():
-    class Member:
-        def __init__(self, seed):
-            self.seed = seed
-
-        def raw_prediction(self, X):
-            return random_gaussians(2, n=len(X), seed=self.seed)
-
-    parts = [random_gaussians(2, n=5, seed=seed) for seed in range(3)]
-    mean, covariance = mixture_moments([Member(seed) for seed in range(3)], np.zeros((5, 1)))
-    means = np.array([Z2 for Z2, _ in parts])
-    np.testing.assert_allclose(mean, means.mean(axis=0), rtol=1e-12)
-    for i in range(5):
-        expected = np.mean([V[i] for _, V in parts], axis=0) + np.cov(means[:, i].T, bias=True)
-        np.testing.assert_allclose(covariance[i], expected, rtol=1e-10)
-
-
 def test_a_posterior_lives_on_the_standardised_scale():
     """What ``predict`` adds to it is the scale of y alone."""
     model = regressor()
-    assert isinstance(model._standardization, Standardization)
-    Z2, _ = model._uncertain_raw_prediction(X)
-    standardization = model._standardization
+    assert isinstance(model._learned_.scale, Standardization)
+    Z2, _ = model._learned_.moments(model.coefs_, model.intercepts_, X)
+    standardization = model._learned_.scale
     expected = (model.predict(X) - standardization.y_mean) / standardization.y_scale
     np.testing.assert_allclose(Z2[:, 0], expected, rtol=1e-8, atol=1e-8)
 

@@ -8,8 +8,9 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor, _monitor
-from sklearn_twolayer._objective import Objective
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._fit import monitor
+from sklearn_twolayer._network.objective import MeanLoss
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
 X = np.random.RandomState(0).normal(size=(80, 3))
@@ -32,7 +33,7 @@ INTERRUPTED = "Training interrupted by the user"
 
 @pytest.fixture(autouse=True)
 def a_penalty_that_is_chosen_on_the_way(request):
-    """A classifier with alpha="auto" chooses before it fits: tests/test_cross_validate.py."""
+    """A classifier with alpha="auto" chooses before it fits: tests/test_compared_penalties.py."""
     case = request.node.callspec.params if hasattr(request.node, "callspec") else {}
     if case.get("Estimator") is TwoLayerClassifier and case.get("alpha") == "auto":
         pytest.skip("the penalty is chosen before the fit")
@@ -54,7 +55,7 @@ def clock(monkeypatch):
             return self.seconds
 
     clock = Clock()
-    monkeypatch.setattr(_monitor, "perf_counter", clock)
+    monkeypatch.setattr(monitor, "perf_counter", clock)
     return clock
 
 
@@ -89,12 +90,12 @@ def assert_whole(model, y=Y):
         assert model.loss_and_gradient(X, y)[0] == pytest.approx(model.loss_, rel=1e-6)
     if model.alpha in ("evidence", "ard"):
         assert np.isfinite(model.log_marginal_likelihood_)
-    if model._posteriors is not None and isinstance(model, TwoLayerRegressor):
+    if model._learned_.posteriors and isinstance(model, TwoLayerRegressor):
         assert (model.predict(X, return_std=True)[1] > 0).all()
 
 
 class Interrupt:
-    """A function of the objective that raises KeyboardInterrupt at its k-th call."""
+    """A method of the mean loss that raises KeyboardInterrupt at its k-th call."""
 
     def __init__(self, function, k):
         self.function, self.k, self.n_calls = function, k, 0
@@ -111,8 +112,8 @@ class Interrupt:
 
 #: What each solver evaluates once or more in each iteration.
 EVALUATED = {
-    "gd": "loss_and_gradient",
-    "lbfgs": "loss_and_gradient",
+    "gd": "value_and_gradient",
+    "lbfgs": "value_and_gradient",
     "sgd": "batch_gradient",
     "adam": "batch_gradient",
     "lm": "value",
@@ -121,7 +122,7 @@ EVALUATED = {
 
 def interrupt_at(k, solver, monkeypatch):
     name = EVALUATED[solver]
-    monkeypatch.setattr(Objective, name, Interrupt(getattr(Objective, name), k))
+    monkeypatch.setattr(MeanLoss, name, Interrupt(getattr(MeanLoss, name), k))
 
 
 # max_time
@@ -245,13 +246,13 @@ def test_an_interrupted_fit_keeps_what_it_has(Estimator, k, solver, alpha, monke
 @pytest.mark.parametrize("k", [12, 40, 70, 120])
 def test_interrupted_among_its_starts_it_keeps_the_best(k, monkeypatch):
     model, seen = network(solver="lm", alpha=0.01), []
-    watch = _monitor.TrainingMonitor.__call__
+    step = monitor.Monitor.step
 
-    def watched(monitor, params, value):
+    def watched(watch, params, value, kept):
         seen.append(value)
-        watch(monitor, params, value)
+        step(watch, params, value, kept)
 
-    monkeypatch.setattr(_monitor.TrainingMonitor, "__call__", watched)
+    monkeypatch.setattr(monitor.Monitor, "step", watched)
     interrupt_at(k, "lm", monkeypatch)
     fit_until(INTERRUPTED, model)
     assert_whole(model)
@@ -307,7 +308,7 @@ def test_a_warm_start_goes_on_after_an_interrupt(solver, monkeypatch):
     model = network(solver=solver, alpha=0.01, warm_start=True, batch_size=20)
     interrupt_at(20, solver, monkeypatch)
     first = fit_until(INTERRUPTED, model).loss_
-    assert model._training_state is not None
+    assert model._learned_.resume.state is not None
     monkeypatch.undo()
     assert fit_to_the_end(model).loss_ < first
 

@@ -13,12 +13,12 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._losses import BinaryLogLoss, LogisticSquaredError
-from sklearn_twolayer._minimize import minimize_gradient_descent
-from sklearn_twolayer._network import TwoLayerNetwork
-from sklearn_twolayer._objective import Objective
-from sklearn_twolayer._rows import Rows
-from sklearn_twolayer._standardize import Standardization
+from sklearn_twolayer._data.rows import Rows
+from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.losses import BinaryLogLoss, LogisticSquaredError
+from sklearn_twolayer._network.objective import MeanLoss
+from sklearn_twolayer._network.scale import Standardization
+from sklearn_twolayer._optimize.first_order import gradient_descent
 
 SQUARED_ERROR, LOG_LOSS = "squared error", "log loss"
 LOSSES = {SQUARED_ERROR: LogisticSquaredError, LOG_LOSS: BinaryLogLoss}
@@ -80,20 +80,19 @@ def random_data(loss, n_rows, n_outputs):
 
 
 def plain_objective(loss, X, Y):
-    """F without penalty and standardisation, and its rows."""
+    """F without penalty and standardisation."""
     network = TwoLayerNetwork(X.shape[1], N_HIDDEN, Y.shape[1], "logistic")
-    objective = Objective(network, LOSSES[loss](), np.zeros(network.n_params))
     identity = Standardization.none(X.shape[1], Y.shape[1])
     rows = Rows(X, Y, None, standardization=identity, dtype=np.float64, block_size=128)
-    return objective, rows
+    return MeanLoss(network, LOSSES[loss](), rows, is_textbook=True)
 
 
 def package_gradients(loss, X, Y, weights):
     """dF/dW1, dF/db1, dF/dW2, dF/db2 by the package."""
-    objective, rows = plain_objective(loss, X, Y)
+    objective = plain_objective(loss, X, Y)
     W1, b1, W2, b2 = weights
     params = objective.network.pack([W1, W2], [b1, b2], float)
-    return objective.network.unpack(objective.loss_and_gradient(params, rows)[1])
+    return objective.network.unpack(objective.value_and_gradient(params)[1])
 
 
 @OUTPUTS
@@ -101,14 +100,14 @@ def package_gradients(loss, X, Y, weights):
 @BOTH_LOSSES
 def test_step_of_gradient_descent(loss, n_rows, n_outputs):
     X, Y, (W1, b1, W2, b2) = random_data(loss, n_rows, n_outputs)
-    objective, rows = plain_objective(loss, X, Y)
-    result = minimize_gradient_descent(
-        lambda params: objective.loss_and_gradient(params, rows),
+    objective = plain_objective(loss, X, Y)
+    result = gradient_descent(
+        objective.value_and_gradient,
         objective.network.pack([W1, W2], [b1, b2], float),
         learning_rate=LEARNING_RATE,
         max_iter=1,
         tol=0,
-        callback=lambda x, value: None,
+        callback=lambda step: None,
     )
     expected = textbook_step(loss, X, Y, W1, b1, W2, b2)
     for found, part in zip(objective.network.unpack(result.x), expected):

@@ -22,7 +22,7 @@ from sklearn.datasets import make_friedman1
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_twolayer import TwoLayerRegressor
-from sklearn_twolayer._auto import MAX_GAUSS_NEWTON_COST, choose_solver
+from sklearn_twolayer._fit.settings import MAX_GAUSS_NEWTON_COST, Size, choose_solver
 
 N_FEATURES = 10
 SOLVERS = ["lm", "lbfgs", "adam"]
@@ -78,7 +78,8 @@ left.text(MAX_GAUSS_NEWTON_COST, left.get_ylim()[0] * 1.5, "most for auto ", ha=
 left.set(xlabel="multiply-adds of a step", ylabel="seconds for a step of lm")
 
 n_rows, n_hidden = np.logspace(2, 6.5, 200), np.logspace(0.5, 2.6, 200)
-choice = [[SOLVERS.index(choose_solver(n, N_FEATURES, h, 1)) for n in n_rows] for h in n_hidden]
+sizes = [Size(n, N_FEATURES, 1) for n in n_rows]
+choice = [[SOLVERS.index(choose_solver(size, h)) for size in sizes] for h in n_hidden]
 right.pcolormesh(n_rows, n_hidden, choice, cmap=ListedColormap(COLOURS), vmin=0, vmax=2)
 for n, h, _, ratio in points:
     right.text(n, h, f"{ratio:.2g}", ha="center", va="center", fontsize=8)

@@ -1,0 +1,97 @@
+"""The evidence: how much to penalise each group of weights, read off the training rows.
+
+The precisions of the posterior (``posterior``) that make the targets most probable are
+found by MacKay's re-estimation (1992, "A practical Bayesian framework for backpropagation
+networks"), one step downhill in F at a time.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sklearn_twolayer._bayes.posterior import Precisions, effective_parameters, posterior_factor
+
+#: Range of a prior precision on the standardised scale.
+PRIOR_PRECISION_BOUNDS = (1e-6, 1e6)
+#: Largest share of the residuals that the weights may use up before the precisions
+#: stay what they are: beyond it the evidence runs away to interpolation.
+MAX_EFFECTIVE_SHARE = 0.5
+#: Factor on re-estimated prior precisions under the log loss. Laplace's approximation takes the
+#: posterior for narrower than it is where probabilities saturate, and the evidence then
+#: under-regularises noisy classifications; docs/benchmarks.md has the measurements.
+LOG_LOSS_STRENGTH = 1.5
+#: Converged when three updates in a row change no logarithm of a precision by more.
+PRECISION_TOLERANCE = 1e-2
+
+
+def update_precisions(mean_loss, params, precisions, likelihood):
+    """Precisions by MacKay's re-estimation, or as they are where gamma is too large.
+
+    a_g <- gamma_g / |w_g|^2, beta <- (S k - gamma) / sum_i s_i |r_i|^2; MacKay (1992),
+    eq. 25 and 26; Bishop (1995), eq. 10.74 and 10.75. Under the log loss a_g is
+    1.5 times as much.
+    """
+    groups, penalty = precisions.groups, precisions.penalty(likelihood)
+    loss, _, curvature = mean_loss.quadratic(params)
+    factor = posterior_factor(curvature.with_diagonal(penalty.per_weight))
+    gamma = effective_parameters(penalty, factor)
+    if gamma.sum() > MAX_EFFECTIVE_SHARE * likelihood.n_residuals:
+        return precisions
+    squares = np.maximum(np.bincount(groups, params**2), np.finfo(float).tiny)
+    strength = 1.0 if likelihood.is_gaussian else LOG_LOSS_STRENGTH
+    prior = np.clip(strength * gamma / squares, *PRIOR_PRECISION_BOUNDS)
+    return Precisions(groups, prior, likelihood.noise_precision(loss, gamma.sum()))
+
+
+def maximize_evidence(search, before, precisions, *, max_iter, keep=None):
+    """Alternate steps downhill in F with re-estimated precisions.
+
+    One step comes before the first re-estimation.
+
+    Parameters
+    ----------
+    search : Search
+    before : Fit
+        Where to start, from a network that has learned something: precisions read off one
+        that has not would prune it.
+    precisions : Precisions
+        To start with.
+    max_iter : int
+        Most accepted steps.
+    keep : callable, optional
+        ``keep(running)``, the fit to keep while this one runs; None keeps this one.
+
+    Returns
+    -------
+    Fit
+        Its curve and steps begin with those of the fit before it.
+    Precisions
+    """
+    most = len(before.curve) + max_iter
+    penalty = precisions.penalty(search.likelihood)
+    fit, calm = go_on(search, before, penalty, max_iter=min(1, max_iter), keep=keep), 0
+    while calm < 3 and len(fit.curve) < most:
+        updated = update_precisions(search.mean_loss, fit.params, precisions, search.likelihood)
+        change = max(
+            np.abs(np.log(updated.prior / precisions.prior)).max(),
+            abs(np.log(updated.noise / precisions.noise)),
+        )
+        calm = calm + 1 if change < PRECISION_TOLERANCE else 0
+        precisions, n_before = updated, len(fit.curve)
+        fit = go_on(search, fit, precisions.penalty(search.likelihood), max_iter=1, keep=keep)
+        if len(fit.curve) == n_before:  # no step, but another F
+            steps = fit.steps + (fit.steps[-1:] or (0,))
+            fit = replace(fit, curve=(*fit.curve, fit.loss), steps=steps)
+    return fit, precisions
+
+
+def go_on(search, before, penalty, *, max_iter, keep=None):
+    """A fit from where another ended, under a penalty; see ``maximize_evidence``."""
+    found = search.minimize(
+        before.params,
+        penalty,
+        max_iter=max_iter,
+        state=before.resume,
+        keep=(lambda running: running.after(before)) if keep is None else keep,
+    )
+    return found.after(before)

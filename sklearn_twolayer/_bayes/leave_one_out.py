@@ -1,0 +1,81 @@
+"""How well the network predicts rows that it has not seen, from the rows that it has.
+
+For a network linearised in its weights leaving a row out needs no refit: approximate
+leave-one-out cross-validation (Rad & Maleki 2020, "A scalable estimate of the
+out-of-sample prediction error via approximate leave-one-out").
+"""
+
+from functools import partial
+
+import numpy as np
+
+from sklearn_twolayer._network.losses import symmetric_root
+
+#: A row that determines its own prediction has leverage 1 and no prediction without it.
+MAX_LEVERAGE = 0.95
+
+
+def leave_one_out_loss(mean_loss, params, factor, *, inflation):
+    """Mean loss of the rows, each predicted by the linearised network without it."""
+    row_loss = partial(_row_loss, mean_loss.loss)
+    return leave_one_out_mean(mean_loss, params, factor, inflation=inflation, row_function=row_loss)
+
+
+def _row_loss(loss, y, Z2, V):
+    return loss.loss_and_delta(y, Z2)[0]
+
+
+def leave_one_out_mean(mean_loss, params, factor, *, inflation, row_function):
+    """Mean of ``row_function(y, Z2, V)`` over rows predicted without themselves.
+
+    Leaving out one copy of row i moves its raw prediction from Z2 to
+    Z2 + V (I - H V)^-1 delta, where V = J G^-1 J' / S is what the row itself
+    adds to the fit.
+
+    Parameters
+    ----------
+    mean_loss : MeanLoss
+    params : ndarray, shape (p,)
+    factor : DenseFactor or LowRankFactor
+        Of the curvature G of F at ``params``.
+    inflation : float
+        Factor on the leverage of a row.
+    row_function : callable
+    """
+    predict = partial(
+        _predictions_without,
+        mean_loss,
+        mean_loss.incoming(params),
+        factor=factor,
+        scale=inflation / mean_loss.rows.total_weight,
+    )
+    block = partial(_block_sum, predict=predict, row_function=row_function)
+    (total,) = mean_loss.rows.sum(block)
+    return total / mean_loss.rows.weight_of_blocks
+
+
+def _block_sum(X, y, weight, *, predict, row_function):
+    values = row_function(y, *predict(X, y))
+    weight = np.ones(len(values)) if weight is None else weight
+    return (weight @ values,)
+
+
+def _predictions_without(mean_loss, block_params, X, y, *, factor, scale):
+    """Z2 of each row of a block without the row itself, and V."""
+    Z2, J = mean_loss.linearised(block_params, X)
+    V = scale * factor.covariance(J)
+    _, delta = mean_loss.loss.loss_and_delta(y, Z2)
+    return Z2 + leave_one_out_shift(V, mean_loss.loss.hessian(Z2), delta), V
+
+
+def leave_one_out_shift(V, hessian, delta):
+    """V (I - H V)^-1 delta (n, k), with the leverages, the eigenvalues of H V, below 0.95.
+
+    With R'R = H it is V (delta + R' (I - R V R')^-1 R V delta).
+    """
+    R = symmetric_root(hessian)
+    leverage, vectors = np.linalg.eigh(R @ V @ R.transpose(0, 2, 1))
+    delta = delta[:, :, None]
+    inner = vectors.transpose(0, 2, 1) @ (R @ (V @ delta))
+    inner /= 1 - np.minimum(leverage, MAX_LEVERAGE)[:, :, None]
+    return (V @ (delta + R.transpose(0, 2, 1) @ (vectors @ inner)))[:, :, 0]

@@ -1,0 +1,209 @@
+"""Rows in the partitions of a Dask collection, each of them a ``Table`` on its worker.
+
+What goes to the workers is light and can be pickled: functions, targets, a standardisation.
+"""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from operator import itemgetter, methodcaller
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_twolayer._data.partitions import DaskRows, Partitions, blocks_of, one_row
+from sklearn_twolayer._data.rows import unit_of_weights
+from sklearn_twolayer._data.table import Table, check_total_weight, drop_weightless, valid_weights
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a fit must know of a partition: ``head`` is its first row, ``y`` sums up its y."""
+
+    n_rows: int
+    dtype: np.dtype
+    is_sparse: bool
+    total_weight: float
+    largest_weight: float | None
+    head: Table
+    y: object
+
+
+class DaskTable:
+    """Rows in partitions, with the interface of ``Table``.
+
+    Parameters
+    ----------
+    partitions : Partitions
+        Of tables, none of them empty.
+    summaries : list of Summary
+    """
+
+    is_in_memory = False
+
+    def __init__(self, partitions, summaries, head=None):
+        self._partitions = partitions
+        self._summaries = summaries
+        self._head = head or summaries[0].head
+        self.n_rows = sum(summary.n_rows for summary in summaries)
+        self.n_features = self._head.n_features
+        self.dtype = np.result_type(*(summary.dtype for summary in summaries))
+        self.total_weight = sum(summary.total_weight for summary in summaries)
+        check_total_weight(self.total_weight)
+
+    def summary(self, targets_class):
+        """What ``targets_class.learn`` must know of y; the class is that of ``read_collection``."""
+        return targets_class.merge([summary.y for summary in self._summaries])
+
+    def weigh(self, targets):
+        """The table with the weights of the classes multiplied in."""
+        if targets.class_weight is None:
+            return self
+        weigh = methodcaller("weigh", targets.for_parts(self.summary(type(targets))))
+        return _summarized(self._partitions.map(weigh), type(targets))
+
+    def encode(self, targets, complaint=""):
+        """The table with y as the losses want it; errors begin with the complaint."""
+        head, numbers = self._head.encode(targets, complaint), range(len(self._partitions))
+        partitions = self._partitions.map(_encode, targets, each=numbers).keep()
+        return DaskTable(partitions, self._summaries, head)
+
+    def split(self, fraction, targets, random_state):
+        """Hold rows of each partition out for early stopping.
+
+        Raises
+        ------
+        ValueError
+            If no partition has enough of them.
+        """
+        if not any(_n_held_out(fraction, summary.n_rows) for summary in self._summaries):
+            raise ValueError(
+                f"early_stopping holds out validation_fraction={fraction} of "
+                "each partition, but none has enough rows for two. Set early_stopping=False, make "
+                "larger partitions, or pass X_val and y_val."
+            )
+        seeds = random_state.randint(np.iinfo(np.int32).max, size=len(self._partitions))
+        pairs = self._partitions.map(_split, fraction, targets, each=seeds.tolist()).keep()
+        train, out = (pairs.map(itemgetter(part)).keep() for part in (0, 1))
+        return _summarized(train, type(targets)), _summarized(out, type(targets))
+
+    def mean_target(self, targets, scale):
+        """Mean of the standardised targets, or share of each class: (n_outputs,)."""
+        weight, total = self._partitions.sum(_sum_of_targets, targets, scale)
+        return total / weight
+
+    def rows(self, scale, dtype, width):
+        """The rows with standardised targets, to train or to validate."""
+        return self._rows(methodcaller("rows", scale, dtype, width))
+
+    def raw_rows(self, name, n_rows):
+        """The rows of ``name``, X or encoded, as they are, so many at a time: for moments."""
+        return self._rows(methodcaller("raw_rows", name, n_rows))
+
+    def _rows(self, make_rows):
+        weights = [summary.largest_weight for summary in self._summaries]
+        return DaskRows(
+            self._partitions,
+            make_rows,
+            make_rows(self._head),
+            counts=[summary.n_rows for summary in self._summaries],
+            total_weight=self.total_weight,
+            weight_unit=unit_of_weights(None if weights[0] is None else np.array(weights)),
+        )
+
+
+def read_collection(X, y, sample_weight, *, columns, check, targets_class):
+    """The table of Dask collections.
+
+    Parameters
+    ----------
+    X, y, sample_weight : Dask collection, and what ``blocks_of`` takes beside it
+    columns : callable
+        ``columns(one_row)`` learns or checks the columns, here: on a row of zeros.
+    check : callable
+        ``check(X, y)`` returns a partition validated. It is sent to the workers.
+    targets_class : type
+        ``RealTargets`` or ``LabelTargets``.
+
+    Raises
+    ------
+    ValueError
+        If X, y or the weights have no meaning.
+    """
+    blocks = blocks_of(X, y, sample_weight)
+    columns(one_row(X))
+    read = Partitions.of(blocks).map(_read, check, each=range(len(blocks)))
+    return _summarized(read.keep().grouped(), targets_class)
+
+
+def _summarized(partitions, targets_class):
+    """The table of partitions that hold rows, after one pass over all of them."""
+    summaries = partitions.collect(_summarize, targets_class)
+    partitions = partitions.where([summary is not None for summary in summaries])
+    summaries = [summary for summary in summaries if summary is not None]
+    if not summaries:
+        raise ValueError("No partition has rows with a weight above zero: nothing is left to fit.")
+    if len({summary.is_sparse for summary in summaries}) > 1:
+        raise ValueError("Some partitions of X are sparse and others dense. Make them all alike.")
+    return DaskTable(partitions, summaries)
+
+
+def _read(block, check, index):
+    """Validate a partition: a Table, or None without rows."""
+    X, y, sample_weight = block
+    if X.shape[0] == 0:
+        return None
+    with _named_partition(index):
+        (X, y), weight = check(X, y), None
+        if sample_weight is not None:
+            X, y, weight = drop_weightless(X, y, valid_weights(X, sample_weight))
+    return Table(X, y, weight) if X.shape[0] else None
+
+
+def _summarize(table, targets_class):
+    if table is None:
+        return None
+    return Summary(
+        n_rows=table.n_rows,
+        dtype=table.dtype,
+        is_sparse=sparse.issparse(table.X),
+        total_weight=float(table.total_weight),
+        largest_weight=None if table.weight is None else float(table.weight.max()),
+        head=table.take([0]),  # a copy: a view would keep all rows in memory
+        y=table.summary(targets_class),
+    )
+
+
+def _encode(table, targets, index):
+    with _named_partition(index):
+        return table.encode(targets)
+
+
+def _split(table, fraction, targets, seed):
+    """Training and validation rows of a partition; one with too few rows holds none out."""
+    if not _n_held_out(fraction, table.n_rows):
+        return table, None
+    return table.split(fraction, targets, np.random.RandomState(seed))
+
+
+def _n_held_out(fraction, n_rows):
+    """Rows that a partition holds out; zero where it has too few."""
+    n_out = int(np.ceil(fraction * n_rows))
+    return n_out if 2 <= n_out < n_rows else 0
+
+
+def _sum_of_targets(table, targets, scale):
+    weight = table.total_weight
+    if weight == 0:
+        return 0.0, np.zeros(targets.n_outputs)
+    return weight, weight * table.mean_target(targets, scale)
+
+
+@contextmanager
+def _named_partition(index):
+    """Errors within the ``with`` statement say in which partition they arose."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if type(error) not in (ValueError, TypeError):
+            raise
+        raise type(error)(f"Partition {index} of X, y and sample_weight: {error}") from error

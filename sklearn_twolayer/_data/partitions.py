@@ -1,0 +1,361 @@
+"""Partitions of Dask collections: functions of them, kept on workers, summed in a tree.
+
+This module alone knows Dask, and imports it where it is used. Under a
+``distributed.Client`` the partitions stay on the workers, which read, validate and encode
+them once. Dask's local schedulers read them anew for each evaluation, so that no more of
+them are in memory than threads work on.
+"""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
+from numbers import Number
+
+import numpy as np
+
+from sklearn_twolayer._data.table import is_collection
+from sklearn_twolayer._data.threads import SINGLE_THREADED_BLAS, on_one_thread
+
+#: Partial sums that one task of the tree adds up, or that are added here.
+FAN_IN = 16
+
+
+def whole_rows(X):
+    """A collection whose partitions hold whole rows.
+
+    Raises
+    ------
+    TypeError
+        If X is neither a Dask array nor a Dask data frame.
+    """
+    if not (is_collection(X) and hasattr(X, "to_delayed") and hasattr(X, "ndim")):
+        raise TypeError(
+            f"Got {type(X).__name__} where a Dask array or a Dask data frame is needed: X, y and "
+            "sample_weight must be Dask collections together."
+        )
+    if getattr(X, "numblocks", (1, 1))[1:] in ((), (1,)):
+        return X
+    return X.rechunk({1: -1})
+
+
+def one_row(X, n_columns=None, dtype=np.float64):
+    """A row of zeros with the columns of a data frame X and their names, or of an array X.
+
+    ``n_columns`` stands for those of an array that may not know its own.
+    """
+    if hasattr(X, "columns"):
+        return type(X._meta)(np.zeros((1, len(X.columns))), columns=X.columns)
+    shape = X.shape[1:] if n_columns is None else (n_columns,)
+    if np.isnan(shape).any():
+        raise ValueError("X has an unknown number of columns: a Dask array must know its width.")
+    return np.zeros((1, *shape), dtype)
+
+
+def blocks_of(X, y, sample_weight):
+    """Delayed blocks of rows: for each partition a tuple, of X, y and the weights.
+
+    Parameters
+    ----------
+    X : Dask array or data frame
+    y, sample_weight : Dask collection, array, number or None
+        Dask collections with the partitions of X; arrays where the partitions have
+        known lengths; a number or None goes to all partitions.
+
+    Raises
+    ------
+    ValueError
+        If they are not partitioned alike.
+    TypeError
+        If X is no Dask array or data frame.
+    """
+    X = whole_rows(X)
+    blocks = [_delayed(X)]
+    for name, other in (("y", y), ("sample_weight", sample_weight)):
+        if other is None or isinstance(other, Number):
+            blocks.append([other] * len(blocks[0]))
+            continue
+        blocks.append(_delayed(whole_rows(_aligned(X, name, other))))
+        if len(blocks[-1]) != len(blocks[0]):
+            raise ValueError(
+                f"X has {len(blocks[0])} partitions, but {name} has {len(blocks[-1])}. Partition "
+                "them alike."
+            )
+    return list(zip(*blocks))
+
+
+def _delayed(collection):
+    # Optimisation may join partitions of y that it leaves apart in X. Without it, what both
+    # read in common still has the same name in both graphs, and is read once.
+    return list(np.ravel(collection.to_delayed(optimize_graph=False)))
+
+
+def _aligned(X, name, other):
+    """``other`` in the partitions of X, where their lengths are known."""
+    lengths = getattr(X, "chunks", ((np.nan,),))[0]
+    is_known = not np.isnan(lengths).any()
+    if not is_collection(other):
+        if not is_known:
+            raise ValueError(
+                f"{name} is in memory, but the partitions of X have unknown lengths. Pass {name} "
+                "as a Dask collection with the same partitions."
+            )
+        import dask.array
+
+        other = np.asarray(other)
+        other = dask.array.from_array(other, chunks=(-1,) * other.ndim)
+    if not is_known or np.isnan(getattr(other, "chunks", ((np.nan,),))[0]).any():
+        return other
+    if other.shape[0] != X.shape[0]:
+        raise ValueError(f"X has {X.shape[0]} rows, but {name} has {other.shape[0]}.")
+    return other.rechunk({0: lengths})
+
+
+class Partitions:
+    """One object for each block of rows, on the workers.
+
+    Objects lie in groups, and a group is one task. Dask spends about a millisecond on a
+    task, so on a cluster there is one group for each thread.
+
+    Parameters
+    ----------
+    groups : list of (Delayed, list of int)
+        A list of objects, and their numbers among all.
+    """
+
+    def __init__(self, groups):
+        self._groups = groups
+
+    @classmethod
+    def of(cls, blocks):
+        """Partitions of the blocks, each a group of its own."""
+        from dask import delayed
+
+        return cls([(delayed([block], pure=False), [i]) for i, block in enumerate(blocks)])
+
+    def __len__(self):
+        return sum(len(numbers) for _, numbers in self._groups)
+
+    def __getitem__(self, number):
+        """One of the objects, brought here."""
+        item, numbers = next(group for group in self._groups if number in group[1])
+        return item[numbers.index(number)].compute()
+
+    def where(self, kept):
+        """The objects of those numbers for which ``kept`` is true."""
+        new = np.cumsum(kept) - 1
+        groups = []
+        for item, numbers in self._groups:
+            here = [place for place, number in enumerate(numbers) if kept[number]]
+            chosen = item if len(here) == len(numbers) else _task(_choose)(item, here)
+            if here:
+                groups.append((chosen, [int(new[numbers[place]]) for place in here]))
+        return Partitions(groups)
+
+    def map(self, function, *shared, each=None):
+        """``function(object, *shared, one of each)``, lazily.
+
+        What is shared is one node of the graph: it goes out once, and from worker to worker.
+        """
+        shared, groups = _task((function, shared)), []
+        for item, numbers in self._groups:
+            own = None if each is None else [each[number] for number in numbers]
+            groups.append((_task(_map_group)(item, shared, own), numbers))
+        return Partitions(groups)
+
+    def keep(self):
+        """The same, held by the workers of a cluster; without a cluster still lazy."""
+        client = _client()
+        if client is None:
+            return self
+        items = client.persist([item for item, _ in self._groups])
+        return Partitions([(item, numbers) for item, (_, numbers) in zip(items, self._groups)])
+
+    def grouped(self):
+        """Kept objects in one group for each thread of the cluster, of about equal length.
+
+        Objects stay with their worker as far as that goes. If it is lost, another one reads
+        them again.
+        """
+        client = _client()
+        if client is None:
+            return self
+        import dask
+
+        objects = self._by_worker(client)
+        slots = [worker for worker, n in client.nthreads().items() for _ in range(n)]
+        n_groups = min(len(objects), len(slots))
+        bounds = np.linspace(0, len(objects), n_groups + 1).astype(int).tolist()
+        joined = []
+        for number, (start, stop) in enumerate(pairwise(bounds)):
+            worker = slots[number * len(slots) // n_groups]
+            items, numbers = zip(*objects[start:stop])
+            with dask.annotate(workers=[worker], allow_other_workers=True):
+                joined.append((_task(_join)(*items), [n for part in numbers for n in part]))
+        return Partitions(joined).keep()
+
+    def _by_worker(self, client):
+        """The groups in the order of the workers that hold them, once all are there."""
+        from distributed import futures_of, wait
+
+        futures = futures_of([item for item, _ in self._groups])
+        wait(futures)
+        holders, order = client.who_has(futures), list(client.nthreads())
+
+        def place(group):
+            worker = next(iter(holders.get(group[0].key, ())), None)
+            return order.index(worker) if worker in order else len(order)
+
+        return sorted(self._groups, key=place)
+
+    def collect(self, function, *shared):
+        """``function(object, *shared)`` of each object, brought here in order."""
+        import dask
+
+        mapped = self.map(function, *shared)._groups
+        values = dask.compute(*(item for item, _ in mapped))
+        found = {n: value for (_, ns), part in zip(mapped, values) for n, value in zip(ns, part)}
+        return [found[number] for number in range(len(self))]
+
+    def sum(self, function, *shared):
+        """The tuples ``function(object, *shared)``, summed item by item in a tree."""
+        import dask
+
+        shared = _task((function, shared))
+        items = [_task(_sum_group)(item, shared) for item, _ in self._groups]
+        while len(items) > FAN_IN:
+            bounds = [*range(0, len(items), FAN_IN), len(items)]
+            items = [_task(_add)(*items[start:stop]) for start, stop in pairwise(bounds)]
+        return _add(*dask.compute(*items))
+
+
+def _task(function):
+    from dask import delayed
+
+    return delayed(function, pure=False, traverse=False)
+
+
+class Group(list):
+    """Objects of one group. Its size is theirs: Dask asks for it before it moves a group."""
+
+    def __sizeof__(self):
+        return super().__sizeof__() + sum(map(sys.getsizeof, self))
+
+
+def _join(*groups):
+    return Group(value for group in groups for value in group)
+
+
+def _choose(group, places):
+    return Group(group[place] for place in places)
+
+
+def _map_group(group, shared, each):
+    function, arguments = shared
+    each = [()] * len(group) if each is None else [(one,) for one in each]
+    return Group(function(value, *arguments, *own) for value, own in zip(group, each))
+
+
+def _sum_group(group, shared):
+    function, arguments = shared
+    return _add(*(function(value, *arguments) for value in group))
+
+
+def _add(*parts):
+    return [sum(items) for items in zip(*parts)]
+
+
+def _client():
+    """The ``distributed.Client`` that Dask would use now, or None."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return None
+    from dask.base import get_scheduler
+
+    owner = getattr(get_scheduler(), "__self__", None)
+    return owner if isinstance(owner, distributed.Client) else None
+
+
+class DaskRows:
+    """The rows of many partitions, with the interface of ``Rows``.
+
+    Parameters
+    ----------
+    partitions : Partitions
+        Of tables, none of them empty.
+    make_rows : callable
+        ``make_rows(table) -> Rows``.
+    head : Rows
+        The first row.
+    counts : list of int
+        Rows in each partition.
+    total_weight, weight_unit : float
+        S, which counts as n if that is more, and the unit in which the blocks hand out
+        weights.
+    """
+
+    def __init__(self, partitions, make_rows, head, *, counts, total_weight, weight_unit):
+        self._partitions = partitions
+        self._make_rows = partial(_rows_in_unit, make_rows, weight_unit)
+        self._counts = counts
+        self.n_rows = sum(counts)
+        self.total_weight = max(float(total_weight), float(self.n_rows))
+        self.weight_of_blocks = float(total_weight) / weight_unit
+        self.first_row = head.first_row
+        self.first_target = None if head.y is None else head.first_target
+        self.standardization = head.standardization
+        self.dtype = head.dtype
+        self.is_sparse = head.is_sparse
+
+    def __enter__(self):
+        SINGLE_THREADED_BLAS.__enter__()
+        return self
+
+    def __exit__(self, *exception):
+        SINGLE_THREADED_BLAS.__exit__(*exception)
+
+    def sum(self, block_function):
+        """Sum ``block_function(X, y, weight) -> tuple`` over the blocks of all partitions."""
+        return self._partitions.sum(_call, self._make_rows, "sum", block_function)
+
+    def map(self, block_function):
+        """Stack the arrays ``block_function(X, y, weight)`` of all blocks, here."""
+        return np.concatenate(
+            self._partitions.collect(_call, self._make_rows, "map", block_function)
+        )
+
+    def n_batches(self, batch_size):
+        """How many mini-batches ``batches`` yields; none spans two partitions."""
+        return sum(-(-count // batch_size) for count in self._counts)
+
+    def permutation(self, random_state):
+        """A random order of the partitions, with a seed for the rows of each."""
+        order = random_state.permutation(len(self._partitions))
+        return list(zip(order, random_state.randint(np.iinfo(np.int32).max, size=len(order))))
+
+    def batches(self, batch_size, permutation=None):
+        """Yield (X, y, weight) of mini-batches, partition after partition.
+
+        While one is learnt here, the next is read.
+        """
+        if permutation is None:
+            permutation = [(index, None) for index in range(len(self._partitions))]
+        with ThreadPoolExecutor(1) as reader:
+            coming = reader.submit(self._partitions.__getitem__, permutation[0][0])
+            for number, (_, seed) in enumerate(permutation, 1):
+                rows = self._make_rows(coming.result())
+                if number < len(permutation):
+                    coming = reader.submit(self._partitions.__getitem__, permutation[number][0])
+                order = None if seed is None else rows.permutation(np.random.RandomState(seed))
+                yield from rows.batches(batch_size, order)
+
+
+def _rows_in_unit(make_rows, weight_unit, table):
+    rows = make_rows(table)
+    rows.weight_unit = weight_unit
+    return rows
+
+
+def _call(table, make_rows, method, block_function):
+    with on_one_thread():
+        return getattr(make_rows(table), method)(block_function)

@@ -1,0 +1,277 @@
+"""Where rows come from: the one place that loops over the data.
+
+``rows.sum(block_function)`` adds up a function of blocks of rows, to train;
+``rows.map(block_function)`` collects one, to predict; ``rows.batches`` shuffles
+them into mini-batches. A block is small enough for its hidden layer to stay in
+cache, and is standardised there, as it is read.
+
+Blocks belong to a fixed number of lanes, whatever the number of threads; a lane
+adds its blocks in order and lanes are added in order, so the result is the same
+bit for bit on 1 thread and on 16.
+"""
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import cached_property
+from itertools import pairwise
+from math import ceil, log2
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_twolayer._data.threads import SINGLE_THREADED_BLAS, may_start_threads
+from sklearn_twolayer._network.products import Workspace
+
+N_LANES = 16
+#: Bytes of the widest (rows, width) array of a block. Larger ones leave the cache; in
+#: smaller ones threads wait for the interpreter lock more than they compute.
+BLOCK_BYTES = 2**22
+#: Large blocks have a multiple of so many rows, which suits vectors and matrix products.
+ROWS_UNIT = 128
+
+
+def block_size(width, dtype):
+    """Rows of a block whose widest array has ``width`` columns: 128 to 32768."""
+    n_rows = BLOCK_BYTES // (width * np.dtype(dtype).itemsize)
+    return int(min(max(n_rows - n_rows % ROWS_UNIT, 128), 32768))
+
+
+class Rows:
+    """The rows of an in-memory table, in blocks, within a ``with`` statement.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix or array, shape (n, f)
+    y : ndarray, shape (n, k), or (n,) for class indices; None to predict
+        Already standardised: y is small.
+    weight : ndarray, shape (n,), or None
+        Sample weights; None stands for ones.
+    standardization : Standardization or None
+        Applied to dense blocks as they are read; None leaves them raw. Sparse
+        blocks always come raw, and the objective transforms the first layer.
+    dtype : dtype
+        In which blocks are handed out and computed.
+    block_size : int
+        About how many rows a block has, give or take a half.
+
+    Attributes
+    ----------
+    weight_unit : float
+        In which weights are handed out: chosen by the largest, unless it is set before the
+        first block is read.
+
+    Notes
+    -----
+    Blocks of X arrive as [X 1], with a last column of ones for the biases.
+    """
+
+    def __init__(self, X, y, weight, *, standardization, dtype, block_size):
+        self.X = X
+        self.y = y
+        self._weight = weight
+        self.weight_unit = unit_of_weights(weight)
+        self.standardization = standardization
+        self.dtype = np.dtype(dtype)
+        self.block_size = block_size
+        self.n_rows = X.shape[0]
+        self.is_sparse = sparse.issparse(X)
+        self._update = None
+        if standardization is not None and not self.is_sparse:
+            self._update = standardization.update(self.dtype)
+        self._workspace = Workspace()
+        self._executor = None
+        self._n_workers = 1
+
+    @cached_property
+    def weight(self):
+        """The weights (n,) that the blocks hand out, or None for ones."""
+        weight = self._weight
+        return None if weight is None else (weight / self.weight_unit).astype(self.dtype)
+
+    @cached_property
+    def weight_of_blocks(self):
+        """Sum of the weights that the blocks hand out: S, but for extreme weights."""
+        if self.weight is None:
+            return float(self.n_rows)
+        return float(self.weight.sum(dtype=np.float64))
+
+    @property
+    def total_weight(self):
+        """S, the sum of the sample weights, or n if that is more.
+
+        Weights that sum to less than n are no frequencies: only their ratios count.
+        """
+        return max(self.weight_of_blocks * self.weight_unit, float(self.n_rows))
+
+    @property
+    def first_row(self):
+        """The first row of X (f,), in float64: to take moments around."""
+        first = self.X[:1]
+        return np.asarray(first.toarray() if self.is_sparse else first, np.float64)[0]
+
+    @property
+    def first_target(self):
+        """The first row of y (k,), in float64."""
+        return self.y[0].astype(np.float64)
+
+    def __enter__(self):
+        SINGLE_THREADED_BLAS.__enter__()
+        if len(self._blocks) > 1 and may_start_threads():
+            self._n_workers = min(SINGLE_THREADED_BLAS.n_threads, len(self._blocks), N_LANES)
+            if self._n_workers > 1:
+                self._executor = ThreadPoolExecutor(self._n_workers)
+        return self
+
+    def __exit__(self, *exception):
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+            self._executor = None
+        SINGLE_THREADED_BLAS.__exit__(*exception)
+
+    def sum(self, block_function):
+        """Sum ``block_function(X, y, weight) -> tuple`` over the blocks, in float64."""
+        blocks = self._blocks
+        if len(blocks) == 1:
+            return _add(None, block_function(*self._read(blocks[0])))
+
+        def sum_of_lane(blocks):
+            total = None
+            for block in blocks:
+                total = _add(total, block_function(*self._read(block)))
+            return total
+
+        n_lanes = min(N_LANES, len(blocks))
+        bounds = (len(blocks) * lane // n_lanes for lane in range(n_lanes + 1))
+        lanes = [blocks[start:stop] for start, stop in pairwise(bounds)]
+        total = None
+        for part in self._run(sum_of_lane, lanes):
+            total = _add(total, part)
+        return total
+
+    def map(self, block_function):
+        """Stack the arrays ``block_function(X, y, weight)`` of all blocks, in order."""
+        blocks = self._blocks
+        first = np.asarray(block_function(*self._read(blocks[0])))
+        result = np.empty((self.n_rows, *first.shape[1:]), first.dtype)
+        result[blocks[0]] = first
+
+        def fill(block):
+            result[block] = block_function(*self._read(block))
+
+        self._run(fill, blocks[1:])
+        return result
+
+    def n_batches(self, batch_size):
+        """How many mini-batches ``batches`` yields."""
+        return -(-self.n_rows // batch_size)
+
+    def permutation(self, random_state):
+        """A random order of the rows, for ``batches``."""
+        return random_state.permutation(self.n_rows)
+
+    def batches(self, batch_size, permutation=None):
+        """Yield (X, y, weight) of mini-batches, in the order of ``permutation``.
+
+        Rows are gathered and standardised a block of whole batches at a time.
+        """
+        step = max(self.block_size // batch_size, 1) * batch_size
+        for start in range(0, self.n_rows, step):
+            rows = slice(start, min(start + step, self.n_rows))
+            X, y, weight = self._read(rows if permutation is None else permutation[rows])
+            for begin in range(0, X.shape[0], batch_size):
+                batch = slice(begin, begin + batch_size)
+                yield X[batch], y[batch], None if weight is None else weight[batch]
+
+    @cached_property
+    def _blocks(self):
+        """Blocks of about equal size: 1, 2, 4, 8 or a multiple of 16, as many for each thread."""
+        n_blocks = self.n_rows / self.block_size
+        if n_blocks <= 0.75:
+            n_blocks = 1
+        elif n_blocks <= 0.75 * N_LANES:  # few threads like few blocks
+            n_blocks = 2 ** max(ceil(log2(n_blocks / 1.5)), 1)
+        else:
+            n_blocks = max(round(n_blocks / N_LANES), 1) * N_LANES
+        size = -(-self.n_rows // n_blocks)
+        if size > 8 * ROWS_UNIT:
+            size += -size % ROWS_UNIT
+        starts = range(0, self.n_rows, size)
+        return [slice(start, min(start + size, self.n_rows)) for start in starts]
+
+    def _run(self, function, arguments):
+        """``[function(argument) for argument in arguments]``, on this thread and on the pool's."""
+        if self._executor is None:
+            return [function(argument) for argument in arguments]
+        waiting = deque(enumerate(arguments))
+        results = [None] * len(waiting)
+
+        def work():
+            while waiting:
+                try:
+                    index, argument = waiting.popleft()
+                except IndexError:  # another thread took the last one
+                    return
+                results[index] = function(argument)
+
+        others = [
+            self._executor.submit(copy_context().run, work) for _ in range(self._n_workers - 1)
+        ]
+        try:
+            work()
+        finally:
+            waiting.clear()
+            for other in others:
+                other.result()
+        return results
+
+    def _read(self, rows):
+        X, y = _take(self.X, rows), _take(self.y, rows)
+        weight = _take(self.weight, rows)
+        if self.is_sparse:
+            return _append_ones(X.astype(self.dtype, copy=False)), y, weight
+        out = self._workspace("X", (X.shape[0], X.shape[1] + 1), self.dtype)
+        out[:, :-1] = X
+        out[:, -1] = 1
+        if self._update is not None:
+            self._update(out)
+        return out, y, weight
+
+
+def _take(array, rows):
+    """``array[rows]``: of None, of a sparse matrix, or of an array; rows: a slice or indices."""
+    if array is None or isinstance(rows, slice) or sparse.issparse(array):
+        return None if array is None else array[rows]
+    return np.take(array, rows, axis=0)  # faster than indexing
+
+
+def _add(total, parts):
+    """``total + parts``, item by item, in float64; in place after the first."""
+    if total is None:
+        return [np.array(part, np.float64) for part in parts]
+    for sum_, part in zip(total, parts):
+        sum_ += part
+    return total
+
+
+def _append_ones(X):
+    """[X 1] of a CSR block, without a conversion."""
+    n, f = X.shape
+    ends = X.indptr[1:]
+    return sparse.csr_array(
+        (
+            np.insert(X.data, ends, 1),
+            np.insert(X.indices, ends, f),
+            X.indptr + np.arange(n + 1, dtype=X.indptr.dtype),
+        ),
+        shape=(n, f + 1),
+    )
+
+
+def unit_of_weights(weight):
+    """A power of two in which weights that float32 could not add up are handed out."""
+    largest = 0 if weight is None else np.max(weight)
+    if not largest:
+        return 1.0
+    exponent = float(np.log2(largest))
+    return 1.0 if abs(exponent) < 30 else 2.0 ** round(exponent)

@@ -1,0 +1,236 @@
+"""Rows in memory or in a memory map: validated, weighed, encoded."""
+
+from dataclasses import dataclass, replace
+from numbers import Number
+
+import numpy as np
+from scipy import sparse
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_array
+
+from sklearn_twolayer._data.rows import Rows, block_size
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows in memory.
+
+    ``DaskTable`` has the same interface over the partitions of a Dask collection. A fit asks
+    a table for its counts, its targets and its rows, and never touches X itself.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix or array, shape (n, f)
+    y : ndarray, shape (n,) or (n, k)
+        Labels or targets as the user has them.
+    weight : ndarray, shape (n,), or None
+        Sample weights; None stands for ones.
+    encoded : ndarray, shape (n, k), or (n,) for class indices; None before ``encode``
+        What the losses compare with.
+    frequency : ndarray, shape (n,), or None
+        The user's own weights, without those of the classes.
+    """
+
+    X: object
+    y: np.ndarray
+    weight: np.ndarray | None
+    encoded: np.ndarray | None = None
+    frequency: np.ndarray | None = None
+
+    is_in_memory = True
+
+    @property
+    def n_rows(self):
+        return self.X.shape[0]
+
+    @property
+    def n_features(self):
+        return self.X.shape[1]
+
+    @property
+    def dtype(self):
+        return self.X.dtype
+
+    @property
+    def total_weight(self):
+        """S, the sum of the sample weights."""
+        return self.n_rows if self.weight is None else self.weight.sum()
+
+    def summary(self, targets_class):
+        """What ``targets_class.learn`` must know of y."""
+        return targets_class.summarize(self.y, self.weight)
+
+    def weigh(self, targets):
+        """The table with the weights of the classes multiplied in."""
+        return replace(self, weight=targets.weigh(self.y, self.weight))
+
+    def encode(self, targets, complaint=""):
+        """The table with y as the losses want it; errors begin with the complaint."""
+        try:
+            return replace(self, encoded=targets.encode(self.y))
+        except ValueError as error:
+            raise ValueError(f"{complaint}{error}") from error
+
+    def split(self, fraction, targets, random_state):
+        """Hold rows out for early stopping: a table to train on, and one of the others."""
+        strata = targets.strata(self.y)
+        kept, out = validation_split(self.n_rows, strata, fraction, random_state)
+        return self.take(kept), self.take(out)
+
+    def mean_target(self, targets, scale):
+        """Mean of the standardised targets, or share of each class: (n_outputs,)."""
+        y = scale.apply_targets(self.encoded, np.float64)
+        return targets.loss.mean_target(y, self.weight, targets.n_outputs)
+
+    def rows(self, scale, dtype, width):
+        """Rows with standardised targets, in blocks of which ``width`` columns fit the cache."""
+        y, size = scale.apply_targets(self.encoded, dtype), block_size(width, dtype)
+        return Rows(self.X, y, self.weight, standardization=scale, dtype=dtype, block_size=size)
+
+    def raw_rows(self, name, n_rows):
+        """The rows of ``name``, X or encoded, as they are, so many at a time: for moments."""
+        X, weight, dtype = getattr(self, name), self.weight, np.float64
+        return Rows(X, None, weight, standardization=None, dtype=dtype, block_size=n_rows)
+
+    def __sizeof__(self):
+        """Bytes: what Dask weighs before it moves a table to another worker."""
+        arrays = (self.X, self.y, self.weight, self.encoded)
+        parts = [part for array in arrays for part in _parts(array)]
+        return object.__sizeof__(self) + sum(part.nbytes for part in parts)
+
+    def take(self, indices):
+        """The table of some of the rows."""
+        arrays = (self.X, self.y, self.weight, self.encoded, self.frequency)
+        return Table(*(None if array is None else array[indices] for array in arrays))
+
+
+def _parts(array):
+    """The arrays behind an array, a sparse matrix or None."""
+    if array is None:
+        return ()
+    return (array.data, array.indices, array.indptr) if sparse.issparse(array) else (array,)
+
+
+def is_collection(*arrays):
+    """Whether one of the arrays is a Dask collection, without an import of Dask."""
+    return any(callable(getattr(array, "__dask_graph__", None)) for array in arrays)
+
+
+def read_arrays(check, X, y, sample_weight):
+    """The table of arrays: ``check(X, y)`` returns them validated.
+
+    Raises
+    ------
+    ValueError
+        If X, y or the weights have no meaning.
+    """
+    X, y = check(X, y)
+    X, y, weight = check_weights(X, y, sample_weight)
+    return Table(X, y, weight, frequency=weight)
+
+
+def has_validation_rows(X_val, y_val, sample_weight_val):
+    """Whether the user has passed validation rows.
+
+    Raises
+    ------
+    ValueError
+        If a part of them is missing.
+    """
+    if X_val is None and y_val is None:
+        if sample_weight_val is not None:
+            raise ValueError("sample_weight_val needs X_val and y_val: pass all three to fit.")
+        return False
+    if X_val is None or y_val is None:
+        missing = "X_val" if X_val is None else "y_val"
+        raise ValueError(f"X_val and y_val go together, but {missing} is missing: pass both.")
+    return True
+
+
+def check_weights(X, y, sample_weight):
+    """X and y without the rows of weight zero, and the weights (n,), or None for ones.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, if there is not one for each row,
+        or if all are zero.
+    """
+    if sample_weight is None:
+        return X, y, None
+    weight = valid_weights(X, sample_weight)
+    with np.errstate(over="ignore"):
+        check_total_weight(weight.sum())
+    X, y, weight = drop_weightless(X, y, weight)
+    return X, y, (None if (weight == 1).all() else weight)
+
+
+def valid_weights(X, sample_weight):
+    """The weights (n,) of the rows of X in float64, none negative."""
+    if isinstance(sample_weight, Number):
+        sample_weight = np.full(X.shape[0], float(sample_weight))
+    weight = check_array(
+        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+    )
+    if weight.shape != (X.shape[0],):
+        raise ValueError(
+            f"sample_weight must have one value for each of the {X.shape[0]} rows of X, "
+            f"shape ({X.shape[0]},); it has shape {weight.shape}."
+        )
+    if (weight < 0).any():
+        raise ValueError(
+            f"sample_weight must not be negative: row {np.argmin(weight)} has {weight.min()}."
+        )
+    return weight
+
+
+def check_total_weight(total):
+    """Refuse rows whose weights have no sum, or the sum zero."""
+    if total == 0:
+        raise ValueError("sample_weight is zero for every row: nothing is left to fit.")
+    if not np.isfinite(total):
+        raise ValueError("The sum of sample_weight is not finite. Divide it by a constant.")
+
+
+def drop_weightless(X, y, weight):
+    """X, y and weight without the rows of weight zero."""
+    kept = weight > 0
+    return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
+
+
+def validation_split(n_rows, labels, fraction, random_state):
+    """Indices (train, validation) of a random split, stratified by labels.
+
+    Parameters
+    ----------
+    n_rows : int
+    labels : ndarray or None
+        Stratify by these where each class has two rows or more and both parts
+        have room for every class; otherwise split at random.
+    fraction : float
+        Of the rows, for validation.
+    random_state : RandomState
+
+    Raises
+    ------
+    ValueError
+        If one of the parts would be empty.
+    """
+    n_validation = int(np.ceil(fraction * n_rows))
+    if n_rows - n_validation < 1 or n_validation < 2:
+        part = "validation" if n_validation < 2 else "training"
+        raise ValueError(
+            f"The {part} set is too small: early_stopping holds out validation_fraction={fraction} "
+            f"of n_samples={n_rows}. Set early_stopping=False."
+        )
+    if labels is not None:
+        _, counts = np.unique(labels, return_counts=True)
+        room = min(n_validation, n_rows - n_validation)
+        if counts.min() < 2 or len(counts) > room:
+            labels = None
+    return train_test_split(
+        np.arange(n_rows),
+        test_size=n_validation,
+        stratify=labels,
+        random_state=random_state,
+    )

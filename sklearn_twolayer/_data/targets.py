@@ -1,0 +1,368 @@
+"""Everything about y: what it means, how it is encoded, weighed, decoded and scored.
+
+``RealTargets`` are the targets of a regression, ``LabelTargets`` those of a classification.
+Both have one interface, so that a fit need not ask which it has. Targets are learnt in three
+steps, because the rows of a cluster are never in one place:
+
+    summary = merge([summarize(y, weight) of each part])       targets = learn(summary)
+
+With all rows in memory there is one part, and nothing to merge. Targets are small and can be
+pickled: they go to the workers of a cluster instead of an estimator.
+"""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import type_of_target
+
+from sklearn_twolayer._data.class_weight import (
+    class_weight_of_rows,
+    label_totals,
+    merge_label_totals,
+)
+from sklearn_twolayer._network.losses import (
+    BinaryLogLoss,
+    LogisticSquaredError,
+    MulticlassLogLoss,
+    SquaredError,
+)
+
+#: Kinds of y, in the words of scikit-learn, that are classes or labels.
+LABELS = ("binary", "multiclass", "multilabel-indicator")
+
+
+@dataclass(frozen=True)
+class RealTargets:
+    """Real numbers, under the squared error.
+
+    Parameters
+    ----------
+    n_outputs : int
+        Targets k of each row.
+    is_1d : bool
+        Whether y is one column (n,), and predictions are to be so too.
+    output_activation : {"identity", "logistic"}
+    complaint : str or None
+        What to warn the user of.
+    """
+
+    n_outputs: int
+    is_1d: bool
+    output_activation: str
+    complaint: str | None = None
+
+    class_weight = None
+    is_numeric = True
+
+    @staticmethod
+    def check(y):
+        """Y in float32, or in float64."""
+        return y if y.dtype == np.float32 else np.asarray(y, np.float64)
+
+    @staticmethod
+    def summarize(y, weight):
+        """Least and greatest target of each output."""
+        return np.stack([y.min(axis=0), y.max(axis=0)])
+
+    @staticmethod
+    def merge(summaries):
+        """The summary of rows, from those of their parts."""
+        return RealTargets.summarize(np.concatenate(summaries), None)
+
+    @classmethod
+    def learn(cls, summary, settings):
+        """The targets of rows with this summary."""
+        output_activation = settings.output_activation
+        least, greatest, complaint = summary.min(), summary.max(), None
+        if output_activation == "logistic" and (least < 0 or greatest > 1):
+            complaint = (
+                f"y ranges from {least:.3g} to {greatest:.3g}, but "
+                "output_activation='logistic' predicts within (0, 1). Rescale y, or use "
+                "output_activation='identity'."
+            )
+        return cls(summary[0].size, summary.ndim == 1, output_activation, complaint)
+
+    @property
+    def loss(self):
+        """The squared error of the output activation."""
+        return SquaredError() if self.output_activation == "identity" else LogisticSquaredError()
+
+    def encode(self, y):
+        """Targets as the losses want them: (n, k).
+
+        Raises
+        ------
+        ValueError
+            If y has another number of outputs.
+        """
+        encoded = y.reshape(len(y), -1)
+        if encoded.shape[1] != self.n_outputs:
+            raise ValueError(
+                f"y has shape {y.shape}, but the network was fitted to {self.n_outputs} outputs."
+            )
+        return encoded
+
+    def decode(self, Z2):
+        """Predictions in the shape of y, from raw predictions (n, k)."""
+        y = self.loss.predict(Z2)
+        return y.ravel() if self.is_1d else y
+
+    def output_slope(self, Z2):
+        """Slope d A2 / d Z2 (n, k) of the output activation."""
+        return self.loss.slope(Z2)
+
+    def strata(self, y):
+        """Nothing to stratify a validation split by."""
+
+    def weigh(self, y, weight):
+        """The weights as they are: there are no classes."""
+        return weight
+
+    weigh_stream = weigh
+
+    def check_same(self, previous):
+        """A warm start compares the shapes of the weights."""
+
+    def with_classes(self, classes):
+        """The targets as they are: there are no classes."""
+        return self
+
+    def going_on(self, classes, class_weight):
+        """The targets as they are: there are no classes."""
+        return self
+
+    def start_with_every_class(self, encoded, weight):
+        """The encoded targets and the weights as they are."""
+        return encoded, weight
+
+    def score(self, rows, block_raw_prediction):
+        """R^2 of the rows, the mean over the outputs; nan for fewer than two rows.
+
+        The targets are taken around the first one, so that their variance loses no digits
+        to a large mean. ``block_raw_prediction(X, y, weight) -> Z2`` is a block function.
+        """
+        if rows.n_rows < 2:
+            return np.nan
+        bound = {"raw_prediction": block_raw_prediction, "shift": rows.first_target}
+        block = partial(_block_squares, loss=self.loss, **bound)
+        weight, first, second, residual = rows.sum(block)
+        total = second - first**2 / weight
+        constant = total <= 10 * np.finfo(np.float64).eps * second
+        ratio = np.where(constant, residual > 0, residual / np.where(constant, 1, total))
+        return float(np.mean(1 - ratio))
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTargets:
+    """Classes, or the labels of a multilabel indicator, under the log loss.
+
+    Parameters
+    ----------
+    classes : ndarray, shape (n_classes,)
+        Sorted; the indices of the columns of an indicator.
+    is_multilabel : bool
+    class_weight : dict, "balanced", list of them, or None
+    totals : list, optional
+        ``label_totals`` of all rows, to weigh parts of them; None to weigh all at once.
+    """
+
+    classes: np.ndarray
+    is_multilabel: bool
+    class_weight: object = None
+    totals: list | None = None
+
+    complaint = None
+    is_numeric = False
+
+    @staticmethod
+    def check(y):
+        """Y as one column (n,), or as an indicator matrix."""
+        return column_or_1d(y, warn=True) if y.ndim == 1 or y.shape[1] == 1 else y
+
+    @staticmethod
+    def summarize(y, weight):
+        """What kind of labels y has, and the ``label_totals`` of its columns."""
+        kind = type_of_target(y, input_name="y", raise_unknown=True)
+        return kind, label_totals(y, weight)
+
+    @staticmethod
+    def merge(summaries):
+        """The summary of rows, from those of their parts."""
+        kinds, totals = zip(*summaries)
+        kind = next((kind for kind in kinds if kind not in LABELS), kinds[0])
+        totals = merge_label_totals(totals)
+        if kind == "multilabel-indicator":
+            n_labels = len(np.unique(np.concatenate([labels for labels, _ in totals])))
+            kind = kind if n_labels <= 2 else "multiclass-multioutput"
+        return kind, totals
+
+    @classmethod
+    def learn(cls, summary, settings):
+        """The targets of rows with this summary.
+
+        Raises
+        ------
+        ValueError
+            If y is not a set of class labels.
+        """
+        kind, totals = summary
+        if kind not in LABELS:
+            raise ValueError(
+                f"Unknown label type: {kind}. TwoLayerClassifier takes one column of "
+                "discrete classes, or a 0/1 indicator matrix for multilabel; for "
+                "continuous targets use TwoLayerRegressor."
+            )
+        is_multilabel = kind == "multilabel-indicator"
+        classes = np.arange(len(totals)) if is_multilabel else totals[0][0]
+        return cls(classes, is_multilabel, settings.class_weight)
+
+    @property
+    def is_binary(self):
+        """Whether one output, the probability of the second class, says all."""
+        return len(self.classes) == 2 and not self.is_multilabel
+
+    @property
+    def n_outputs(self):
+        return 1 if self.is_binary else len(self.classes)
+
+    @property
+    def output_activation(self):
+        return "logistic" if self.is_binary or self.is_multilabel else "softmax"
+
+    @property
+    def loss(self):
+        """The log loss of the output activation."""
+        return MulticlassLogLoss() if self.output_activation == "softmax" else BinaryLogLoss()
+
+    def encode(self, y):
+        """Labels as the losses want them.
+
+        Two classes and multilabel indicators become floats (n, k), one class or more
+        than two their indices (n,).
+
+        Raises
+        ------
+        ValueError
+            If y has a label that is not among ``classes``.
+        """
+        classes = self.classes
+        if self.is_multilabel:
+            if y.shape[1:] != (len(classes),):
+                raise ValueError(f"y has shape {y.shape}, but {len(classes)} labels were fitted.")
+            return y.astype(np.float64)
+        indices = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+        unknown = np.setdiff1d(y[classes[indices] != y], classes)
+        if len(unknown):
+            raise ValueError(f"y has the labels {unknown.tolist()}, not among {classes.tolist()}.")
+        return indices.astype(np.float64).reshape(-1, 1) if len(classes) == 2 else indices
+
+    def decode(self, Z2):
+        """The most probable class of each row, or 0/1 indicators, from raw predictions."""
+        if self.is_multilabel:
+            return (Z2 > 0).astype(int)
+        best = (Z2[:, 0] > 0).astype(int) if self.is_binary else Z2.argmax(axis=1)
+        return self.classes[best]
+
+    def output_slope(self, Z2):
+        """One (n, k): the raw prediction itself is asked for."""
+        return np.ones_like(Z2)
+
+    def strata(self, y):
+        """What to stratify a validation split by, or None."""
+        return None if self.is_multilabel else y
+
+    def weigh(self, y, weight):
+        """Weights (n,) multiplied by the weight of each row's class; None for ones."""
+        return class_weight_of_rows(self.class_weight, y, weight, self.totals)
+
+    def for_parts(self, summary):
+        """The targets that weigh a part of the rows with this summary."""
+        return replace(self, totals=summary[1])
+
+    def weigh_stream(self, y, weight):
+        """As ``weigh``, of a batch of known labels that may lack some of the classes."""
+        each = self.class_weight if isinstance(self.class_weight, list) else [self.class_weight]
+        if "balanced" in each:
+            raise ValueError(
+                "class_weight='balanced' needs all rows at once. For partial_fit pass the dict of "
+                "sklearn.utils.class_weight.compute_class_weight('balanced', classes=..., y=...)."
+            )
+        known = np.arange(2) if self.is_multilabel else self.classes
+        unknown = [label for one in each for label in one or () if label not in known.tolist()]
+        if unknown:
+            raise ValueError(
+                f"class_weight names {unknown}, but the classes are {self.classes.tolist()}."
+            )
+        n_columns = 1 if y.ndim == 1 else y.shape[1]
+        return class_weight_of_rows(self.class_weight, y, weight, [(known, None)] * n_columns)
+
+    def check_same(self, previous):
+        """Refuse a warm start from targets with other classes."""
+        same = np.array_equal(previous.classes, self.classes)
+        if not same or previous.is_multilabel != self.is_multilabel:
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous "
+                f"call to fit. Previously got {previous.classes}, `y` has {self.classes}. Set "
+                "warm_start=False."
+            )
+
+    def with_classes(self, classes):
+        """The targets with all classes that any call of ``partial_fit`` will see."""
+        if classes is None:
+            raise ValueError(
+                "The first call of partial_fit needs classes: all labels that any call will see, "
+                "for instance classes=np.unique(y_all)."
+            )
+        targets = self if self.is_multilabel else replace(self, classes=np.unique(classes))
+        return targets.going_on(classes, self.class_weight)
+
+    def going_on(self, classes, class_weight):
+        """The targets of a later call of ``partial_fit``; it must name no other classes."""
+        if classes is not None and not np.array_equal(np.unique(classes), self.classes):
+            raise ValueError(
+                f"classes={np.unique(classes).tolist()} are not those of the first call of "
+                f"partial_fit, {self.classes.tolist()}. Leave classes out, or start with a clone."
+            )
+        return replace(self, class_weight=class_weight)
+
+    def start_with_every_class(self, encoded, weight):
+        """A class that the first batch lacks gets a row, and so a finite starting bias."""
+        if encoded.ndim == 1:
+            every = np.arange(self.n_outputs)
+            has_every = len(np.unique(encoded)) == self.n_outputs
+        else:
+            every = np.repeat([[0.0], [1.0]], self.n_outputs, axis=1)
+            has_every = (np.ptp(encoded, axis=0) > 0).all()
+        if has_every:
+            return encoded, weight
+        if weight is not None:
+            weight = np.append(weight, np.ones(len(every)))
+        return np.concatenate([encoded, every]), weight
+
+    def score(self, rows, block_raw_prediction):
+        """Share of the rows whose class, or all of whose labels, are predicted."""
+        right, weight = rows.sum(
+            partial(_block_right, loss=self.loss, raw_prediction=block_raw_prediction)
+        )
+        return float(right / weight)
+
+
+def _block_squares(X, y, weight, *, loss, raw_prediction, shift):
+    """Sums of w, w (y - shift), w (y - shift)^2 and w (y - A2)^2 for each output."""
+    A2 = loss.predict(raw_prediction(X, y, weight))
+    weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
+    deviation, residual = y - shift, y - A2.astype(np.float64)
+    return weight.sum(), weight @ deviation, weight @ deviation**2, weight @ residual**2
+
+
+def _block_right(X, y, weight, *, loss, raw_prediction):
+    """Sums of w over the rows that are predicted right, and over all."""
+    Z2 = raw_prediction(X, y, weight)
+    if loss.output_activation == "softmax":
+        right = Z2.argmax(axis=1) == y
+    else:
+        right = ((Z2 > 0) == y).all(axis=1)
+    weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
+    return weight @ right, weight.sum()

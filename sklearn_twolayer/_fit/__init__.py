@@ -1,0 +1,1 @@
+"""A fit: its parameters, its members, what watches them, and where they start."""

@@ -1,0 +1,222 @@
+"""What watches a training: curves, validation rows, the clock, callbacks; and what stops it."""
+
+from dataclasses import dataclass
+from functools import partial
+from inspect import signature
+from time import perf_counter
+
+import numpy as np
+
+#: What may end a fit before it has converged, beside ``max_iter``.
+OUT_OF_TIME, INTERRUPT = "out of time", "interrupt"
+
+
+class Stop(Exception):
+    """The training is to end now: the fit that the monitor keeps is its result."""
+
+
+class Deadline:
+    """When a fit has to end: so many seconds from now, never, or at once.
+
+    Parameters
+    ----------
+    max_time : float or None
+    """
+
+    def __init__(self, max_time=None):
+        # The clock is the same in all processes of a machine.
+        self._end = np.inf if max_time is None else perf_counter() + max_time
+        self.reason = OUT_OF_TIME
+
+    def interrupt(self):
+        """End the fit now."""
+        self.reason = INTERRUPT
+
+    def is_over(self):
+        return self.reason == INTERRUPT or perf_counter() >= self._end
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who watches a fit: its deadline, and the task of which callbacks are told.
+
+    Parameters
+    ----------
+    deadline : Deadline
+    task : Task or None
+    number : int or None
+        Of a member of a committee; None for a network by itself.
+    """
+
+    deadline: Deadline
+    task: object = None
+    number: int | None = None
+
+    def member(self, number):
+        """Who watches a member of the committee."""
+        return Watch(self.deadline, self.task and self.task.member(number), number)
+
+
+class Validation:
+    """Loss and score of the validation rows under the weights ``params``.
+
+    Parameters
+    ----------
+    mean_loss : MeanLoss
+        Over the validation rows.
+    score : callable
+        ``score(params)``, higher is better.
+    """
+
+    def __init__(self, mean_loss, score):
+        self.loss = mean_loss.value
+        self._score = score
+
+    def score(self, params):
+        """What early stopping maximises.
+
+        Raises
+        ------
+        ValueError
+            If it is not a finite number.
+        """
+        score = float(self._score(params))
+        if not np.isfinite(score):
+            raise ValueError(
+                f"The score of the validation rows is {score}. Pass more of them, or choose "
+                "another scoring, such as 'loss'."
+            )
+        return score
+
+
+def scorer_of_weights(scoring, scorer, model_of, table):
+    """The score of validation rows under weights, by a scorer of the user's.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        As the user has named it.
+    scorer : callable
+        ``scorer(estimator, X, y)``, and the weights of the rows if it takes them.
+    model_of : callable
+        ``model_of(coefs, intercepts)``, a model to predict with.
+    table : Table
+        Of the validation rows.
+
+    Raises
+    ------
+    ValueError
+        If the rows are not in memory.
+    """
+    if not table.is_in_memory:
+        raise ValueError(
+            f"scoring={scoring!r} needs validation rows in memory. Pass X_val "
+            "and y_val as arrays, or set scoring to None or 'loss': sums over partitions."
+        )
+    takes_weights = "sample_weight" in signature(scorer).parameters
+    is_weighed = table.weight is not None and takes_weights
+    weights = {"sample_weight": table.weight} if is_weighed else {}
+    bound = {"model_of": model_of, "table": table, "weights": weights}
+    return partial(_score_of_model, scorer=scorer, **bound)
+
+
+def _score_of_model(coefs, intercepts, *, scorer, model_of, table, weights):
+    model = model_of(coefs, intercepts)
+    try:
+        return scorer(model, table.X, table.y, **weights)
+    except TypeError as error:  # scikit-learn's scorer takes weights, but not its metric
+        if not weights or "sample_weight" not in str(error):
+            raise
+        return scorer(model, table.X, table.y)
+
+
+class Monitor:
+    """Records each iteration of a training, keeps what it has come to, and says when to stop.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of which it reads early_stopping, tol, n_iter_no_change and verbose.
+    deadline : Deadline
+    validation : Validation, optional
+    tell : callable, optional
+        ``tell(params)`` is told of each iteration, and says whether to stop.
+    n_before : int, default=0
+        Iterations before this training.
+
+    Attributes
+    ----------
+    n_steps : int
+        Iterations that were recorded: the number of the next one.
+    scores, losses : list of float
+        Of the validation rows after each iteration; empty without such rows.
+    best_params : ndarray or None
+        Weights with the best validation score; None without early stopping.
+    kept : callable or None
+        ``kept()`` is the fit that the training would return if it ended now.
+    ending : str or None
+        Why the training was cut short, if it was.
+    """
+
+    def __init__(self, settings, deadline, *, validation=None, tell=None, n_before=0):
+        self._settings = settings
+        self._deadline = deadline
+        self._validation = validation
+        self._tell = tell
+        self._n_before = n_before
+        self._bar = -np.inf
+        self._waited = 0
+        self.n_steps = 0
+        self.scores = []
+        self.losses = []
+        self.best_params = None
+        self.kept = None
+        self.ending = None
+
+    def step(self, params, value, kept):
+        """Record an iteration and keep the fit ``kept()``; raise Stop if it is the last.
+
+        What may be interrupted comes first: an iteration is recorded whole or not at all.
+        """
+        if self._validation is not None:
+            loss = float(self._validation.loss(params))
+            score = self._validation.score(params)
+        asks_to_stop = self._tell is not None and self._tell(params)
+        line = f"Iteration {self._n_before + self.n_steps + 1:5d}  loss {value:.6g}"
+        if self._settings.verbose:
+            seen = "" if self._validation is None else f"  validation score {score:.4f}"
+            print(line + seen)
+        if self._validation is not None:
+            self._record_validation(params, loss, score)
+        self.n_steps += 1
+        self.kept = kept
+        is_flat = self._waited >= self._settings.n_iter_no_change
+        if asks_to_stop or (self._settings.early_stopping and is_flat):
+            raise Stop
+        if self._deadline.is_over():
+            self.ending = self._deadline.reason
+            raise Stop
+
+    def along(self, fit):
+        """{name: value} of what was seen along the way to a fit: its curve, and validation."""
+        seen = {"curve": fit.curve or (fit.loss,)}
+        if self.best_params is not None:
+            seen["params"] = self.best_params
+        if self.scores:
+            seen["validation_scores"] = [self.scores[step] for step in fit.steps]
+            seen["validation_losses"] = [self.losses[step] for step in fit.steps]
+        return seen
+
+    def interrupt(self):
+        """The user has interrupted the training: it ends, and so does the whole fit."""
+        self._deadline.interrupt()
+        self.ending = INTERRUPT
+
+    def _record_validation(self, params, loss, score):
+        """Loss and score of the validation rows, and the best weights so far."""
+        self.losses.append(loss)
+        if self._settings.early_stopping and score > max(self.scores, default=-np.inf):
+            self.best_params = params.copy()
+        self.scores.append(score)
+        self._waited = 0 if score > self._bar + self._settings.tol else self._waited + 1
+        self._bar = max(self._bar, score)

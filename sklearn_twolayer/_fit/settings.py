@@ -1,0 +1,367 @@
+"""The parameters of a fit: which values are valid, and what "auto" means.
+
+=============  ===============  ========================  ========================  =====  ====
+parameter      gd               sgd                       adam                      lbfgs  lm
+=============  ===============  ========================  ========================  =====  ====
+learning_rate  1 / (1 + f + h)  0.05                      0.01                      --     --
+batch_size     --               n / 20, from 16 to 200    n / 20, from 16 to 200    --     --
+max_iter       2000             100                       100                       1000   200
+=============  ===============  ========================  ========================  =====  ====
+
+A batch never has more rows than there are. n_hidden is 50. A classifier takes lm on small
+tables, or to find the evidence.
+
+alpha is chosen by the evidence and its rivals (regressor, where lm sees all rows), or by
+cross-validation around 1 / S, where S is the sum of the weights (classifier, lm and lbfgs,
+tables in memory of moderate size). Elsewhere it is a float: 1 / S for the solvers that take
+all rows at once, and 0.0003 (regressor) or 0.003 (classifier) for sgd and adam. A regression
+by lm under a float alpha takes the best of five starts where its matrix is cheap and max_iter
+is "auto". The constants are measured: docs/benchmarks.md says on what.
+"""
+
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.metrics import get_scorer_names
+from sklearn.utils import check_random_state
+
+#: Hidden units where ``n_hidden`` is "auto". The penalty, not their number, holds a network
+#: back: more units cost time, and ten were too few on many tables (docs/benchmarks.md).
+N_HIDDEN = 50
+#: Most multiply-adds of a Gauss-Newton matrix for which a classifier takes lm: on larger ones
+#: L-BFGS reaches the same loss sooner.
+MAX_CLASSIFIER_COST = 1e6
+#: Most multiply-adds of one gradient for which a classifier compares penalties.
+MAX_COMPARED_COST = 5e6
+#: Most multiply-adds of one Gauss-Newton matrix, and the largest to factorise. The
+#: evidence and its rivals take some 150 of them.
+MAX_GAUSS_NEWTON_COST = 4e9
+MAX_GAUSS_NEWTON_SIZE = 2000
+#: Most multiply-adds of one gradient that L-BFGS is asked to repeat.
+MAX_FULL_BATCH_COST = 2e9
+
+#: Batches of an epoch, and the least and the most rows of one.
+N_BATCHES, MIN_BATCH, MAX_BATCH = 20, 16, 200
+
+MAX_ITER = {"gd": 2000, "sgd": 100, "adam": 100, "lbfgs": 1000, "lm": 200}
+#: alpha of mini-batches, which regularise in their own way: regressor and classifier.
+STOCHASTIC_ALPHA = {True: 0.0003, False: 0.003}
+
+#: Starts of a regression by lm under a float alpha, and the most multiply-adds of a
+#: Gauss-Newton matrix for which there are several.
+N_STARTS = 5
+MAX_COST_FOR_STARTS = 1e7
+
+
+class InvalidParameterError(ValueError, TypeError):
+    """A constructor parameter has a value or a type that it may not have."""
+
+
+def _is_option(value, *names):
+    return isinstance(value, str) and value in names
+
+
+def _is_boolean(value):
+    return isinstance(value, (bool, np.bool_))
+
+
+def _is_number(value, low, high=np.inf, *, kind=Real, is_open=False):
+    """Whether a value is a finite number between two ends; ``is_open`` leaves the low one out."""
+    if _is_boolean(value) or not isinstance(value, kind):
+        return False
+    return bool((value > low if is_open else value >= low) and value < high)
+
+
+def _is_count(value):
+    return _is_number(value, 1, kind=Integral)
+
+
+def _is_index(value):
+    return _is_number(value, 0, kind=Integral)
+
+
+def _is_random_state(value):
+    try:
+        check_random_state(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_class_weight(value):
+    if isinstance(value, list):
+        return all(map(_is_class_weight, value))
+    return value is None or isinstance(value, dict) or _is_option(value, "balanced")
+
+
+def _is_scoring(value):
+    return value is None or callable(value) or _is_option(value, "loss", *get_scorer_names())
+
+
+ACTIVATIONS = "logistic", "tanh", "relu", "softplus", "identity"
+SOLVERS = "auto", "lm", "lbfgs", "adam", "sgd", "gd"
+BOOLEAN = "True or False", _is_boolean
+COUNT = "an integer >= 1", _is_count
+AUTO_OR_COUNT = "'auto' or an integer >= 1", lambda v: _is_option(v, "auto") or _is_count(v)
+#: Parameter -> what is valid, in words and as a predicate.
+RULES = {
+    "n_hidden": AUTO_OR_COUNT,
+    "activation": (" or ".join(map(repr, ACTIVATIONS)), lambda v: _is_option(v, *ACTIVATIONS)),
+    "output_activation": (
+        "'identity' or 'logistic'",
+        lambda v: _is_option(v, "identity", "logistic"),
+    ),
+    "solver": (" or ".join(map(repr, SOLVERS)), lambda v: _is_option(v, *SOLVERS)),
+    "alpha": (
+        "'auto' or 'evidence' or 'ard' or a number >= 0",
+        lambda v: _is_option(v, "auto", "evidence", "ard") or _is_number(v, 0),
+    ),
+    "standardize": BOOLEAN,
+    "n_members": COUNT,
+    "n_jobs": (
+        "None or an integer other than 0 (-1: all cores)",
+        lambda v: v is None or (_is_number(v, -np.inf, kind=Integral) and bool(v != 0)),
+    ),
+    "learning_rate": (
+        "'auto' or a number > 0",
+        lambda v: _is_option(v, "auto") or _is_number(v, 0, is_open=True),
+    ),
+    "learning_rate_schedule": (
+        "'cosine' or 'constant'",
+        lambda v: _is_option(v, "cosine", "constant"),
+    ),
+    "momentum": ("a number >= 0 and < 1", lambda v: _is_number(v, 0, 1)),
+    "nesterovs_momentum": BOOLEAN,
+    "batch_size": AUTO_OR_COUNT,
+    "shuffle": BOOLEAN,
+    "max_iter": AUTO_OR_COUNT,
+    "max_time": ("None or a number > 0", lambda v: v is None or _is_number(v, 0, is_open=True)),
+    "tol": ("a number >= 0", lambda v: _is_number(v, 0)),
+    "early_stopping": BOOLEAN,
+    "scoring": (
+        "None, 'loss', a name of sklearn.metrics.get_scorer_names(), or a callable "
+        "scorer(estimator, X, y)",
+        _is_scoring,
+    ),
+    "validation_fraction": ("a number > 0 and < 1", lambda v: _is_number(v, 0, 1, is_open=True)),
+    "n_iter_no_change": (
+        "an integer >= 1 or infinity",
+        lambda v: (isinstance(v, Real) and v == np.inf) or _is_count(v),
+    ),
+    "warm_start": BOOLEAN,
+    "random_state": ("None, an integer >= 0 or a RandomState", _is_random_state),
+    "verbose": ("True or False or an integer >= 0", lambda v: _is_boolean(v) or _is_index(v)),
+    "class_weight": (
+        "None, 'balanced', a dict {class: weight}, or a list of these for multilabel y",
+        _is_class_weight,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of a fit: as the user has set them, and after ``resolve`` without "auto".
+
+    ``alpha`` is a float then, or the name of the strategy by which penalties are chosen. A fit
+    goes through the weaker penalties ``path`` before it, and takes the best of ``n_starts``.
+    ``is_stream`` is that of ``partial_fit``, which goes on as if it had never stopped.
+    """
+
+    n_hidden: int | str
+    activation: str
+    solver: str
+    alpha: float | str
+    standardize: bool
+    n_members: int
+    learning_rate: float | str
+    learning_rate_schedule: str
+    momentum: float
+    nesterovs_momentum: bool
+    batch_size: int | str
+    shuffle: bool
+    max_iter: int | str
+    max_time: float | None
+    tol: float
+    early_stopping: bool
+    scoring: object
+    validation_fraction: float
+    n_iter_no_change: float
+    warm_start: bool
+    n_jobs: int | None
+    random_state: object
+    verbose: int
+    output_activation: str = "identity"
+    class_weight: object = None
+    n_starts: int = 1
+    path: tuple = ()
+    is_stream: bool = False
+
+
+@dataclass(frozen=True)
+class Size:
+    """What "auto" goes by: n rows of total weight S, f features, k outputs, and the kind of y."""
+
+    n_rows: int
+    n_features: int
+    n_outputs: int
+    total_weight: float = 0.0
+    is_regression: bool = True
+    is_in_memory: bool = True
+
+
+def checked(parameters, estimator_name):
+    """The settings of parameters {name: value}.
+
+    Raises
+    ------
+    InvalidParameterError
+        For the first that has no meaning.
+    """
+    for name, (words, is_valid) in RULES.items():
+        if name in parameters and not is_valid(parameters[name]):
+            raise InvalidParameterError(
+                f"{name}={parameters[name]!r} is not valid for {estimator_name}: it must be "
+                f"{words}."
+            )
+    return Settings(**parameters)
+
+
+def takes_batches(solver):
+    """Whether the solver learns rows in batches, as ``partial_fit`` does.
+
+    Raises
+    ------
+    AttributeError
+        If it does not.
+    """
+    if solver in ("sgd", "adam"):
+        return True
+    raise AttributeError(f"partial_fit needs solver='sgd' or solver='adam', but solver={solver!r}.")
+
+
+def streaming(settings):
+    """The settings of ``partial_fit``: one epoch at a constant learning rate.
+
+    Raises
+    ------
+    ValueError
+        If they ask for what needs all rows at once.
+    """
+    if settings.early_stopping:
+        raise ValueError(
+            "partial_fit does not support early_stopping=True: there is no last call. Set "
+            "early_stopping=False and score the rows that you keep apart after each call."
+        )
+    if settings.n_members > 1:
+        raise ValueError(
+            f"partial_fit does not support n_members={settings.n_members}: a committee is one "
+            "network after the fit. Set n_members=1, or train the members as estimators."
+        )
+    epoch = {"max_iter": 1, "learning_rate_schedule": "constant", "tol": 0}
+    return replace(settings, is_stream=True, **epoch)
+
+
+def resolve(settings, size):
+    """The settings with a value for every "auto"."""
+    n_hidden = N_HIDDEN if settings.n_hidden == "auto" else int(settings.n_hidden)
+    solver = settings.solver
+    if solver == "auto":
+        needs_matrix = size.is_regression or settings.alpha in ("evidence", "ard")
+        most = np.inf if needs_matrix else MAX_CLASSIFIER_COST
+        solver = choose_solver(size, n_hidden, most)
+    learning_rate = settings.learning_rate
+    if learning_rate == "auto":
+        rates = {"gd": 1 / (1 + size.n_features + n_hidden), "sgd": 0.05, "adam": 0.01}
+        learning_rate = rates.get(solver)
+    batch_size = settings.batch_size
+    if batch_size == "auto":
+        batch_size = min(max(size.n_rows // N_BATCHES, MIN_BATCH), MAX_BATCH)
+    resolved = replace(
+        settings,
+        n_hidden=n_hidden,
+        solver=solver,
+        learning_rate=learning_rate,
+        batch_size=min(int(batch_size), size.n_rows),
+        max_iter=int(MAX_ITER[solver] if settings.max_iter == "auto" else settings.max_iter),
+        alpha=choose_alpha(replace(settings, n_hidden=n_hidden, solver=solver), size),
+    )
+    takes_several = settings.max_iter == "auto" and has_several_starts(resolved, size)
+    return replace(resolved, n_starts=N_STARTS) if takes_several else resolved
+
+
+def gauss_newton_size_and_cost(size, n_hidden):
+    """Rows of the smaller of the Gauss-Newton matrix and its dual, and multiply-adds of it.
+
+    They are p and S k: a row of weight 2 counts as two rows.
+    """
+    n_residuals = max(size.n_rows, size.total_weight) * size.n_outputs
+    small, large = sorted((n_params(size, n_hidden), n_residuals))
+    return small, large * small**2
+
+
+def n_params(size, n_hidden):
+    """The number of weights p."""
+    return (size.n_features + 1) * n_hidden + (n_hidden + 1) * size.n_outputs
+
+
+def is_affordable(size, n_hidden, most=np.inf):
+    """Whether the Gauss-Newton matrix is: p x p, or S k x S k in the dual form."""
+    n, cost = gauss_newton_size_and_cost(size, n_hidden)
+    return n <= MAX_GAUSS_NEWTON_SIZE and cost <= min(most, MAX_GAUSS_NEWTON_COST)
+
+
+def choose_solver(size, n_hidden, most=np.inf):
+    """Levenberg-Marquardt where its matrix is affordable, then L-BFGS, then Adam.
+
+    The first only where the matrix takes at most ``most`` multiply-adds.
+    """
+    if is_affordable(size, n_hidden, most):
+        return "lm"
+    total_weight = max(size.n_rows, size.total_weight)
+    if total_weight * size.n_features * n_hidden <= MAX_FULL_BATCH_COST:
+        return "lbfgs"
+    return "adam"
+
+
+def choose_alpha(settings, size):
+    """The alpha of a fit: "auto" is a float where nothing is compared.
+
+    Raises
+    ------
+    ValueError
+        If the evidence is asked of a fit that has no Gauss-Newton matrix of all rows.
+    """
+    alpha, solver = settings.alpha, settings.solver
+    if alpha == "auto":
+        if solver in ("sgd", "adam"):
+            return STOCHASTIC_ALPHA[size.is_regression]
+        compares = solver == "lm" if size.is_regression else _compares_penalties(settings, size)
+        has_choice = compares and not settings.early_stopping
+        return "auto" if has_choice else 1 / max(size.n_rows, size.total_weight)
+    if not isinstance(alpha, str) or (solver == "lm" and not settings.early_stopping):
+        return alpha
+    reason = "early_stopping=True holds rows out" if solver == "lm" else f"solver is {solver!r}"
+    raise ValueError(
+        f"alpha={alpha!r} needs the Gauss-Newton matrix of all rows, but {reason}. Set "
+        "solver='lm' and early_stopping=False, or choose a float or 'auto' for alpha."
+    )
+
+
+def _compares_penalties(settings, size):
+    """Whether networks of left-out rows are cheap enough to choose a classifier's penalty."""
+    cost = size.n_rows * n_params(size, settings.n_hidden)
+    return settings.solver in ("lm", "lbfgs") and size.is_in_memory and cost <= MAX_COMPARED_COST
+
+
+def has_several_starts(settings, size):
+    """Whether a cheap regression by lm under a float alpha takes the best of several starts.
+
+    A few units fit a curve well or badly, by where they start. Where the penalty is chosen
+    too, more starts gained nothing.
+    """
+    if settings.solver != "lm" or isinstance(settings.alpha, str) or not size.is_regression:
+        return False
+    _, cost = gauss_newton_size_and_cost(size, settings.n_hidden)
+    goes_on = settings.warm_start or settings.early_stopping
+    return not goes_on and cost <= MAX_COST_FOR_STARTS

@@ -1,0 +1,305 @@
+"""Training one network: the minimiser of its objective under one penalty, and what came out.
+
+``Training.run`` is the fit of a network from its start, and ``Training.minimize`` what every
+solver, every choice of the penalty and a best of several starts asks for.
+"""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from sklearn_twolayer._bayes.choose_penalty import STRATEGIES, Search
+from sklearn_twolayer._bayes.posterior import Likelihood
+from sklearn_twolayer._fit.weights import are_equal, fold_members
+from sklearn_twolayer._network.objective import MeanLoss, Penalty
+from sklearn_twolayer._optimize.first_order import (
+    OUT_OF_ITERATIONS,
+    Step,
+    gradient_descent,
+    lbfgs,
+)
+from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
+from sklearn_twolayer._optimize.stochastic import (
+    Schedule,
+    StochasticState,
+    adam,
+    restart,
+    sgd,
+    stochastic,
+)
+
+#: Steps of lm under squared error bend where F is below this share of the loss at the start;
+#: above it straight steps are as good, or better (docs/benchmarks.md), and cheaper.
+BENDING_SHARE = 0.01
+#: Steps of each of several starts before only the best two go on.
+TRIAL_STEPS = 20
+#: A later start must be better by this factor: rounding must not decide.
+MARGIN = 0.99
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What came out of a training, or would have if it had ended there.
+
+    Parameters
+    ----------
+    params : ndarray, shape (p,)
+        Weights on the standardised scale; None if the training had not begun.
+    penalty : Penalty
+    loss : float
+        F.
+    curve : tuple of float
+        F after each step of the way here.
+    steps : tuple of int
+        The numbers of these steps among all that the training took.
+    status : int
+        How the minimiser ended.
+    resume : object
+        What going on needs beside the weights.
+    ending : str or None
+        Why the training was cut short, if it was.
+    validation_scores, validation_losses : list of float
+        After each step.
+    posterior : Posterior or None
+    """
+
+    params: np.ndarray | None = None
+    penalty: Penalty | None = None
+    loss: float = np.inf
+    curve: tuple = ()
+    steps: tuple = ()
+    status: int | None = None
+    resume: object = None
+    ending: str | None = None
+    validation_scores: list = ()
+    validation_losses: list = ()
+    posterior: object = None
+
+    def after(self, before):
+        """The fit with the way of another one before it, from which it went on."""
+        curve, steps = before.curve + self.curve, before.steps + self.steps
+        return replace(self, curve=curve, steps=steps)
+
+
+@dataclass
+class Training:
+    """One network on its rows, being trained: the objective, the minimiser, who watches.
+
+    Parameters
+    ----------
+    problem : Problem
+    settings : Settings
+    mean_loss : MeanLoss
+        Over rows that are open.
+    monitor : Monitor or None
+        None where nobody watches.
+    random_state : RandomState or None
+    bends_below : float
+        Steps of lm bend where F is below.
+    """
+
+    problem: object
+    settings: object
+    mean_loss: MeanLoss
+    monitor: object = None
+    random_state: object = None
+    bends_below: float = 0.0
+
+    def run(self, start):
+        """The fit from a warm start, or from weights that are drawn.
+
+        It goes through the penalties of the path, under which the network only has to learn, and
+        then to the minimum under alpha, each time from where it is. ``max_iter`` counts the
+        iterations of all of them together, and the path may take half of them.
+
+        Raises
+        ------
+        ValueError
+            If F is not finite at the start, or if gradient descent diverges.
+        """
+        settings, network = self.settings, self.problem.network
+        params, state = self._start(start)
+        if isinstance(settings.alpha, str):
+            likelihood = Likelihood.of(self.mean_loss)
+            search = Search(self.mean_loss, likelihood, settings.max_iter, self.minimize)
+            return STRATEGIES[settings.alpha](search, params, state)
+        penalty = Penalty.fixed(network, settings.alpha)
+        if settings.solver == "lm" and self.problem.targets.loss.is_squared_error:
+            # Bending pays on the long way down to a small loss.
+            self.bends_below = BENDING_SHARE * self.mean_loss.quadratic(params)[0]
+        if settings.n_starts > 1:
+            return self._best_of(params, penalty)
+        if not settings.path:
+            return self.minimize(params, penalty, max_iter=settings.max_iter, state=state)
+        fit, share = Fit(params), max(settings.max_iter // (2 * len(settings.path)), 1)
+        for alpha in settings.path:
+            fit = self._go_on(fit, Penalty.fixed(network, alpha), share)
+        return self._go_on(fit, penalty, settings.max_iter)
+
+    def _go_on(self, fit, penalty, share):
+        """The fit under another penalty; as it is where no iterations are left."""
+        max_iter = min(share, self.settings.max_iter - len(fit.curve))
+        if not max_iter:
+            return fit
+        keep = partial(_after, fit)
+        return self.minimize(fit.params, penalty, max_iter=max_iter, keep=keep).after(fit)
+
+    def minimize(self, params, penalty, *, max_iter, state=None, keep=None):
+        """The fit that the solver comes to under one penalty.
+
+        Parameters
+        ----------
+        params : ndarray, shape (p,)
+        penalty : Penalty
+        max_iter : int
+        state : object, optional
+            What going on needs beside the weights: the damping of lm, the moments of sgd and adam.
+        keep : callable, optional
+            ``keep(fit)`` is the fit to keep while this one has come to ``fit``; ``fit`` if None.
+        """
+        monitor, curve = self.monitor, []
+        first = 0 if monitor is None else monitor.n_steps
+
+        def fit_at(step, status=None):
+            n, steps = step.n_iter, tuple(range(first, first + step.n_iter))
+            loss, path = float(step.least), tuple(curve[:n])
+            return Fit(step.best, penalty, loss, path, steps, status, resume=step.state)
+
+        def kept_at(step):
+            return fit_at(step) if keep is None else keep(fit_at(step))
+
+        def observe(step):
+            curve.append(float(step.value))
+            if monitor is not None:
+                monitor.step(step.x, step.value, partial(kept_at, step))
+
+        objective = self.mean_loss.penalised(penalty, self.bends_below)
+        found = self._search(objective, max_iter, state)(params, callback=observe)
+        end = Step(found.x, found.fun, found.x, found.fun, len(curve), found.state)
+        if monitor is not None and not curve:  # no step, but perhaps another penalty
+            monitor.kept = partial(kept_at, end)
+        return fit_at(end, found.status)
+
+    def _search(self, objective, max_iter, state):
+        """The minimiser of the solver, ``search(params, callback=callback)``."""
+        settings, options = self.settings, {"max_iter": max_iter, "tol": self.settings.tol}
+        if settings.solver == "lm":
+            return partial(levenberg_marquardt, objective, damping=state, **options)
+        if settings.solver == "lbfgs":
+            return partial(lbfgs, objective.value_and_gradient, **options)
+        if settings.solver == "gd":
+            options["learning_rate"] = settings.learning_rate
+            return partial(gradient_descent, objective.value_and_gradient, **options)
+        return partial(self._epochs, objective, max_iter, state)
+
+    def _epochs(self, objective, max_iter, state, params, *, callback):
+        """Epochs of sgd or adam.
+
+        Raises
+        ------
+        ValueError
+            If no step, however short, leaves F finite.
+        """
+        settings, rows = self.settings, self.mean_loss.rows
+        rule = adam
+        if settings.solver == "sgd":
+            rule = partial(sgd, momentum=settings.momentum, nesterov=settings.nesterovs_momentum)
+        plan = (
+            settings.learning_rate,
+            settings.learning_rate_schedule,
+            max_iter,
+            settings.tol,
+            settings.n_iter_no_change,
+        )
+        random_state = self.random_state if settings.shuffle else None
+        batches = Batches(rows, settings.batch_size, random_state)
+        options = {"rule": rule, "batches": batches, "options": Schedule(*plan)}
+        found = stochastic(objective, state, callback=callback, **options)
+        if not found.nit:
+            raise ValueError(
+                "The loss is not finite, however short the steps: X or y holds values too large "
+                f"for {rows.dtype}. Scale them, or set standardize=True."
+            )
+        return found
+
+    def _start(self, start):
+        """Weights (p,) to start from, and what going on needs beside them."""
+        settings, problem, dtype = self.settings, self.problem, self.mean_loss.rows.dtype
+        if start is None:
+            params, state = problem.draw_start(self.random_state, settings.is_stream), None
+        else:
+            options = {"is_stream": settings.is_stream}
+            params = start.params(problem.network, problem.scale, **options)
+            state = start.state(settings.solver, **options)
+        if not settings.is_stream:
+            with np.errstate(over="ignore", invalid="ignore"):
+                value = self.mean_loss.value(params)
+            if not np.isfinite(value):
+                raise ValueError(
+                    "The loss is not finite at the starting weights: X or y holds values too large "
+                    f"for {dtype}. Scale them, or set standardize=True."
+                )
+        if settings.solver not in ("adam", "sgd"):
+            return params, state
+        params = params.astype(dtype)
+        if state is None:
+            return params, StochasticState(params, params)
+        if settings.is_stream:  # it goes on from its last step, not from the average
+            last = fold_members(problem.scale, problem.network, [state.average], dtype)
+            if are_equal(last, (start.coefs, start.intercepts)):
+                return params, replace(state, progress=0.0)
+        return params, restart(state, params)
+
+    def _best_of(self, params, penalty):
+        """The best of several starts: each gets a few steps, and the best two go on to the end."""
+        settings, trials = self.settings, []
+        starts = [self.problem.draw_start(self.random_state) for _ in range(1, settings.n_starts)]
+        for start in (params, *starts):
+            keep = partial(_least_with, tuple(trials), None)
+            trials.append(self.minimize(start, penalty, max_iter=TRIAL_STEPS, keep=keep))
+        first = _least(trials)
+        second = _least([trial for trial in trials if trial is not first])
+        finished = []
+        for trial in (first, second):
+            fit, max_iter = trial, settings.max_iter - len(trial.curve)
+            if trial.status == OUT_OF_ITERATIONS and max_iter:
+                keep = partial(_least_with, tuple(finished), trial)
+                options = {"max_iter": max_iter, "state": trial.resume, "keep": keep}
+                fit = self.minimize(trial.params, penalty, **options).after(trial)
+            finished.append(fit)
+        return _least(finished)
+
+
+def _after(before, running):
+    return running.after(before)
+
+
+def _least_with(fits, before, running):
+    return _least([*fits, running if before is None else running.after(before)])
+
+
+def _least(fits):
+    """The fit with the least F, ties to the earlier."""
+    least = fits[0]
+    for fit in fits[1:]:
+        if fit.loss < MARGIN * least.loss:
+            least = fit
+    return least
+
+
+class Batches:
+    """The mini-batches of an epoch, in a new order each time; ``len`` is their number."""
+
+    def __init__(self, rows, batch_size, random_state):
+        self._rows = rows
+        self._batch_size = batch_size
+        self._random_state = random_state
+
+    def __len__(self):
+        return self._rows.n_batches(self._batch_size)
+
+    def __call__(self):
+        shuffles = self._random_state is not None
+        order = self._rows.permutation(self._random_state) if shuffles else None
+        return self._rows.batches(self._batch_size, order)

@@ -1,0 +1,244 @@
+"""Weights: where they start, what a fit publishes of them, and how they go on.
+
+The first layer spreads the units over the data: entries of W1 have standard
+deviation 1 / (2 sqrt f), so that z = x W1 has 1 / 2 for standardised x, and the
+biases spread the kinks or bends over the range of z. Starting twice as steep
+ended in worse optima (docs/benchmarks.md). The logistic unit starts where the tanh unit
+starts: sigma(z) = (1 + tanh(z / 2)) / 2 makes
+
+    tanh(x W1 + b1) W2 + b2 = sigma(x 2 W1 + 2 b1) 2 W2 + b2 - sum W2.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+
+def initial_weights(random_state, network, constant):
+    """Weights (p,) of a network that starts near a constant raw prediction.
+
+    Parameters
+    ----------
+    random_state : RandomState
+    network : TwoLayerNetwork
+    constant : ndarray, shape (k,)
+        The raw prediction around which the network starts.
+    """
+    f, h = network.n_features, network.n_hidden
+    gain = np.sqrt(0.5) if network.activation in ("relu", "softplus") else 0.5
+    W1 = random_state.normal(scale=gain / np.sqrt(f), size=(f, h))
+    b1 = random_state.uniform(-0.5, 0.5, size=h)
+    W2 = random_state.normal(scale=0.5 / np.sqrt(h), size=(h, len(constant)))
+    b2 = np.array(constant, float)
+    if network.activation == "logistic":
+        W1, b1, W2, b2 = 2 * W1, 2 * b1, 2 * W2, b2 - W2.sum(axis=0)
+    return network.pack([W1, W2], [b1, b2], np.float64)
+
+
+def member_states(random_state, n_members):
+    """A random state for each member; the first is that of a single network."""
+    seeds = deepcopy(random_state).randint(np.iinfo(np.int32).max, size=n_members - 1)
+    return [random_state, *(np.random.RandomState(seed) for seed in seeds)]
+
+
+def published_weights(scale, network, params, dtype):
+    """Weights ``params`` on the standardised scale as ``coefs_`` and ``intercepts_``."""
+    folded = scale.fold(*network.unpack(params))
+    return tuple([array.astype(dtype) for array in arrays] for arrays in folded)
+
+
+def fold_members(scale, network, members, dtype):
+    """Mean of M networks with h hidden units: ``coefs_`` and ``intercepts_`` of one with M h.
+
+    ``members`` are their weights on the standardised scale.
+    """
+    with np.errstate(over="ignore"):
+        folded = [published_weights(scale, network, params, np.float64) for params in members]
+        W1 = np.hstack([coefs[0] for coefs, _ in folded])
+        b1 = np.concatenate([intercepts[0] for _, intercepts in folded])
+        W2 = np.vstack([coefs[1] for coefs, _ in folded]) / len(members)
+        b2 = np.mean([intercepts[1] for _, intercepts in folded], axis=0)
+        return [W1.astype(dtype), W2.astype(dtype)], [b1.astype(dtype), b2.astype(dtype)]
+
+
+def are_equal(weights, others):
+    """Whether two pairs of coefs and intercepts are the same, number by number."""
+    pairs = ((a, b) for one, other in zip(weights, others) for a, b in zip(one, other))
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+@dataclass(frozen=True)
+class Resume:
+    """What going on needs beside the weights.
+
+    Parameters
+    ----------
+    solver : str
+        Whose ``state`` it is: the moments of sgd and adam, the damping of lm.
+    state : object
+    random_state : RandomState or None
+        Of a stream: the orders in which ``partial_fit`` goes through its batches.
+    """
+
+    solver: str
+    state: object = None
+    random_state: object = None
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """Where a fit goes on from: weights in the user's units, and what belongs to them.
+
+    Parameters
+    ----------
+    coefs, intercepts : list of ndarray
+    targets : RealTargets or LabelTargets or None
+        None of weights that no fit has set.
+    resume : Resume or None
+    n_iter, n_rows, curve : int, int, tuple of float
+        Until here: ``n_iter_``, ``t_`` and ``loss_curve_``, to which a stream adds.
+    """
+
+    coefs: list
+    intercepts: list
+    targets: object = None
+    resume: Resume | None = None
+    n_iter: int = 0
+    n_rows: int = 0
+    curve: tuple = ()
+
+    def check(self, targets):
+        """Refuse targets that are of another kind than those that were learnt."""
+        if self.targets is not None:
+            targets.check_same(self.targets)
+
+    def params(self, network, scale, *, is_stream=False):
+        """The weights (p,) on the standardised scale.
+
+        Raises
+        ------
+        ValueError
+            If the network has other shapes.
+        """
+        W1, W2 = self.coefs
+        f, h, k = network.n_features, network.n_hidden, network.n_outputs
+        if W1.shape != (f, h) or W2.shape != (h, k):
+            if is_stream:
+                raise ValueError(
+                    f"partial_fit cannot go on from weights of shapes {[W1.shape, W2.shape]}: "
+                    f"n_hidden={h} needs {[(f, h), (h, k)]}. Start with a clone of the estimator."
+                )
+            raise ValueError(
+                f"warm_start cannot go on from weights of shapes {W1.shape} and {W2.shape}: this "
+                f"fit has {f} features, n_hidden={h} and {k} outputs. Set warm_start=False."
+            )
+        return network.pack(*scale.unfold(self.coefs, self.intercepts), np.float64)
+
+    def state(self, solver, *, is_stream=False):
+        """What the solver goes on with, or None."""
+        resume = self.resume
+        if resume is None or resume.state is None or (is_stream and resume.random_state is None):
+            return None
+        if resume.solver == solver:
+            return resume.state
+        # The moments of another solver mean something else; a stream goes on without them.
+        return replace(resume.state, rule_state=None) if is_stream else None
+
+
+def random_state_of_stream(start, random_state):
+    """The random numbers with which a stream goes on: a copy, as a call that is refused draws none.
+
+    Parameters
+    ----------
+    start : WarmStart or None
+    random_state : int, RandomState instance or None
+        Of the first call.
+    """
+    if start is None or start.resume is None or start.resume.random_state is None:
+        return check_random_state(random_state)
+    return deepcopy(start.resume.random_state)
+
+
+def whole_members(fits):
+    """The members that were not cut short; if all were, those that have begun."""
+    begun = [fit for fit in fits if fit.params is not None]
+    return [fit for fit in begun if fit.ending is None] or begun
+
+
+def best_member(fits):
+    """The member with the least F: what the curves and counts of a committee are of."""
+    return min(whole_members(fits), key=lambda fit: fit.loss)
+
+
+def published(problem, settings, fits, *, start, random_state):
+    """What a fit publishes: the members and the scaling folded into one network.
+
+    Returns
+    -------
+    attributes : dict
+        The fitted attributes.
+    resume : Resume or None
+        What a warm start or the next epoch of a stream needs.
+    posteriors : list of Posterior
+        Of the members.
+
+    Raises
+    ------
+    ValueError
+        If the weights do not fit into the dtype of X.
+    """
+    members = whole_members(fits)
+    best = best_member(members)
+    dtype, params = problem.table.dtype, [fit.params for fit in members]
+    coefs, intercepts = fold_members(problem.scale, problem.network, params, dtype)
+    if not all(np.isfinite(array).all() for array in coefs + intercepts):
+        raise ValueError(
+            f"The weights do not fit into {dtype} in the units of X and y. Scale the "
+            "columns of X and y, or pass float64."
+        )
+    n_iter, n_rows, curve = 0, 0, ()
+    if settings.is_stream and start is not None:
+        n_iter, n_rows, curve = start.n_iter, start.n_rows, start.curve
+    taken, curve = max(len(best.steps), 1), [*curve, *best.curve]
+    scores = best.validation_scores
+    picks_by_score = settings.early_stopping and scores
+    attributes = {
+        "coefs_": coefs,
+        "intercepts_": intercepts,
+        "solver_": settings.solver,
+        "n_iter_": n_iter + taken,
+        "t_": n_rows + taken * problem.table.n_rows,
+        "loss_curve_": curve,
+        "loss_": curve[int(np.argmax(scores))] if picks_by_score else float(best.loss),
+        "best_loss_": None if settings.early_stopping else min(curve),
+        "validation_scores_": scores or None,
+        "validation_loss_curve_": best.validation_losses or None,
+        "best_validation_score_": max(scores, default=None),
+        "penalty_": best.penalty.strengths,
+    }
+    resume = None
+    if settings.is_stream:
+        resume = Resume(settings.solver, best.resume, random_state)
+    elif settings.warm_start:
+        resume = Resume(settings.solver, best.resume)
+    if best.posterior is None:
+        return attributes, resume, []
+    posteriors = [fit.posterior for fit in members]
+    return attributes | _statistics(problem, best), resume, posteriors
+
+
+def _statistics(problem, fit):
+    """What the posterior of a fit says of the noise, the weights and the evidence."""
+    posterior, y_scale = fit.posterior, problem.scale.y_scale
+    statistics = {"n_effective_params_": posterior.n_effective}
+    if problem.targets.loss.is_squared_error:
+        precision = posterior.noise_precision / y_scale**2
+        one_target = len(precision) == 1
+        statistics["noise_precision_"] = float(precision[0]) if one_target else precision
+    if (fit.penalty.strengths > 0).all():
+        statistics["prior_precision_"] = fit.penalty.strengths * posterior.scale
+        shift = np.log(y_scale).sum() * posterior.total_weight
+        statistics["log_marginal_likelihood_"] = posterior.log_marginal_likelihood - shift
+    return statistics

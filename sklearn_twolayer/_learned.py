@@ -1,0 +1,139 @@
+"""What a fit has learned, and predictions: functions of the weights over rows, block by block."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_twolayer._bayes.posterior import block_moments
+from sklearn_twolayer._data.rows import Rows, block_size
+from sklearn_twolayer._fit.weights import Resume, are_equal, fold_members
+from sklearn_twolayer._network.activations import ACTIVATIONS
+from sklearn_twolayer._network.backprop import TwoLayerNetwork, raw_prediction
+from sklearn_twolayer._network.scale import Standardization, TanhForm, tanh_form_pays
+
+#: Predictions of so many rows are done before blocks and threads would begin.
+FEW_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a fit leaves behind beside the weights, which arrive as ``coefs`` and ``intercepts``.
+
+    Parameters
+    ----------
+    targets : RealTargets or LabelTargets
+    scale : Standardization
+    activation : str
+    resume : Resume or None
+        What going on needs.
+    posteriors : list of Posterior
+        Of the members; empty without error bars.
+    keeps_matrix : bool
+        Whether pickles hold the posteriors too: their matrices (p, p) dwarf the weights.
+    """
+
+    targets: object
+    scale: Standardization
+    activation: str
+    resume: Resume | None = None
+    posteriors: list = ()
+    keeps_matrix: bool = True
+
+    def __deepcopy__(self, memo):
+        return self  # nothing in it is ever changed
+
+    def __getstate__(self):
+        return vars(self) if self.keeps_matrix else {**vars(self), "posteriors": []}
+
+    def for_workers(self):
+        """What predictions need, the posteriors included."""
+        return replace(self, resume=None, keeps_matrix=True)
+
+    def network(self, coefs):
+        """The network of the weights: all members of a committee side by side."""
+        return TwoLayerNetwork(*coefs[0].shape, coefs[1].shape[1], self.activation)
+
+    def raw_prediction(self, coefs, intercepts, X):
+        """Z2 (n, k) of the rows X (n, f) in the user's units: one plain forward pass."""
+        dtype = coefs[0].dtype
+        if X.shape[0] <= FEW_ROWS and not sparse.issparse(X):
+            return raw_prediction(coefs, intercepts, X.astype(dtype, copy=False), self.activation)
+        size = block_size(max(coefs[0].shape), dtype)
+        rows = Rows(X, None, None, standardization=None, dtype=dtype, block_size=size)
+        with rows if X.shape[0] > size else nullcontext():
+            return rows.map(self.block_raw_prediction(coefs, intercepts))
+
+    def block_raw_prediction(self, coefs, intercepts):
+        """Z2 of a raw block [X 1], as a block function."""
+        network = self.network(coefs)
+        params = network.pack(coefs, intercepts, coefs[0].dtype)
+        if tanh_form_pays(network, params.dtype):
+            form = TanhForm(network)
+            network, params = form.network, form.apply(params)
+        return partial(_forward, network, params=params)
+
+    def hidden_layer(self, coefs, intercepts, X):
+        """A1 = g(X W1 + b1) (n, h) of the rows."""
+        first, g = np.vstack([coefs[0], intercepts[0]]), ACTIVATIONS[self.activation].function
+        return _map_rows(X, lambda X, y, weight: g(X @ first), coefs[0].dtype, max(first.shape))
+
+    def input_gradient(self, coefs, intercepts, X, *, output_slope):
+        """(W2 * g'(Z1)) W1' (n, k, f) times ``output_slope(Z2)`` (n, k), by the chain rule."""
+        (W1, W2), (b1, b2) = coefs, intercepts
+        first, activation = np.vstack([W1, b1]), ACTIVATIONS[self.activation]
+
+        def gradient(X, y, weight):
+            A1 = activation.function(X @ first)
+            slope = output_slope(A1 @ W2 + b2)
+            d1 = activation.derivative(A1, out=A1)[:, None, :] * W2.T  # d Z2 / d Z1 (n, k, h)
+            return slope[:, :, None] * (d1 @ W1.T)
+
+        return _map_rows(X, gradient, W1.dtype, max(first.shape) * W2.shape[1])
+
+    def moments(self, coefs, intercepts, X):
+        """Z2 (n, k) and its covariance (n, k, k), on the standardised scale.
+
+        Raises
+        ------
+        ValueError
+            If the fit has no posterior, or one of other weights.
+        """
+        if not self.posteriors:
+            raise ValueError(
+                "This fit has no error bars: its Gauss-Newton matrix was too large (fit fewer rows "
+                "or choose a smaller n_hidden), or it was trained by partial_fit, or the estimator "
+                "has been pickled after a fit with a float alpha, which leaves the matrix out (fit "
+                "again, or choose alpha='evidence')."
+            )
+        network, params = self.posteriors[0].network, [each.params for each in self.posteriors]
+        fitted = fold_members(self.scale, network, params, coefs[0].dtype)
+        if not are_equal(fitted, (coefs, intercepts)):
+            raise ValueError(
+                "coefs_ or intercepts_ have been assigned to since the fit, and its error bars "
+                "are those of other weights. Fit again, with warm_start=True to start from these."
+            )
+        k, width = network.n_outputs, (network.n_features + 1) * network.n_hidden
+        block = partial(block_moments, posteriors=self.posteriors, scale=self.scale)
+        moments = _map_rows(X, block, np.float64, width * k)
+        return moments[:, :k], moments[:, k:].reshape(-1, k, k)
+
+    def score(self, coefs, intercepts, table):
+        """R^2 or accuracy of the rows of a table, in one pass over them."""
+        units = Standardization.none(table.n_features, self.targets.n_outputs)
+        block = self.block_raw_prediction(coefs, intercepts)
+        with table.rows(units, coefs[0].dtype, max(coefs[0].shape)) as rows:
+            return self.targets.score(rows, block)
+
+
+def _forward(network, X, y, weight, *, params):
+    return network.forward(params, X)[0]
+
+
+def _map_rows(X, block_function, dtype, width):
+    """``block_function`` of blocks [X 1] in the user's units, stacked."""
+    size = block_size(width, dtype)
+    with Rows(X, None, None, standardization=None, dtype=dtype, block_size=size) as rows:
+        return rows.map(block_function)

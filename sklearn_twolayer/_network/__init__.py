@@ -1,0 +1,1 @@
+"""The mathematics of the network: read ``backprop`` first. Imports nothing above it."""

@@ -1,0 +1,130 @@
+"""Curvatures: symmetric positive definite matrices that Cholesky takes apart.
+
+A curvature G (p, p) is a matrix of the data plus a diagonal of penalties. Two
+classes hold the matrix of the data, one as it is and one as B'B with fewer rows
+than columns; ``factorize(mu)`` gives the factor of G + mu I, which solves
+equations and answers what Levenberg-Marquardt, the evidence and the error bars
+ask of an inverse that is never formed.
+"""
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, lapack, solve_triangular
+
+#: Least diagonal of the dual form, as a share of B'B: its inverse must exist.
+LOW_RANK_FLOOR = 1e-10
+
+
+class DenseCurvature:
+    """G = A + diag(d) for a matrix A (p, p)."""
+
+    def __init__(self, matrix, diagonal):
+        self._matrix = matrix
+        self._diagonal = diagonal
+
+    @property
+    def diagonal(self):
+        """The diagonal of G (p,)."""
+        return self._matrix.diagonal() + self._diagonal
+
+    def with_diagonal(self, diagonal):
+        """The same data under other penalties."""
+        return DenseCurvature(self._matrix, diagonal)
+
+    def factorize(self, mu=0.0):
+        """Factor of G + mu I; LinAlgError where that is not positive definite."""
+        damped = self._matrix.copy()
+        damped.reshape(-1)[:: len(damped) + 1] += self._diagonal + mu  # the diagonal, as a view
+        return DenseFactor(damped, self._diagonal)
+
+
+class DenseFactor:
+    """G = C C' by Cholesky, overwriting G, of data under penalties d (p,)."""
+
+    def __init__(self, matrix, penalties):
+        self._penalties = penalties
+        # LAPACK works in Fortran order, where the C-ordered lower triangle is the upper one.
+        self._upper, _ = cho_factor(matrix.T, overwrite_a=True, check_finite=False)
+
+    def solve(self, b):
+        """G^-1 b."""
+        return cho_solve((self._upper, False), b, check_finite=False)
+
+    def log_determinant(self):
+        """Ln |G|."""
+        return 2 * np.log(self._upper.diagonal()).sum()
+
+    def determined(self):
+        """1 - d diag(G^-1) (p,): how far the data determine each weight of penalty d."""
+        inverse, _ = lapack.dpotri(self._upper)
+        return 1 - self._penalties * inverse.diagonal()
+
+    def covariance(self, J):
+        """J_i G^-1 J_i' (n, k, k) for J (n, k, p)."""
+        n, k, p = J.shape
+        V = solve_triangular(
+            self._upper, J.reshape(n * k, p).T, trans="T", check_finite=False
+        ).reshape(p, n, k)
+        return np.einsum("pnc,pnd->ncd", V, V, optimize=True)
+
+
+class LowRankCurvature:
+    """G = B'B + diag(d) for B (q, p) with q < p: the dual form."""
+
+    def __init__(self, root, diagonal):
+        self._root = root
+        self._diagonal = diagonal
+
+    @property
+    def diagonal(self):
+        """The diagonal of G (p,)."""
+        return np.einsum("qp,qp->p", self._root, self._root) + self._diagonal
+
+    def with_diagonal(self, diagonal):
+        """The same data under other penalties."""
+        return LowRankCurvature(self._root, diagonal)
+
+    def factorize(self, mu=0.0):
+        """Factor of G + mu I; LinAlgError where that is not positive definite."""
+        data = np.einsum("qp,qp->p", self._root, self._root)
+        floor = LOW_RANK_FLOOR * max(data.max(), 1e-30)
+        return LowRankFactor(self._root, np.maximum(self._diagonal + mu, floor))
+
+
+class LowRankFactor:
+    """G = B'B + D through the small matrix I + B D^-1 B' (Woodbury).
+
+    G^-1 = D^-1 - D^-1 B' (I + B D^-1 B')^-1 B D^-1.
+    """
+
+    def __init__(self, root, diagonal):
+        self._inverse = 1 / diagonal
+        self._scaled = root * self._inverse  # B D^-1
+        small = self._scaled @ root.T
+        small[np.diag_indices_from(small)] += 1
+        self._small = cho_factor(small, lower=True, overwrite_a=True, check_finite=False)
+
+    def solve(self, b):
+        """G^-1 b."""
+        return self._inverse * b - self._scaled.T @ cho_solve(self._small, self._scaled @ b)
+
+    def log_determinant(self):
+        """Ln |G| = ln |I + B D^-1 B'| + ln |D|."""
+        return 2 * np.log(self._small[0].diagonal()).sum() - np.log(self._inverse).sum()
+
+    def determined(self):
+        """1 - D diag(G^-1) (p,), without cancellation."""
+        V = solve_triangular(self._small[0], self._scaled, lower=True, check_finite=False)
+        return np.einsum("qp,qp->p", V, V) / self._inverse
+
+    def covariance(self, J):
+        """J_i G^-1 J_i' (n, k, k) for J (n, k, p)."""
+        n, k, p = J.shape
+        V = solve_triangular(
+            self._small[0],
+            self._scaled @ J.reshape(n * k, p).T,
+            lower=True,
+            check_finite=False,
+        ).reshape(-1, n, k)
+        return (J * self._inverse) @ J.transpose(0, 2, 1) - np.einsum(
+            "qnc,qnd->ncd", V, V, optimize=True
+        )

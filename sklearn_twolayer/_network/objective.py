@@ -1,0 +1,285 @@
+"""The objective: sum over rows, divide once, penalise once.
+
+    F(params) = (1 / S) sum_i s_i loss_i  +  1/2 sum_g alpha_g |w_g|^2,     S = sum_i s_i
+
+``MeanLoss`` is the first term and owns no penalty; ``Penalty`` is the second;
+``PenalisedLoss`` adds them, and nothing else does.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+
+from sklearn_twolayer._network import second_order
+from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
+from sklearn_twolayer._network.losses import symmetric_root
+from sklearn_twolayer._network.products import one_output_gradient
+from sklearn_twolayer._network.scale import RawForm, TanhForm, tanh_form_pays
+
+
+def penalty_groups(network, per_input=False):
+    """Group (p,) of each parameter: W1 (or each of its rows), b1, W2 and b2."""
+    groups = np.empty(network.n_params, int)
+    W1, b1, W2, b2 = network.unpack(groups)
+    W1[...] = np.arange(network.n_features)[:, None] if per_input else 0
+    n_first = network.n_features if per_input else 1
+    b1[...], W2[...], b2[...] = n_first, n_first + 1, n_first + 2
+    return groups
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """1/2 sum_g alpha_g |w_g|^2: the group (p,) of each weight, the alpha (G,) of each group."""
+
+    groups: np.ndarray
+    strengths: np.ndarray
+
+    @classmethod
+    def fixed(cls, network, alpha):
+        """Alpha for W1 and W2; biases are free."""
+        return cls(penalty_groups(network), np.array([alpha, 0.0, alpha, 0.0]))
+
+    @classmethod
+    def of(cls, network, strengths):
+        """The alpha of W1 or of each of its rows, of b1, W2 and b2."""
+        per_input = len(strengths) == network.n_features + 3
+        return cls(penalty_groups(network, per_input), strengths)
+
+    @classmethod
+    def none(cls, network):
+        """No penalty at all."""
+        return cls.fixed(network, 0.0)
+
+    @cached_property
+    def per_weight(self):
+        """The alpha (p,) of each weight."""
+        return self.strengths[self.groups]
+
+    def value(self, params):
+        """The penalty of ``params``."""
+        return 0.5 * float(self.per_weight @ params**2)
+
+
+class MeanLoss:
+    """(1 / S) sum_i s_i loss_i over the rows, as a function of the weights ``params`` (p,).
+
+    Parameters
+    ----------
+    network : TwoLayerNetwork
+    loss : SquaredError, LogisticSquaredError, BinaryLogLoss or MulticlassLogLoss
+    rows : Rows or DaskRows
+        Entered by the caller.
+    is_textbook : bool, default=False
+        Blocks run ``network.forward`` and ``network.backward`` as they stand. Otherwise
+        logistic units are computed as tanh units, and the gradient of one output is cut
+        short: the same numbers, but for rounding, in less time.
+
+    Notes
+    -----
+    The ``_block_*`` methods are functions of one block, with weights that have gone through
+    ``incoming``, so that they can run on another thread or another machine.
+    """
+
+    def __init__(self, network, loss, rows, is_textbook=False):
+        self.network = network
+        self.loss = loss
+        self.rows = rows
+        self._forms = []  # changes of variables, in the order in which they are applied
+        self._inner = network  # what the blocks compute with
+        if rows.is_sparse and rows.standardization is not None:
+            self._forms.append(RawForm(network, rows.standardization))
+        if tanh_form_pays(network, rows.dtype) and not is_textbook:
+            self._forms.append(TanhForm(network))
+            self._inner = self._forms[-1].network
+        self._backward = self._inner.backward
+        is_wide = network.n_features < network.n_hidden and not rows.is_sparse
+        if is_wide and network.n_outputs == 1 and not is_textbook:
+            self._backward = partial(one_output_gradient, network=self._inner)
+        self._point = None
+
+    def __getstate__(self):
+        """What block functions take along to other machines: everything but the rows."""
+        return {**vars(self), "rows": None, "_point": None}
+
+    def incoming(self, params):
+        """Weights as the blocks need them: a changed copy (p,) in the dtype of the rows."""
+        params = params.astype(self.rows.dtype)
+        for form in self._forms:
+            params = form.apply(params)
+        return params
+
+    def _outgoing(self, gradient):
+        """Adjoint of ``incoming``: a gradient (p,), or columns (p, m), which it overwrites."""
+        for form in reversed(self._forms):
+            gradient = form.adjoint(gradient)
+        return gradient
+
+    def penalised(self, penalty, bends_below=0.0):
+        """F under a penalty."""
+        return PenalisedLoss(self, penalty, bends_below)
+
+    def value(self, params):
+        """The mean loss: a forward pass."""
+        (loss,) = self.rows.sum(partial(self._block_loss, self.incoming(params)))
+        return float(loss) / self.rows.weight_of_blocks
+
+    def value_and_gradient(self, params):
+        """The mean loss and its gradient (p,): a forward pass and backprop."""
+        block = partial(self._block_loss_and_gradient, self.incoming(params))
+        loss, gradient = self.rows.sum(block)
+        S = self.rows.weight_of_blocks
+        return float(loss) / S, self._outgoing(gradient) / S
+
+    def batch_gradient(self, params, batch):
+        """Unbiased estimate of the gradient from a mini-batch (X, y, weight) of the rows.
+
+        It is in the network's workspace: it holds until the next evaluation.
+        """
+        _, gradient = self._block_loss_and_gradient(self.incoming(params), *batch)
+        gradient = self._outgoing(gradient)
+        gradient *= self.rows.n_rows / (batch[0].shape[0] * self.rows.weight_of_blocks)
+        return gradient
+
+    def quadratic(self, params):
+        """The mean loss, its gradient (p,) and its Gauss-Newton curvature, without a penalty.
+
+        The rows are read once for each point: while only the penalty changes, as it
+        does when the evidence is maximised, what is here is kept. The curvature is a matrix
+        (p, p), or its root where there are fewer residuals than weights.
+        """
+        if self._point is None or not np.array_equal(self._point[0], params):
+            free = np.zeros(self.network.n_params)
+            if self.rows.n_rows * self.network.n_outputs < self.network.n_params:
+                loss, gradient = self.value_and_gradient(params)
+                curvature = LowRankCurvature(self.root_gauss_newton(params), free)
+            else:
+                loss, gradient, matrix = self.gauss_newton(params)
+                curvature = DenseCurvature(matrix, free)
+            self._point = params.copy(), loss, gradient, curvature
+        return self._point[1:]
+
+    def gauss_newton(self, params):
+        """The mean loss, its gradient (p,) and its Gauss-Newton matrix (p, p)."""
+        block = partial(self._block_gauss_newton, self.incoming(params))
+        loss, gradient, matrix = self.rows.sum(block)
+        S = self.rows.weight_of_blocks
+        matrix = self._outgoing(self._outgoing(matrix).T)
+        return float(loss) / S, self._outgoing(gradient) / S, matrix / S
+
+    def root_gauss_newton(self, params):
+        """B (n k, p) with B'B the Gauss-Newton matrix.
+
+        The rows of B are those of sqrt(s_i H_i / S) J_i: what the dual form of
+        Levenberg-Marquardt needs where n k < p.
+        """
+        root = self.rows.map(partial(self._block_root, self.incoming(params)))
+        root = root.reshape(-1, self.network.n_params) / np.sqrt(self.rows.weight_of_blocks)
+        return self._outgoing(root.T).T
+
+    def acceleration(self, params, v):
+        """J' H times the second directional derivative of Z2 along v, over the rows, / S."""
+        block = partial(self._block_acceleration, self.incoming(params), v=self.incoming(v))
+        (gradient,) = self.rows.sum(block)
+        return self._outgoing(gradient) / self.rows.weight_of_blocks
+
+    def block_raw_prediction(self, params):
+        """Z2 (n, k), as a function of a block."""
+        return partial(self._block_raw_prediction, self.incoming(params))
+
+    def linearised(self, block_params, X):
+        """Z2 (n, k) and J (n, k, p) = d Z2 / d params of a block; in the network's workspace.
+
+        ``block_params`` are ``incoming(params)``, J is with respect to ``params``.
+        """
+        Z2, A1 = self._inner.forward(block_params, X)
+        J = second_order.jacobian(self._inner, block_params, X, A1)
+        columns = self._outgoing(J.reshape(-1, J.shape[2]).T)
+        return Z2, columns.T.reshape(J.shape)
+
+    def _block_raw_prediction(self, params, X, y, weight):
+        return self._inner.forward(params, X)[0]
+
+    def _block_loss(self, params, X, y, weight):
+        Z2, _ = self._inner.forward(params, X)
+        return (weighted(*self.loss.loss_and_delta(y, Z2), weight)[0],)
+
+    def _block_loss_and_gradient(self, params, X, y, weight):
+        """Weighted sums over one block of the loss and of its gradient."""
+        Z2, A1 = self._inner.forward(params, X)
+        loss, delta = weighted(*self.loss.loss_and_delta(y, Z2), weight)
+        return loss, self._backward(params, X, A1, delta)
+
+    def _block_gauss_newton(self, params, X, y, weight):
+        Z2, A1 = self._inner.forward(params, X)
+        loss, delta = weighted(*self.loss.loss_and_delta(y, Z2), weight)
+        hessian = self._weighted_hessian(Z2, weight)
+        matrix = second_order.gauss_newton(self._inner, params, X, A1, hessian=hessian)
+        return loss, self._backward(params, X, A1, delta), matrix
+
+    def _block_acceleration(self, params, X, y, weight, *, v):
+        Z2, A1 = self._inner.forward(params, X)
+        second = second_order.second_directional_derivative(self._inner, params, v, X, A1=A1)
+        delta = np.einsum("ncd,nd->nc", self._weighted_hessian(Z2, weight), second)
+        return (self._backward(params, X, A1, delta),)
+
+    def _block_root(self, params, X, y, weight):
+        Z2, A1 = self._inner.forward(params, X)
+        root = symmetric_root(self.loss.hessian(Z2))
+        if weight is not None:
+            root *= np.sqrt(weight)[:, None, None]
+        return root @ second_order.jacobian(self._inner, params, X, A1)
+
+    def _weighted_hessian(self, Z2, weight):
+        hessian = self.loss.hessian(Z2)
+        if weight is not None:
+            hessian *= weight[:, None, None]
+        return hessian
+
+
+def weighted(loss, delta, weight):
+    """Sum (float) of the loss of the rows, and delta (n, k), times their weights."""
+    if weight is None:
+        return loss.sum(dtype=np.float64), delta
+    delta *= weight[:, None]
+    return loss @ weight.astype(np.float64), delta
+
+
+@dataclass(frozen=True)
+class PenalisedLoss:
+    """F = mean loss + penalty: what every solver minimises.
+
+    Steps of Levenberg-Marquardt bend where F is below ``bends_below``.
+    """
+
+    mean_loss: MeanLoss
+    penalty: Penalty
+    bends_below: float = 0.0
+
+    def value(self, params):
+        """F(params)."""
+        return self.mean_loss.value(params) + self.penalty.value(params)
+
+    def value_and_gradient(self, params):
+        """F(params) and dF/dparams (p,)."""
+        loss, gradient = self.mean_loss.value_and_gradient(params)
+        return loss + self.penalty.value(params), gradient + self.penalty.per_weight * params
+
+    def batch_gradient(self, params, batch):
+        """``MeanLoss.batch_gradient``, and the whole gradient of the penalty."""
+        gradient = self.mean_loss.batch_gradient(params, batch)
+        penalty = self.penalty.per_weight.astype(params.dtype)
+        penalty *= params
+        gradient += penalty
+        return gradient
+
+    def quadratic(self, params):
+        """F(params), dF/dparams (p,) and the curvature of F."""
+        loss, gradient, curvature = self.mean_loss.quadratic(params)
+        alpha = self.penalty.per_weight
+        value = loss + self.penalty.value(params)
+        return value, gradient + alpha * params, curvature.with_diagonal(alpha)
+
+    def acceleration(self, params, v):
+        """Second directional derivative of Z2 along v, pulled back to the weights (p,)."""
+        return self.mean_loss.acceleration(params, v)

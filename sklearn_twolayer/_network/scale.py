@@ -1,0 +1,217 @@
+"""Changes of variables, each beside its adjoint, and the moments that standardise.
+
+Training sees x~ = (x - mean) / scale and y~ = (y - y_mean) / y_scale; users see
+weights in their own units. With the weights of the standardised network on the
+right, the same function in the user's units is
+
+    W1 <- W1 / scale        b1 <- b1 - (mean / scale)' W1
+    W2 <- W2 y_scale        b2 <- b2 y_scale + y_mean
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_twolayer._network.activations import TANH_IS_FAST
+from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.products import dense
+
+#: Targets are standardised so many rows at a time: a float64 copy of all takes memory.
+TARGETS_AT_ONCE = 2**16
+
+
+@dataclass(frozen=True)
+class Standardization:
+    """Column means and scales of X (f,) and of y (k,), in float64."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    y_mean: np.ndarray
+    y_scale: np.ndarray
+
+    @classmethod
+    def none(cls, n_features, n_outputs):
+        """The standardisation that changes nothing."""
+        return cls(
+            np.zeros(n_features), np.ones(n_features), np.zeros(n_outputs), np.ones(n_outputs)
+        )
+
+    def update(self, dtype):
+        """Return the function that standardises contiguous dense rows [X 1] in place.
+
+        It treats many rows as one long one: on a row of 20 numbers NumPy takes longer
+        to begin than to compute.
+        """
+        width = len(self.mean) + 1
+        m = 64 if width < 64 else 1
+        mean = np.tile(np.append(self.mean, 0).astype(dtype), m)
+        factor = np.tile((1 / np.append(self.scale, 1)).astype(dtype), m)
+
+        def update(X):
+            many = len(X) - len(X) % m
+            for rows in (X[:many].reshape(-1, m * width), X[many:].reshape(1, -1)):
+                if rows.size:
+                    rows -= mean[: rows.shape[1]]
+                    rows *= factor[: rows.shape[1]]
+
+        return update
+
+    def apply_block(self, X):
+        """A raw block [X 1], dense or sparse, as a standardised dense one."""
+        X = dense(X)
+        self.update(X.dtype)(X)
+        return X
+
+    def apply_targets(self, y, dtype):
+        """Standardised targets (n, k); class indices (n,) stay as they are."""
+        if y.ndim == 1:
+            return y
+        out = np.empty(y.shape, dtype)
+        with np.errstate(over="ignore"):
+            for start in range(0, len(y), TARGETS_AT_ONCE):
+                block = slice(start, start + TARGETS_AT_ONCE)
+                out[block] = (y[block] - self.y_mean) / self.y_scale
+        return out
+
+    def fold_first(self, first):
+        """[W1; b1] on standardised rows -> [W1; b1] with the same hidden layer on raw rows."""
+        W1 = first[:-1] / self.scale[:, None]
+        b1 = first[-1] - self.mean @ W1
+        return np.vstack([W1, b1])
+
+    def fold(self, W1, b1, W2, b2):
+        """Weights of the standardised network -> coefs, intercepts in the user's units."""
+        first = self.fold_first(np.vstack([W1, b1]))
+        return (
+            [first[:-1], W2 * self.y_scale],
+            [first[-1], b2 * self.y_scale + self.y_mean],
+        )
+
+    def unfold(self, coefs, intercepts):
+        """Inverse of ``fold``."""
+        W1, W2 = (np.asarray(W, np.float64) for W in coefs)
+        b1, b2 = (np.asarray(b, np.float64) for b in intercepts)
+        return (
+            [W1 * self.scale[:, None], W2 / self.y_scale],
+            [b1 + self.mean @ W1, (b2 - self.y_mean) / self.y_scale],
+        )
+
+    def unfold_gradient(self, dW1, db1, dW2, db2):
+        """Gradient in the standardised weights -> gradient in coefs and intercepts.
+
+        Adjoint of the linear part of ``unfold``.
+        """
+        dW1 = dW1 * self.scale[:, None] + np.outer(self.mean, db1)
+        return [dW1, dW2 / self.y_scale], [db1.copy(), db2 / self.y_scale]
+
+
+@dataclass(frozen=True)
+class RawForm:
+    """Weights for standardised rows -> for raw rows: sparse blocks stay sparse."""
+
+    network: TwoLayerNetwork
+    standardization: Standardization
+
+    def apply(self, params):
+        """Params (p,) for raw rows, in place."""
+        first = self.network.first_layer(params)
+        first[...] = self.standardization.fold_first(first)
+        return params
+
+    def adjoint(self, gradient):
+        """Gradient (p,), or columns (p, m): dW1 <- (dW1 - mean db1') / scale, db1 <- db1."""
+        n_first, shape = self.network.n_first, (self.network.n_features + 1, -1)
+        first = gradient[:n_first].reshape(shape)
+        dW1 = first[:-1] - np.outer(self.standardization.mean, first[-1])
+        dW1 /= self.standardization.scale[:, None]
+        first = np.vstack([dW1, first[-1]]).reshape(n_first, *gradient.shape[1:])
+        return np.concatenate([first, gradient[n_first:]])
+
+
+class TanhForm:
+    """Weights of logistic units -> of tanh units that predict the same.
+
+    sigma(z) = (1 + tanh(z / 2)) / 2, with the factors in the weights.
+    """
+
+    def __init__(self, network):
+        shape = network.n_features, network.n_hidden, network.n_outputs
+        self.network = TwoLayerNetwork(*shape, "tanh")
+
+    def apply(self, params):
+        """W1 <- W1 / 2, b1 <- b1 / 2, W2 <- W2 / 2, b2 <- b2 + sum W2 / 2, in place."""
+        _, _, W2, b2 = self.network.unpack(params)
+        params[: -len(b2)] *= 0.5
+        b2 += W2.sum(axis=0)
+        return params
+
+    def adjoint(self, gradient):
+        """Gradient (p,): dW1 / 2, db1 / 2, (dW2 + db2) / 2, db2, in place."""
+        _, _, dW2, db2 = self.network.unpack(gradient)
+        dW2 += db2
+        gradient[: -len(db2)] *= 0.5
+        return gradient
+
+
+def tanh_form_pays(network, dtype):
+    """Whether units are logistic, and tanh costs less: in float32, where NumPy has AVX-512."""
+    return network.activation == "logistic" and dtype == np.float32 and TANH_IS_FAST
+
+
+def column_moments(rows, name):
+    """Weighted mean and standard deviation of each column, in one pass over the rows.
+
+    The moments are taken around the first row, so that the variance loses no
+    digits to a large mean, and a constant column has variance exactly zero; it
+    gets scale 1.
+
+    Parameters
+    ----------
+    rows : Rows
+        Raw rows: standardization=None.
+    name : str
+        For the error.
+
+    Raises
+    ------
+    ValueError
+        If a column is too large for its variance to be a number.
+    """
+    shift = rows.first_row
+    with np.errstate(over="ignore", invalid="ignore"):
+        stored, first, second = rows.sum(partial(_block_moments, np.append(shift, 1.0)))
+        total = stored[-1]  # S, summed in the same order as the other columns
+        absent = total - stored[:-1]
+        offset = (first[:-1] - absent * shift) / total
+        variance = (second[:-1] + absent * shift**2) / total - offset**2
+        scale = np.sqrt(np.maximum(variance, 0))
+    bad = np.flatnonzero(~np.isfinite(scale))
+    if len(bad):
+        raise ValueError(
+            f"Column {bad[0]} of {name} holds values too large to standardise: their variance is "
+            f"not a finite number. Divide the column by a constant first."
+        )
+    constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(shift)
+    return shift + offset, np.where(constant, 1.0, scale)
+
+
+def _block_moments(shift, X, y, weight):
+    """Per column: sum of w, of w (x - shift) and of w (x - shift)^2 over a block [X 1].
+
+    For sparse X the sums run over the stored entries; what is not stored is
+    exactly zero and is added at the end.
+    """
+    n, width = X.shape
+    weight = np.ones(n) if weight is None else weight
+    if sparse.issparse(X):
+        X.sum_duplicates()
+        X = X.tocoo()
+        weight, deviation = weight[X.row], X.data - shift[X.col]
+        powers = (weight, weight * deviation, weight * deviation**2)
+        return tuple(np.bincount(X.col, weights=power, minlength=width) for power in powers)
+    deviation = X - shift
+    first = weight @ deviation
+    deviation *= deviation
+    return np.full(width, weight.sum()), first, weight @ deviation

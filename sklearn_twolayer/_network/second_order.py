@@ -1,0 +1,83 @@
+"""Second order of a block of rows: Jacobian, Gauss-Newton matrix, second derivative of Z2.
+
+As in ``backprop`` there is no loss in it: ``hessian`` (n, k, k) = d^2 loss / d Z2^2 arrives
+as an argument. A1 is what ``network.forward(params, X)`` returned, and stays as it is.
+"""
+
+import numpy as np
+
+from sklearn_twolayer._network.activations import ACTIVATIONS
+from sklearn_twolayer._network.products import dense
+
+
+def jacobian(network, params, X, A1):
+    """J (n, k, p) = d Z2 / d params of the rows, in the workspace of the network."""
+    n, f, h, k = len(A1), network.n_features, network.n_hidden, network.n_outputs
+    _, _, W2, _ = network.unpack(params)
+    D = ACTIVATIONS[network.activation].derivative(A1, out=np.empty_like(A1))
+    Xd = dense(X)
+    J = network.workspace("J", (n, k, network.n_params), params.dtype)
+    J[:, :, network.n_first :] = 0
+    for c in range(k):
+        first = J[:, c, : network.n_first].reshape(n, f + 1, h)
+        np.multiply(Xd[:, :, None], (D * W2[:, c])[:, None, :], out=first)
+        J[:, c, network.n_first + c : network.n_first + h * k : k] = A1
+        J[:, c, network.n_first + h * k + c] = 1
+    return J
+
+
+def second_directional_derivative(network, params, v, X, *, A1):
+    """d^2 Z2(params + t v) / dt^2 (n, k) at t = 0.
+
+    With R = [X 1] [V1; c1] it is 2 (g'(Z1) * R) V2 + (g''(Z1) * R^2) W2.
+    """
+    _, _, W2, _ = network.unpack(params)
+    _, _, V2, _ = network.unpack(v)
+    R = X @ network.first_layer(v)
+    g = ACTIVATIONS[network.activation]
+    first = g.derivative(A1, out=np.empty_like(A1))
+    second = g.second_derivative(A1, out=np.empty_like(A1))
+    return (2 * first * R) @ V2 + (second * R * R) @ W2
+
+
+def gauss_newton(network, params, X, A1, *, hessian):
+    """Sum over rows of J' H J (p, p), without ever storing J for k > 1 outputs.
+
+    One output: J'HJ is one symmetric rank-n product. More outputs: the
+    blocks of the first layer need sum_n (W2 H_n W2')_ij D_ni D_nj x_n x_n',
+    whatever the number of outputs k (the outputs collapse).
+    """
+    if network.n_outputs == 1:
+        J = jacobian(network, params, X, A1)[:, 0]
+        J *= np.sqrt(hessian[:, 0])
+        return J.T @ J
+    return _collapsed_gauss_newton(network, params, X, A1, hessian=hessian)
+
+
+def _collapsed_gauss_newton(network, params, X, A1, *, hessian):
+    n, f, h, k = len(A1), network.n_features, network.n_hidden, network.n_outputs
+    n_first = network.n_first
+    _, _, W2, _ = network.unpack(params)
+    D = ACTIVATIONS[network.activation].derivative(A1, out=np.empty_like(A1))
+    Xd = dense(X)
+    Ad = np.column_stack([A1, np.ones(n, A1.dtype)])
+    WH = D[:, :, None] * (W2 @ hessian)  # (n, h, k): D_j (W2 H)_jc
+    M = np.matmul(WH, W2.T)  # (n, h, h): D_i (W2 H W2')_ij
+    M *= D[:, None, :]
+    matrix = np.empty((network.n_params, network.n_params), params.dtype)
+    first = matrix[:n_first, :n_first].reshape(f + 1, h, f + 1, h)
+    cross = matrix[:n_first, n_first:].reshape(f + 1, h, h + 1, k)
+    output = matrix[n_first:, n_first:].reshape(h + 1, k, h + 1, k)
+    for i in range(h):  # the upper triangle of the hidden units, j >= i
+        weighted = Xd[:, None, :] * M[:, i, i:, None]  # (n, h - i, f + 1)
+        block = Xd.T @ weighted.reshape(n, -1)
+        first[:, i, :, i:] = block.reshape(f + 1, h - i, f + 1).transpose(0, 2, 1)
+        first[:, i:, :, i] = first[:, i, :, i:].transpose(0, 2, 1)
+    for c in range(k):
+        weighted = Xd[:, :, None] * WH[:, None, :, c]
+        cross[:, :, :, c] = (weighted.reshape(n, -1).T @ Ad).reshape(f + 1, h, h + 1)
+        for d in range(c, k):
+            output[:, c, :, d] = Ad.T @ (Ad * hessian[:, c, d, None])
+            output[:, d, :, c] = output[:, c, :, d]
+    matrix[n_first:, :n_first] = matrix[:n_first, n_first:].T
+    return matrix

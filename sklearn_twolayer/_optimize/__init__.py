@@ -1,0 +1,1 @@
+"""Minimisers: functions of a vector, which never see data or layers."""

@@ -1,0 +1,135 @@
+"""Full-batch minimisers that know F and its gradient, and what every minimiser tells and returns.
+
+A minimiser takes what it minimises and a start, calls ``callback(step)`` with a ``Step``
+after each iteration, and returns an ``OptimizeResult``. What the callback raises goes
+through. (Not a StopIteration, which SciPy takes for a request to end L-BFGS.) The result has
+
+======  ==================================================================
+status  meaning
+======  ==================================================================
+0       converged
+1       out of iterations
+2       stalled at rounding: no step that floating point can see goes down
+======  ==================================================================
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import OptimizeResult, minimize
+
+CONVERGED, OUT_OF_ITERATIONS, STALLED = range(3)
+
+#: L-BFGS has converged, too, where so many iterations together lower F by no more than tol F, or
+#: by (100 tol)^2 F if that is less: a gradient of g leaves about g^2 of F to gain.
+FLAT_ITERATIONS = 10
+#: Gradient descent has diverged where F is so many times its start.
+MAX_GROWTH = 10.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a search is after an iteration: ``x``, and ``value`` = F(x).
+
+    ``best`` and ``least`` are the weights and the value that it would return if it ended
+    here: those of this iteration, unless the solver is stochastic. ``state`` is what going
+    on needs beside the weights: the damping of Levenberg-Marquardt, or a StochasticState.
+    """
+
+    x: np.ndarray
+    value: float
+    best: np.ndarray
+    least: float
+    n_iter: int
+    state: Any = None
+
+
+def ended(step, status):
+    """The result of a search that ends after a step."""
+    return OptimizeResult(
+        x=step.best,
+        fun=step.least,
+        nit=step.n_iter,
+        status=status,
+        success=status == CONVERGED,
+        state=step.state,
+    )
+
+
+def gradient_descent(fun, x0, *, learning_rate, max_iter, tol, callback):
+    """Steps w <- w - learning_rate dF/dw, nothing else, until max |dF/dw| <= tol.
+
+    Raises
+    ------
+    ValueError
+        If it diverges, with a proposal for the learning rate.
+    """
+    x = x0
+    start, gradient = fun(x)
+    step = Step(x, start, x, start, 0)
+    for iteration in range(1, max_iter + 1):
+        x = x - learning_rate * gradient
+        with np.errstate(over="ignore", invalid="ignore"):
+            value, gradient = fun(x)
+        if not value <= MAX_GROWTH * start + 0.5:  # also true of NaN
+            raise ValueError(
+                f"Gradient descent diverged: the loss went from {start:.3g} to {value:.3g} "
+                f"in {iteration} iterations with learning_rate={learning_rate:.3g}. Try "
+                f"learning_rate={learning_rate / 10:.3g}, or another solver."
+            )
+        step = Step(x, value, x, value, iteration)
+        callback(step)
+        if np.abs(gradient).max() <= tol:
+            return ended(step, CONVERGED)
+    return ended(step, OUT_OF_ITERATIONS)
+
+
+def lbfgs(fun, x0, *, max_iter, tol, callback):
+    """Limited-memory BFGS (SciPy's), until max |dF/dw| <= tol, or F no longer falls.
+
+    The second where ten iterations together have lowered F by no more than tol F, for small tol
+    by no more than (100 tol)^2 F.
+
+    A trial step to where F is not finite is answered with a high finite value,
+    which makes the line search shorten it.
+
+    Raises
+    ------
+    ValueError
+        If F or its gradient is not finite at the start.
+    """
+    highest, values = None, []
+
+    def finite_fun(x):
+        nonlocal highest
+        with np.errstate(over="ignore", invalid="ignore"):
+            value, gradient = fun(x)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            if highest is None:
+                raise ValueError(
+                    "The gradient is not finite at the starting weights: X or y holds values too "
+                    "large. Scale them, or set standardize=True."
+                )
+            return 10 * highest + 1, np.zeros_like(x)
+        highest = value if highest is None else max(highest, value)
+        return value, gradient
+
+    def report(intermediate_result):
+        x, value = intermediate_result.x.copy(), float(intermediate_result.fun)
+        callback(Step(x, value, x, value, len(values) + 1))
+        values.append(value)
+        if is_flat():
+            raise StopIteration
+
+    def is_flat():
+        before = values[-1 - FLAT_ITERATIONS] if len(values) > FLAT_ITERATIONS else np.inf
+        return before - values[-1] <= min(tol, (100 * tol) ** 2) * abs(values[-1]) and tol > 0
+
+    options = {"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0, "maxcor": 20}
+    found = minimize(finite_fun, x0, jac=True, method="L-BFGS-B", callback=report, options=options)
+    status = {0: CONVERGED, 1: OUT_OF_ITERATIONS}.get(found.status, STALLED)
+    if values and is_flat():
+        status = CONVERGED
+    value = float(found.fun)
+    return ended(Step(found.x, value, found.x, value, found.nit), status)

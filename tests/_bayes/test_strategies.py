@@ -1,0 +1,144 @@
+"""The choice of a penalty: by a margin that rounding does not make, and whole whenever it ends."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from gradient_check import random_problem
+
+from sklearn_twolayer._bayes import choose_penalty
+from sklearn_twolayer._bayes.choose_penalty import STRATEGIES, Search, automatic, most_steps
+from sklearn_twolayer._bayes.posterior import Likelihood
+from sklearn_twolayer._fit.training import Fit
+from sklearn_twolayer._network.losses import BinaryLogLoss, SquaredError
+from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
+
+
+def chosen_among(losses, monkeypatch):
+    """Index of the candidate that ``automatic`` takes, given their leave-one-out losses."""
+    first, second, *others = (Fit(index, None, loss) for index, loss in enumerate(losses))
+    others = iter(others)
+    replacements = {
+        "FIXED_PENALTIES": {True: ((0.1,) * (len(losses) - 2),)},
+        "penalty_groups": lambda network: None,
+        "_grouped_evidence": lambda search, start, state: (first, None),
+        "_relevance": lambda search, fit, precisions, keep: second,
+        "go_on": lambda search, before, penalty, max_iter, keep: next(others),
+        "_loss_of_left_out_rows": lambda search, fit: fit.loss,
+        "_finish": lambda search, fit: fit,
+    }
+    for name, replacement in replacements.items():
+        monkeypatch.setattr(choose_penalty, name, replacement)
+    likelihood = SimpleNamespace(is_gaussian=True)
+    search = Search(SimpleNamespace(network=None), likelihood, 100, None)
+    return automatic(search, None).params
+
+
+@pytest.mark.parametrize(
+    ("losses", "index"),
+    [
+        ([1.0, 1.0, 1.0], 0),
+        ([1.0, 1 - 1e-12, 1 - 1e-9], 0),
+        ([1.0, 0.9, 0.9 - 1e-12], 1),
+        ([1.0, 2.0, 0.5], 2),
+        ([np.inf, 1.0, 1.0], 1),
+        ([np.inf, np.inf, np.inf], 0),
+        ([0.0, 0.0, 0.0], 0),
+    ],
+)
+def test_the_least_loss_wins_by_a_margin_and_ties_go_to_the_first(losses, index, monkeypatch):
+    assert chosen_among(losses, monkeypatch) == index
+
+
+class Stop(Exception):
+    """What ends a search from within."""
+
+
+class Recorded:
+    """Searches of a small problem, what they kept in each step, and what they were asked."""
+
+    def __init__(self, loss_class, n_rows):
+        self.problem = random_problem(loss_class, n_rows=n_rows, n_hidden=3)
+
+    def search(self, strategy, stop_after=None, max_iter=100):
+        """The fit of a strategy that is stopped after so many steps, and all that were kept."""
+        self.kept, self.n_asked = [], []
+        with self.problem.rows() as rows:
+            mean_loss = self.problem.mean_loss(rows)
+
+            def minimize(start, penalty, *, max_iter, state=None, keep=None):
+                curve, numbers = [], []
+
+                def fit(step, x):
+                    return Fit(
+                        x, penalty, curve[-1], tuple(curve), tuple(numbers), resume=step.state
+                    )
+
+                def callback(step):
+                    curve.append(step.value)
+                    numbers.append(len(self.kept))
+                    running = fit(step, step.x)
+                    self.kept.append(running if keep is None else keep(running))
+                    if len(self.kept) == stop_after:
+                        raise Stop
+
+                self.n_asked.append(max_iter)
+                objective = mean_loss.penalised(penalty)
+                options = {"max_iter": max_iter, "tol": 1e-4, "callback": callback}
+                found = levenberg_marquardt(objective, start, damping=state, **options)
+                way = tuple(curve), tuple(numbers)
+                return Fit(found.x, penalty, found.fun, *way, resume=found.state)
+
+            search = Search(mean_loss, Likelihood.of(mean_loss), max_iter, minimize)
+            try:
+                return STRATEGIES[strategy](search, self.problem.params)
+            except Stop:
+                return self.kept[-1]
+
+    def objective(self, fit):
+        """F of a fit."""
+        with self.problem.rows() as rows:
+            return self.problem.mean_loss(rows).penalised(fit.penalty).value(fit.params)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("loss_class", [SquaredError, BinaryLogLoss])
+@pytest.mark.parametrize("n_rows", [8, 30], ids=["dual", "primal"])
+def test_what_is_kept_is_whole_in_every_step(n_rows, loss_class, strategy):
+    """Its value is that of its weights under its penalty, its curve ends there."""
+    recorded = Recorded(loss_class, n_rows)
+    fit = recorded.search(strategy)
+    n_steps = len(recorded.kept)
+    assert len(fit.curve) == len(fit.steps) <= 100
+    assert n_steps <= sum(recorded.n_asked) <= most_steps(strategy, 100, loss_class is SquaredError)
+    for kept in [*recorded.kept, fit]:
+        assert len(kept.curve) == len(kept.steps) > 0
+        assert kept.curve[-1] == pytest.approx(kept.loss, rel=1e-12)
+        assert recorded.objective(kept) == pytest.approx(kept.loss, rel=1e-12)
+        assert (np.diff(kept.steps) >= 0).all()
+    for stop_after in (1, n_steps // 2, n_steps):
+        kept = recorded.kept[stop_after - 1]
+        found = Recorded(loss_class, n_rows).search(strategy, stop_after)
+        np.testing.assert_array_equal(found.params, kept.params)
+        assert (found.curve, found.steps) == (kept.curve, kept.steps)
+
+
+def test_while_a_rival_runs_the_fit_that_it_challenges_is_kept():
+    """That of the evidence, through all steps of the first rival."""
+    recorded = Recorded(SquaredError, 30)
+    alone = recorded.search("evidence")
+    n_alone, n_first = len(recorded.kept), len(recorded.n_asked)
+    recorded.search("auto")
+    assert recorded.n_asked[n_first] == 1  # of ARD
+    for kept in recorded.kept[n_alone : n_alone + 2]:
+        np.testing.assert_array_equal(kept.params, alone.params)
+        assert (kept.curve, kept.steps) == (alone.curve, alone.steps)
+    assert len({id(kept) for kept in recorded.kept[n_alone:]}) < len(recorded.kept) - n_alone - 20
+
+
+@pytest.mark.parametrize("max_iter", [1, 5, 25])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_no_fit_takes_more_steps_than_it_may(strategy, max_iter):
+    for loss_class in (SquaredError, BinaryLogLoss):
+        fit = Recorded(loss_class, 30).search(strategy, max_iter=max_iter)
+        assert len(fit.curve) <= max_iter

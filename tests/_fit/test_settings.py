@@ -1,0 +1,195 @@
+"""The rules of the parameters, what an error says, and what "auto" means."""
+
+import numpy as np
+import pytest
+
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._fit import settings
+from sklearn_twolayer._fit.settings import (
+    MAX_ITER,
+    RULES,
+    InvalidParameterError,
+    Size,
+    checked,
+    choose_solver,
+    resolve,
+    streaming,
+)
+
+ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
+SOLVERS = ["gd", "sgd", "adam", "lbfgs", "lm"]
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_features", "n_hidden", "n_outputs", "solver"),
+    [
+        (442, 10, 50, 1, "lm"),  # diabetes
+        (569, 30, 20, 1, "lm"),  # breast cancer
+        (1797, 64, 20, 10, "lbfgs"),  # digits: ten outputs
+        (8192, 8, 50, 1, "lm"),  # kin8nm
+        (60, 10_000, 50, 1, "lm"),  # more weights than rows: the dual form
+        (1000, 10_000, 50, 1, "lbfgs"),
+        (10_000, 784, 100, 10, "lbfgs"),
+        (1_000_000, 20, 50, 1, "lbfgs"),
+        (60_000, 784, 100, 10, "adam"),
+        (10_000_000, 20, 50, 1, "adam"),
+    ],
+)
+def test_the_solver_follows_the_size(n_rows, n_features, n_hidden, n_outputs, solver):
+    assert choose_solver(Size(n_rows, n_features, n_outputs), n_hidden) == solver
+
+
+def test_more_work_never_leads_back_to_a_dearer_solver():
+    order = ["lm", "lbfgs", "adam"]
+    for sizes in ([(10**i, 50) for i in range(9)], [(500, 10**i) for i in range(7)]):
+        solvers = [choose_solver(Size(n_rows, 20, 1), n_hidden) for n_rows, n_hidden in sizes]
+        ranks = [order.index(solver) for solver in solvers]
+        assert ranks == sorted(ranks)
+        assert ranks[0] == 0
+        assert ranks[-1] == 2
+
+
+def test_lm_is_chosen_up_to_the_largest_matrix(monkeypatch):
+    monkeypatch.setattr(settings, "MAX_GAUSS_NEWTON_COST", np.inf)
+    n_hidden, n_features = 100, 18  # p = 20 h + 1
+    p = 20 * n_hidden + 1
+    assert p == settings.MAX_GAUSS_NEWTON_SIZE + 1
+    assert choose_solver(Size(3000, n_features, 1), n_hidden) == "lbfgs"
+    assert choose_solver(Size(3000, n_features, 1), n_hidden - 1) == "lm"
+    assert choose_solver(Size(p - 1, n_features, 1), n_hidden) == "lm"  # dual: n rows
+
+
+def settings_of(estimator):
+    return checked(estimator.get_params(), type(estimator).__name__)
+
+
+def resolved(n_rows=1000, n_features=7, n_outputs=1, **parameters):
+    estimator = TwoLayerRegressor(n_hidden=12, **parameters)
+    return resolve(settings_of(estimator), Size(n_rows, n_features, n_outputs))
+
+
+def test_auto_values_are_those_of_the_documented_table():
+    rows = {words[0]: words[1:] for words in map(str.split, settings.__doc__.splitlines()) if words}
+    found = {solver: resolved(solver=solver).max_iter for solver in rows["parameter"]}
+    assert found == MAX_ITER == dict(zip(rows["parameter"], map(int, rows["max_iter"])))
+    rates = [resolved(solver=solver).learning_rate for solver in SOLVERS]
+    assert rates[0] == 1 / (1 + 7 + 12)
+    assert rates[3:] == [None, None]
+    assert " ".join(rows["learning_rate"]) == f"1 / (1 + f + h) {rates[1]} {rates[2]} -- --"
+
+
+@pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])
+def test_the_estimators_document_the_constants(Estimator):
+    text = " ".join(Estimator.__doc__.split())
+    gd, lbfgs, sgd, adam, lm = (MAX_ITER[s] for s in ("gd", "lbfgs", "sgd", "adam", "lm"))
+    assert "iterations of gd and lbfgs, epochs of sgd and adam, accepted steps of lm" in text
+    assert f'"auto" is {gd}, {lbfgs}, {sgd}, {adam} and {lm}.' in text
+    rates = [resolved(solver=solver).learning_rate for solver in ("sgd", "adam")]
+    assert f'"auto" is 1 / (1 + n_features + n_hidden), {rates[0]} and {rates[1]}.' in text
+
+
+@pytest.mark.parametrize(
+    ("n_starts", "parameters"),
+    [
+        (5, {}),
+        (5, {"solver": "lm", "n_members": 3}),
+        (1, {"alpha": "auto"}),
+        (1, {"alpha": "evidence"}),
+        (1, {"solver": "lbfgs"}),
+        (1, {"max_iter": 200}),
+        (1, {"warm_start": True}),
+        (1, {"early_stopping": True}),
+        (1, {"n_rows": 5000}),
+    ],
+)
+def test_cheap_regressions_under_a_float_alpha_have_several_starts(n_starts, parameters):
+    assert resolved(**{"n_rows": 500, "alpha": 0.0, **parameters}).n_starts == n_starts
+
+
+def test_a_classifier_has_one_start():
+    size = Size(100, 3, 1, is_regression=False)
+    assert resolve(settings_of(TwoLayerClassifier(alpha=0.0)), size).n_starts == 1
+
+
+@pytest.mark.parametrize("solver", ["auto", *SOLVERS])
+def test_explicit_values_are_left_alone(solver):
+    found = resolved(solver=solver, learning_rate=0.7, batch_size=13, max_iter=3)
+    assert (found.learning_rate, found.batch_size, found.max_iter) == (0.7, 13, 3)
+    assert found.solver == ("lm" if solver == "auto" else solver)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "n_rows", "found"), [("auto", 9, 9), (500, 9, 9), (5, 9, 5)]
+)
+def test_a_batch_has_no_more_rows_than_there_are(batch_size, n_rows, found):
+    assert resolved(n_rows, batch_size=batch_size).batch_size == found
+
+
+def test_automatic_batches_grow_with_the_rows_up_to_a_limit():
+    sizes = [resolved(10**i).batch_size for i in range(8)]
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == sizes[-2] <= 1000
+
+
+def test_resolving_changes_no_parameter():
+    estimator = TwoLayerClassifier()
+    before, asked = estimator.get_params(), settings_of(estimator)
+    found = resolve(asked, Size(100, 5, 2, is_regression=False))
+    assert found != asked == settings_of(estimator)
+    assert estimator.get_params() == before
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_every_default_is_valid(Estimator):
+    for name, default in Estimator().get_params().items():
+        _, is_valid = RULES[name]
+        assert is_valid(default), name
+
+
+def test_no_rule_without_a_parameter():
+    assert set(RULES) == {name for E in ESTIMATORS for name in E().get_params()}
+
+
+def test_an_error_names_the_first_parameter_and_says_what_it_may_be():
+    parameters = TwoLayerRegressor(n_hidden=0, alpha=-1).get_params()
+    with pytest.raises(InvalidParameterError) as refusal:
+        checked(parameters, "Network")
+    assert str(refusal.value) == (
+        "n_hidden=0 is not valid for Network: it must be 'auto' or an integer >= 1."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "valid", "invalid"),
+    [
+        ("tol", "a number >= 0", [0, 1e-300, 1e300], [-1e-300, np.inf, np.nan]),
+        ("momentum", "a number >= 0 and < 1", [0, 0.5, 1 - 1e-16], [-0.1, 1, 1.1]),
+        ("validation_fraction", "a number > 0 and < 1", [1e-300, 1 - 1e-16], [0, 1]),
+        ("n_members", "an integer >= 1", [1, 10**30], [0, 1.0]),
+    ],
+)
+def test_a_number_knows_its_ends(name, words, valid, invalid):
+    assert RULES[name][0] == words
+    assert all(RULES[name][1](value) for value in valid)
+    assert not any(RULES[name][1](value) for value in invalid)
+
+
+def test_rules_do_not_confuse_booleans_numbers_and_strings():
+    assert not RULES["n_members"][1](True)
+    assert not RULES["tol"][1](np.True_)
+    assert not RULES["shuffle"][1](1)
+    assert RULES["shuffle"][1](np.False_)
+    words, is_valid = RULES["learning_rate_schedule"]
+    assert words == "'cosine' or 'constant'"
+    assert is_valid("cosine")
+    assert not is_valid(["cosine"])
+    assert not is_valid("cosineconstant")
+
+
+def test_a_stream_is_an_epoch_at_a_constant_rate():
+    found = streaming(settings_of(TwoLayerRegressor(solver="adam", max_iter=7)))
+    assert found.is_stream
+    assert (found.max_iter, found.learning_rate_schedule, found.tol) == (1, "constant", 0)
+    for refused in ({"early_stopping": True}, {"n_members": 2}):
+        with pytest.raises(ValueError, match=f"partial_fit does not support {next(iter(refused))}"):
+            streaming(settings_of(TwoLayerRegressor(solver="adam", **refused)))

@@ -1,0 +1,86 @@
+"""The penalty of a classifier: that of the networks which predict left-out rows best."""
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_twolayer import TwoLayerClassifier
+from sklearn_twolayer._bayes.cross_validate import N_FOLDS, PRECISIONS, folds, precisions_up_to
+from sklearn_twolayer._fit import run, settings
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 3))
+Y = (X[:, 0] * X[:, 1] > 0).astype(int)
+
+
+@pytest.mark.parametrize("solver", ["lm", "lbfgs"])
+def test_the_chosen_penalty_predicts_left_out_rows(solver):
+    """Refit each fold by hand, through the penalties, with the public estimator."""
+    model = TwoLayerClassifier(5, solver=solver, random_state=0).fit(X, Y)
+    fold, _ = folds(X, Y, model._learned_.scale)
+    total = dict.fromkeys(PRECISIONS, 0.0)
+    scaled = (X - X.mean(axis=0)) / X.std(axis=0)
+    for number in range(N_FOLDS):
+        out = fold == number
+        network = TwoLayerClassifier(
+            5, solver=solver, standardize=False, warm_start=True, random_state=0
+        )
+        for precision in PRECISIONS:
+            network.set_params(alpha=precision / (~out).sum()).fit(scaled[~out], Y[~out])
+            log_probability = network.predict_log_proba(scaled[out])
+            total[precision] -= log_probability[np.arange(out.sum()), Y[out]].sum()
+    [chosen] = [total[precision] for precision in PRECISIONS if precision / 60 == model.penalty_[0]]
+    assert chosen <= 1.25 * min(total.values())  # other starting biases lead to other minima
+    assert chosen < 0.75 * max(total.values())
+
+
+def test_the_fit_goes_through_the_weaker_penalties():
+    model = TwoLayerClassifier(5, solver="lbfgs", random_state=0).fit(X, Y)
+    by_hand = TwoLayerClassifier(5, solver="lbfgs", warm_start=True, random_state=0)
+    n_iterations = 0
+    for precision in precisions_up_to(round(model.penalty_[0] * 60, 6)):
+        by_hand.set_params(alpha=precision / 60).fit(X, Y)
+        n_iterations += by_hand.n_iter_
+    np.testing.assert_allclose(by_hand.decision_function(X), model.decision_function(X), rtol=1e-3)
+    assert model.n_iter_ == len(model.loss_curve_)
+
+
+def test_weights_choose_as_repeats_do():
+    weight = RNG.integers(1, 4, size=60)
+    chosen = TwoLayerClassifier(5, random_state=0).fit(X, Y, sample_weight=weight).penalty_[0]
+    repeated = np.repeat(X, weight, axis=0), np.repeat(Y, weight)
+    assert TwoLayerClassifier(5, random_state=0).fit(*repeated).penalty_[0] == chosen
+
+
+def test_large_tables_take_unit_precision(monkeypatch):
+    monkeypatch.setattr(settings, "MAX_COMPARED_COST", 10)
+    model = TwoLayerClassifier(5, solver="lbfgs", random_state=0).fit(X, Y)
+    assert model.penalty_.tolist() == [1 / 60, 0, 1 / 60, 0]
+
+
+@pytest.mark.parametrize("max_time", [1e-9, 0.03])
+def test_a_comparison_that_takes_too_long_ends(max_time):
+    with pytest.warns(ConvergenceWarning, match="max_time"):
+        model = TwoLayerClassifier(50, solver="lm", max_time=max_time, random_state=0).fit(X, Y)
+    assert model.n_iter_ >= 1
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+def test_an_interrupt_in_the_comparison_leaves_the_estimator_as_it_was(monkeypatch):
+    model = TwoLayerClassifier(5, random_state=0).fit(X, Y)
+    before = dict(vars(model))
+    monkeypatch.setattr(run, "choose_precision", _interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, 1 - Y)
+    assert vars(model) == before
+
+
+def _interrupt(*arguments):
+    raise KeyboardInterrupt
+
+
+def test_a_warm_start_goes_on_under_the_chosen_penalty():
+    model = TwoLayerClassifier(5, solver="lbfgs", warm_start=True, random_state=0).fit(X, Y)
+    n_iterations = model.n_iter_
+    model.fit(X, Y)
+    assert model.n_iter_ < n_iterations

@@ -1,0 +1,79 @@
+"""Scorers of the user's choice, of validation rows with and without weights."""
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.metrics import adjusted_rand_score, get_scorer, make_scorer, max_error, r2_score
+
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+
+RANDOM = np.random.RandomState(0)
+X = RANDOM.normal(size=(80, 3))
+Y = np.sin(2 * X[:, 0]) + X[:, 1]
+LABELS = np.where(Y > 0, "up", "down")
+WEIGHT = RANDOM.randint(0, 4, size=40).astype(float)
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def minus_largest_error(y, found):
+    return -np.abs(y - found).max()
+
+
+def by_hand(model, X, y):
+    return -max_error(y, model.predict(X))
+
+
+#: Estimator and scoring, of metrics that take no weights.
+WITHOUT = [
+    (TwoLayerRegressor, "neg_max_error"),
+    (TwoLayerRegressor, make_scorer(minus_largest_error)),
+    (TwoLayerRegressor, by_hand),
+    (TwoLayerClassifier, "adjusted_rand_score"),
+    (TwoLayerClassifier, make_scorer(adjusted_rand_score)),
+]
+IDS = ["name", "scorer", "callable", "name of classes", "scorer of classes"]
+
+
+def fitted(Estimator, scoring, weight, solver="lbfgs", **parameters):
+    y = Y if Estimator is TwoLayerRegressor else LABELS
+    model = Estimator(
+        4, solver=solver, alpha=0.01, max_iter=6, scoring=scoring, random_state=0, **parameters
+    )
+    return model.fit(X[40:], y[40:], X_val=X[:40], y_val=y[:40], sample_weight_val=weight), y
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize(("Estimator", "scoring"), WITHOUT, ids=IDS)
+def test_metrics_without_weights_score_weighed_rows(Estimator, scoring, routing, early_stopping):
+    with sklearn.config_context(enable_metadata_routing=routing):
+        model, y = fitted(Estimator, scoring, WEIGHT, early_stopping=early_stopping)
+        kept = WEIGHT > 0  # weight 0 equals the row left out
+        scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
+        expected = scorer(model, X[:40][kept], y[:40][kept])
+    assert len(model.validation_scores_) == model.n_iter_
+    found = model.best_validation_score_ if early_stopping else model.validation_scores_[-1]
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["gd", "sgd", "adam", "lbfgs", "lm"])
+def test_they_do_for_every_solver(solver):
+    model, _ = fitted(TwoLayerRegressor, "neg_max_error", WEIGHT, solver=solver)
+    assert np.isfinite(model.validation_scores_).all()
+
+
+@pytest.mark.parametrize("scoring", ["r2", make_scorer(r2_score)])
+def test_metrics_with_weights_get_them(scoring):
+    model, _ = fitted(TwoLayerRegressor, scoring, WEIGHT)
+    expected = r2_score(Y[:40], model.predict(X[:40]), sample_weight=WEIGHT)
+    assert model.validation_scores_[-1] == pytest.approx(expected, rel=1e-6)
+    assert expected != pytest.approx(r2_score(Y[:40], model.predict(X[:40])), rel=1e-6)
+
+
+def test_a_type_error_of_a_scorer_is_the_users():
+    def scorer(model, X, y, sample_weight=None):
+        return len(model)
+
+    with pytest.raises(TypeError, match="has no len"):
+        fitted(TwoLayerRegressor, scorer, WEIGHT)

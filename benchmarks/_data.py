@@ -48,6 +48,14 @@ def classification_sets(folder, names=None):
         yield DataSet(name, arrays["X"], arrays["y"], splits)
 
 
+def half(sets, name):
+    """Every second set by the number of its training rows: those that defaults were "chosen" on,
+    beginning with the smallest, or those of the "confirmation".
+    """
+    by_size = sorted(sets, key=lambda data: (len(data.splits[0][0]), data.name))
+    return by_size[0 if name == "chosen" else 1 :: 2]
+
+
 def curve_sets(folder, names=None):
     """The curve-fitting sets: the whole set is fitted."""
     for name, arrays in _arrays(folder, "curves", names):

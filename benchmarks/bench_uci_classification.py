@@ -1,6 +1,6 @@
 """UCI classification: test accuracy and log loss on the published splits.
 
-    python benchmarks/bench_uci_classification.py DATA_FOLDER [--peers]
+    python benchmarks/bench_uci_classification.py DATA_FOLDER [--peers] [--half confirmation]
 
 prints for each set the accuracy, the log loss of the plain and of the moderated
 probabilities and the fit time, then the means over the sets beside the published
@@ -14,7 +14,7 @@ from functools import partial
 from time import perf_counter
 
 import numpy as np
-from _data import classification_sets, published_classification
+from _data import classification_sets, half, published_classification
 from _report import (
     add_data_arguments,
     add_model_arguments,
@@ -39,11 +39,11 @@ from sklearn_twolayer import TwoLayerClassifier
 
 PEERS = {
     "MLPClassifier()": MLPClassifier,
-    "MLPClassifier(50, lbfgs, alpha=1)": partial(
-        MLPClassifier, hidden_layer_sizes=50, solver="lbfgs", alpha=1, max_iter=1000
+    "MLPClassifier(50 tanh, lbfgs, alpha=1)": partial(
+        MLPClassifier, 50, activation="tanh", solver="lbfgs", alpha=1, max_iter=1000
     ),
     "LogisticRegression()": partial(LogisticRegression, max_iter=1000),
-    "RandomForestClassifier()": RandomForestClassifier,
+    "RandomForestClassifier(500)": partial(RandomForestClassifier, 500),
     "SVC()": SVC,
 }
 #: Published methods beside which each set is shown.
@@ -143,6 +143,7 @@ def main():
     add_model_arguments(parser)
     parser.add_argument("--n-hidden", type=int, help="hidden units")
     parser.add_argument("--members", type=int, nargs="+", default=[1], help="committee sizes")
+    parser.add_argument("--half", choices=("chosen", "confirmation"), help="of the sets")
     parser.add_argument("--peers", action="store_true", help="measure scikit-learn's classifiers")
     arguments = parser.parse_args()
     options = model_options(arguments)
@@ -151,6 +152,7 @@ def main():
     print(environment())
     print(f"TwoLayerClassifier({options or 'defaults'}), {arguments.n_jobs} fits at a time")
     sets = list(classification_sets(arguments.folder, arguments.sets))
+    sets = half(sets, arguments.half) if arguments.half else sets
     published = published_classification(arguments.folder)
     means = []
     for members in arguments.members:

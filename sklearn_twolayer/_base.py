@@ -16,10 +16,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_twolayer._callbacks import CALLBACKS, CallbackSupportMixin, begin_fit, with_callbacks
 from sklearn_twolayer._data.dask_table import read_collection
 from sklearn_twolayer._data.lazy import map_collection
-from sklearn_twolayer._data.table import has_validation_rows, is_collection, read_arrays
+from sklearn_twolayer._data.suspicious_rows import complaints
+from sklearn_twolayer._data.table import about, has_validation_rows, is_collection, read_arrays
+from sklearn_twolayer._fit.choose import prepare
+from sklearn_twolayer._fit.error_bars import why_no_error_bars
 from sklearn_twolayer._fit.monitor import Deadline, Watch, scorer_of_weights
 from sklearn_twolayer._fit.run import (
-    choose_alpha,
     fit_member,
     fit_members,
     most_iterations,
@@ -96,8 +98,7 @@ class BaseTwoLayer(
         Raises
         ------
         ValueError
-            If a parameter or the data have no meaning; a fitted estimator then
-            stays as it was.
+            If a parameter or the data have no meaning; a fitted estimator stays as it was.
         """
         settings = self._settings()
         deadline = Deadline(settings.max_time)
@@ -105,18 +106,21 @@ class BaseTwoLayer(
         table = fitted._read(X, y, sample_weight, reset=True)
         targets = fitted._targets_class.learn(table.summary(self._targets_class), settings)
         start = self._warm_start() if settings.warm_start else None
-        if targets.complaint is not None:
-            warnings.warn(targets.complaint, UserWarning, stacklevel=2)
         random_state = check_random_state(settings.random_state)
         table, held_out = table.weigh(targets).encode(targets), None
         if has_validation_rows(X_val, y_val, sample_weight_val):
-            held_out = fitted._read(X_val, y_val, sample_weight_val, reset=False)
+            with about("X_val and y_val"):
+                held_out = fitted._read(X_val, y_val, sample_weight_val, reset=False)
             held_out = held_out.encode(targets, "y_val does not fit to y: ")
         elif settings.early_stopping:
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
         problem, settings = pose(settings, targets, table, held_out=held_out, start=start)
+        names = getattr(fitted, "feature_names_in_", None)
+        for complaint in complaints(problem, settings.solver, fitted.alpha, names=names):
+            warnings.warn(complaint, UserWarning, stacklevel=2)
         fitted._publish(problem)
-        settings = choose_alpha(problem, settings, random_state, deadline=deadline, start=start)
+        options = {"deadline": deadline, "start": start}
+        problem, settings, start = prepare(problem, settings, random_state, **options)
         complaint = fitted._train(problem, settings, random_state, Watch(deadline), start=start)
         if complaint is not None:
             warnings.warn(complaint, ConvergenceWarning, stacklevel=2)
@@ -126,9 +130,8 @@ class BaseTwoLayer(
     def loss_and_gradient(self, X, y, sample_weight=None):
         """Return the objective F that ``fit`` minimises, and its gradient: backprop in public.
 
-        F = (1 / S) sum_i s_i loss_i + 1/2 sum_g penalty_g |w_g|^2 on the scale that
-        ``standardize`` set in ``fit``, with S = sum_i s_i and ``penalty_`` of each
-        group of weights.
+        F = (1 / S) sum_i s_i loss_i + 1/2 sum_g penalty_g |w_g|^2 on the scale that was set in
+        ``fit``, with S = sum_i s_i and ``penalty_`` of each group of weights.
 
         Parameters
         ----------
@@ -183,7 +186,7 @@ class BaseTwoLayer(
         Returns
         -------
         A1 : ndarray of shape (n_samples, n_hidden)
-            Hidden activations; of all members side by side for a committee.
+            Of all members side by side for a committee.
         """
         inputs = self._inputs(X)
         return self._learned_.hidden_layer(*inputs)
@@ -214,13 +217,6 @@ class BaseTwoLayer(
             *inputs, output_slope=self._learned_.targets.output_slope
         )
         return gradients[:, 0] if self.n_outputs_ == 1 else gradients
-
-    @property
-    def feature_relevance_(self):
-        """Root mean square (n_features,) of each input's weights, on the standardised scale."""
-        check_is_fitted(self)
-        W1 = self.coefs_[0] * self._learned_.scale.scale[:, None]
-        return np.sqrt((W1**2).mean(axis=1))
 
     def _settings(self):
         """The parameters, checked: as attributes, which other constructors may have set."""
@@ -276,8 +272,6 @@ class BaseTwoLayer(
         if learned is None:
             targets = self._targets_class.learn(table.summary(self._targets_class), settings)
             targets = targets.with_classes(classes)
-            if targets.complaint is not None:
-                warnings.warn(targets.complaint, UserWarning, stacklevel=3)
         else:
             targets = learned.targets.going_on(classes, settings.class_weight)
         table = table.encode(targets)
@@ -288,8 +282,14 @@ class BaseTwoLayer(
             table = replace(table, X=table.X.astype(self.coefs_[0].dtype))
         scale = None if learned is None else learned.scale
         problem, settings = pose(settings, targets, table, scale=scale, start=start)
+        names, is_first = getattr(fitted, "feature_names_in_", None), learned is None
+        found = complaints(problem, settings.solver, fitted.alpha, names=names) if is_first else ()
+        for complaint in found:
+            warnings.warn(complaint, UserWarning, stacklevel=3)
         fitted._publish(problem)
-        fitted._train(problem, settings, random_state, Watch(Deadline()), start=start)
+        complaint = fitted._train(problem, settings, random_state, Watch(Deadline()), start=start)
+        if complaint is not None:
+            warnings.warn(complaint, ConvergenceWarning, stacklevel=3)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
         return self
 
@@ -315,15 +315,15 @@ class BaseTwoLayer(
 
     def _publish(self, problem, attributes=(), resume=None, posteriors=()):
         """Set what predictions mean, and what came out of the training once that is done."""
-        targets, activation = problem.targets, problem.network.activation
-        self.n_hidden_ = problem.network.n_hidden
+        targets, network = problem.targets, problem.network
+        self.n_hidden_ = network.n_hidden
         self.n_outputs_, self.out_activation_ = targets.n_outputs, targets.output_activation
         if not targets.is_numeric:
             self.classes_ = targets.classes
         vars(self).update(attributes)
         keeps_matrix = isinstance(self.alpha, str)  # a pickle, though it dwarfs the weights
-        learned = targets, problem.scale, activation, resume, posteriors, keeps_matrix
-        self._learned_ = Learned(*learned)
+        learned = targets, problem.scale, network.activation, resume, posteriors, keeps_matrix
+        self._learned_ = Learned(*learned, why_no_error_bars(problem, resume))
 
     def _model(self, coefs, intercepts):
         """A copy that predicts with these weights, of rows that are arrays and have no names."""

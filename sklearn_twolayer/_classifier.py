@@ -5,7 +5,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
 from sklearn_twolayer._base import BaseTwoLayer, over_collections
-from sklearn_twolayer._bayes.posterior import expected_logistic, expected_softmax
+from sklearn_twolayer._bayes.predictions import MODERATED_PROBABILITY
 from sklearn_twolayer._data.targets import LabelTargets
 from sklearn_twolayer._fit.settings import takes_batches
 
@@ -28,10 +28,9 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
-        "lm" is generalised Gauss-Newton with Levenberg-Marquardt damping; "lbfgs"
-        limited-memory BFGS; "adam" and "sgd" go through mini-batches; "gd" is the
-        textbook rule w <- w - learning_rate dF/dw on all rows. "auto" takes "lm" on
-        tables of some tens of rows, then "lbfgs", then "adam"; ``solver_`` says which.
+        "lm" is generalised Gauss-Newton with Levenberg-Marquardt damping; "lbfgs" limited-memory
+        BFGS; "adam" and "sgd" go through mini-batches; "gd" is w <- w - learning_rate dF/dw on
+        all rows. "auto" takes "lm" on some tens of rows, then "lbfgs", then "adam".
     alpha : float or {"auto", "evidence", "ard"}, default="auto"
         A float is that of F, on the standardised scale; biases are free. It means the same
         for every solver, batch size and number of rows. "evidence" finds a penalty for each
@@ -48,7 +47,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         Networks of a committee, each from a start of its own, whose raw predictions
         are averaged: folded into one network of n_members n_hidden units.
     learning_rate : float or "auto", default="auto"
-        Of gd, sgd and adam. "auto" is 1 / (1 + n_features + n_hidden), 0.05 and 0.01.
+        Of gd, sgd and adam. "auto" is 0.5 / (largest eigenvalue of the Gauss-Newton
+        matrix at the start), 0.05 and 0.01.
     learning_rate_schedule : {"cosine", "constant"}, default="cosine"
         Of sgd and adam: decay to zero over ``max_iter`` epochs, or none.
     momentum : float in [0, 1), default=0.9
@@ -108,22 +108,23 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         Objective of the published weights, penalty included, on the standardised scale; of a
         committee that of its best member, as ``loss_curve_`` and ``n_iter_`` are.
     loss_curve_ : list of float
-        Objective after each iteration; where the evidence changes the penalties on the
-        way, under the penalties of that iteration.
+        Objective after each iteration; with "evidence" under the penalties of that iteration.
     penalty_ : ndarray
-        Penalty of each group of weights in the objective: of W1 (with "ard" of each of
-        its rows), b1, W2 and b2.
+        Penalty of each group of weights: of W1 (with "ard" of each row), b1, W2 and b2.
     feature_relevance_ : ndarray of shape (n_features,)
-        Root mean square of the weights from each input, on the standardised scale;
-        with ``alpha="ard"`` those of irrelevant inputs go to zero.
+        Root mean square over the rows (of ``partial_fit``: of its last call) of the gradient
+        of Z2 in each input, times the standard deviation of the column.
+    feature_importances_ : ndarray of shape (n_features,)
+        The same, divided by its sum.
     prior_precision_ : ndarray
         Prior precision of the same groups on the standardised scale, where all have one.
     n_effective_params_ : float
-        How many weights the data determine. Not there where the Gauss-Newton matrix is
-        too large.
+        How many weights the data determine. There where moderated probabilities are.
+    curvature_rows_ : int
+        Rows of which the Gauss-Newton matrix was made: all, or a random part where all would
+        take more than a few seconds. Some fits of 4,400 weights and more have none.
     log_marginal_likelihood_ : float
-        Laplace's approximation of ln p(y), in the units of y, where all groups have a
-        prior precision.
+        Laplace's approximation of ln p(y), where all groups have a prior precision.
     best_loss_ : float or None
         Least value of ``loss_curve_``; None with early stopping.
     validation_scores_ : list of float or None
@@ -131,7 +132,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     validation_loss_curve_ : list of float or None
         Their mean loss, without penalty, on the standardised scale.
     best_validation_score_ : float or None
-        Their maximum.
+        Maximum of ``validation_scores_``.
     t_ : int
         Rows seen in training.
     solver_ : str
@@ -139,7 +140,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     classes_ : ndarray
         Class labels, sorted; for multilabel targets the indices of the labels.
     n_hidden_ : int
-        Hidden units of the network; of a committee, of each member.
+        Hidden units; of a committee, of each member.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray of str
@@ -273,9 +274,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     @over_collections
     def _moderated_probability(self, X):
         inputs = self._inputs(X, np.float64)
-        Z2, V = self._learned_.moments(*inputs)
-        expected = expected_softmax if self.out_activation_ == "softmax" else expected_logistic
-        return self._of_each_class(expected(Z2, V).astype(self.coefs_[0].dtype))
+        answer = MODERATED_PROBABILITY[self.out_activation_]
+        return self._of_each_class(self._learned_.by_posterior(*inputs, answer))
 
     def _of_each_class(self, A2):
         return np.hstack([1 - A2, A2]) if self._learned_.targets.is_binary else A2

@@ -7,13 +7,18 @@ from functools import partial
 import numpy as np
 from scipy import sparse
 
-from sklearn_twolayer._bayes.posterior import block_moments
+from sklearn_twolayer._bayes.predictions import rows_of_block
 from sklearn_twolayer._data.rows import Rows, block_size
 from sklearn_twolayer._fit.weights import Resume, are_equal, fold_members
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork, raw_prediction
 from sklearn_twolayer._network.scale import Standardization, TanhForm, tanh_form_pays
 
+#: Why a copy that went through a pickle may have no error bars.
+PICKLED = (
+    "the estimator has been pickled after a fit with a float alpha, which leaves the matrix out: "
+    "fit again, or choose alpha='evidence'"
+)
 #: Predictions of so many rows are done before blocks and threads would begin.
 FEW_ROWS = 256
 
@@ -33,6 +38,8 @@ class Learned:
         Of the members; empty without error bars.
     keeps_matrix : bool
         Whether pickles hold the posteriors too: their matrices (p, p) dwarf the weights.
+    no_error_bars : str
+        Why there are no posteriors, and what to do.
     """
 
     targets: object
@@ -41,12 +48,15 @@ class Learned:
     resume: Resume | None = None
     posteriors: list = ()
     keeps_matrix: bool = True
+    no_error_bars: str = ""
 
     def __deepcopy__(self, memo):
         return self  # nothing in it is ever changed
 
     def __getstate__(self):
-        return vars(self) if self.keeps_matrix else {**vars(self), "posteriors": []}
+        if self.keeps_matrix or not self.posteriors:
+            return vars(self)
+        return {**vars(self), "posteriors": [], "no_error_bars": PICKLED}
 
     def for_workers(self):
         """What predictions need, the posteriors included."""
@@ -93,8 +103,8 @@ class Learned:
 
         return _map_rows(X, gradient, W1.dtype, max(first.shape) * W2.shape[1])
 
-    def moments(self, coefs, intercepts, X):
-        """Z2 (n, k) and its covariance (n, k, k), on the standardised scale.
+    def by_posterior(self, coefs, intercepts, X, answer, **options):
+        """``answer(posteriors, X, **options)`` (n, k) of blocks of standardised rows, stacked.
 
         Raises
         ------
@@ -102,12 +112,7 @@ class Learned:
             If the fit has no posterior, or one of other weights.
         """
         if not self.posteriors:
-            raise ValueError(
-                "This fit has no error bars: its Gauss-Newton matrix was too large (fit fewer rows "
-                "or choose a smaller n_hidden), or it was trained by partial_fit, or the estimator "
-                "has been pickled after a fit with a float alpha, which leaves the matrix out (fit "
-                "again, or choose alpha='evidence')."
-            )
+            raise ValueError(f"This fit has no error bars: {self.no_error_bars}.")
         network, params = self.posteriors[0].network, [each.params for each in self.posteriors]
         fitted = fold_members(self.scale, network, params, coefs[0].dtype)
         if not are_equal(fitted, (coefs, intercepts)):
@@ -115,10 +120,15 @@ class Learned:
                 "coefs_ or intercepts_ have been assigned to since the fit, and its error bars "
                 "are those of other weights. Fit again, with warm_start=True to start from these."
             )
-        k, width = network.n_outputs, (network.n_features + 1) * network.n_hidden
-        block = partial(block_moments, posteriors=self.posteriors, scale=self.scale)
-        moments = _map_rows(X, block, np.float64, width * k)
-        return moments[:, :k], moments[:, k:].reshape(-1, k, k)
+
+        def block(X, y, weight):
+            X = self.scale.apply_block(X)
+            return answer(self.posteriors, X, **options).astype(coefs[0].dtype)
+
+        size = rows_of_block(network)
+        settings = {"standardization": None, "dtype": np.float64, "block_size": size}
+        with Rows(X, None, None, **settings) as rows:
+            return rows.map(block)
 
     def score(self, coefs, intercepts, table):
         """R^2 or accuracy of the rows of a table, in one pass over them."""

@@ -5,9 +5,10 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_twolayer import TwoLayerClassifier
-from sklearn_twolayer._bayes.cross_validate import N_FOLDS, PRECISIONS, folds, precisions_up_to
-from sklearn_twolayer._fit import run, settings
+from sklearn_twolayer._bayes.cross_validate import GRIDS, N_FOLDS, folds
+from sklearn_twolayer._fit import choose, settings
 
+GRID = GRIDS[False]
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
 Y = (X[:, 0] * X[:, 1] > 0).astype(int)
@@ -18,18 +19,20 @@ def test_the_chosen_penalty_predicts_left_out_rows(solver):
     """Refit each fold by hand, through the penalties, with the public estimator."""
     model = TwoLayerClassifier(5, solver=solver, random_state=0).fit(X, Y)
     fold, _ = folds(X, Y, model._learned_.scale)
-    total = dict.fromkeys(PRECISIONS, 0.0)
+    total = dict.fromkeys(GRID.strengths, 0.0)
     scaled = (X - X.mean(axis=0)) / X.std(axis=0)
     for number in range(N_FOLDS):
         out = fold == number
         network = TwoLayerClassifier(
             5, solver=solver, standardize=False, warm_start=True, random_state=0
         )
-        for precision in PRECISIONS:
+        for precision in GRID.strengths:
             network.set_params(alpha=precision / (~out).sum()).fit(scaled[~out], Y[~out])
             log_probability = network.predict_log_proba(scaled[out])
             total[precision] -= log_probability[np.arange(out.sum()), Y[out]].sum()
-    [chosen] = [total[precision] for precision in PRECISIONS if precision / 60 == model.penalty_[0]]
+    [chosen] = [
+        total[precision] for precision in GRID.strengths if precision / 60 == model.penalty_[0]
+    ]
     assert chosen <= 1.25 * min(total.values())  # other starting biases lead to other minima
     assert chosen < 0.75 * max(total.values())
 
@@ -38,7 +41,7 @@ def test_the_fit_goes_through_the_weaker_penalties():
     model = TwoLayerClassifier(5, solver="lbfgs", random_state=0).fit(X, Y)
     by_hand = TwoLayerClassifier(5, solver="lbfgs", warm_start=True, random_state=0)
     n_iterations = 0
-    for precision in precisions_up_to(round(model.penalty_[0] * 60, 6)):
+    for precision in GRID.up_to(round(model.penalty_[0] * 60, 6)):
         by_hand.set_params(alpha=precision / 60).fit(X, Y)
         n_iterations += by_hand.n_iter_
     np.testing.assert_allclose(by_hand.decision_function(X), model.decision_function(X), rtol=1e-3)
@@ -69,13 +72,13 @@ def test_a_comparison_that_takes_too_long_ends(max_time):
 def test_an_interrupt_in_the_comparison_leaves_the_estimator_as_it_was(monkeypatch):
     model = TwoLayerClassifier(5, random_state=0).fit(X, Y)
     before = dict(vars(model))
-    monkeypatch.setattr(run, "choose_precision", _interrupt)
+    monkeypatch.setattr(choose, "left_out_losses", _interrupt)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, 1 - Y)
     assert vars(model) == before
 
 
-def _interrupt(*arguments):
+def _interrupt(*arguments, **options):
     raise KeyboardInterrupt
 
 

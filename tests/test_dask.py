@@ -127,8 +127,8 @@ def assert_released(client, before):
 def test_the_parameters_go_to_the_workers_once(client, data, monkeypatch):
     """An evaluation is one task for each thread of the cluster, however many partitions."""
     sizes = []
-    recorded = _recording(partitions.Partitions.sum, sizes)
-    monkeypatch.setattr(partitions.Partitions, "sum", recorded, raising=True)
+    recorded = _recording(partitions.Partitions.reduce, sizes)
+    monkeypatch.setattr(partitions.Partitions, "reduce", recorded, raising=True)
     rows = da.from_array(data[0], chunks=(10, 3))
     TwoLayerRegressor(3, solver="lbfgs", max_iter=3, tol=1, random_state=0).fit(rows, data[1])
     assert sizes and set(sizes) == {2}

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from sklearn.datasets import make_friedman1
+from sklearn.linear_model import RidgeCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_twolayer import TwoLayerClassifier
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 
 XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([0, 1, 1, 0])
 
@@ -88,3 +90,56 @@ def test_labels_that_are_noise_are_answered_by_their_rate():
     model = TwoLayerClassifier(random_state=0).fit(X, y)
     rate = y.mean()
     assert np.abs(model.predict_proba(X)[:, 1] - rate).max() < 0.15
+
+
+@pytest.mark.parametrize("n", [7, 10, 15, 20])
+def test_a_calibration_curve_is_interpolated(n):
+    """A parabola without noise at a few points; the evidence alone answers with its mean."""
+    x, new = np.linspace(-1, 1, n)[:, None], np.linspace(-1, 1, 201)[:, None]
+    for seed in SEEDS:
+        model = TwoLayerRegressor(random_state=seed).fit(x, x[:, 0] ** 2)
+        assert model.score(new, new[:, 0] ** 2) > 0.99
+
+
+def test_a_product_of_two_inputs_is_learned_from_ten_rows():
+    scores = []
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        X, new = rng.uniform(-1, 1, size=(10, 2)), rng.uniform(-1, 1, size=(500, 2))
+        model = TwoLayerRegressor(random_state=seed).fit(X, X[:, 0] * X[:, 1])
+        scores.append(model.score(new, new[:, 0] * new[:, 1]))
+    assert np.mean(scores) > 0.6
+
+
+@pytest.mark.parametrize(("frequency", "n"), [(10, 200), (5, 100)])
+def test_waves_are_learned_from_every_start(frequency, n):
+    scores = []
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        x, new = rng.uniform(-3, 3, size=(n, 1)), rng.uniform(-3, 3, size=(1000, 1))
+        model = TwoLayerRegressor(random_state=seed).fit(x, np.sin(frequency * x[:, 0]))
+        scores.append(model.score(new, np.sin(frequency * new[:, 0])))
+    assert np.median(scores) > 0.99
+    assert min(scores) > 0.3  # one of them may still be on its way
+
+
+@pytest.mark.parametrize(("noise", "n", "n_hidden"), [(1, 200, 20), (3, 200, 20), (5, 1500, 10)])
+def test_noise_is_not_learned(noise, n, n_hidden):
+    """Friedman-1 against a straight line, and intervals that cover what they say."""
+    gains, covered = [], []
+    for seed in SEEDS:
+        X, y = make_friedman1(n, noise=noise, random_state=seed)
+        new, target = make_friedman1(2000, noise=noise, random_state=100 + seed)
+        model = TwoLayerRegressor(n_hidden, random_state=seed).fit(X, y)
+        prediction, std = model.predict(new, return_std=True)
+        gains.append(model.score(new, target) - RidgeCV().fit(X, y).score(new, target))
+        covered.append(np.mean(np.abs(target - prediction) < 1.645 * std))
+    assert np.mean(gains) > -0.02
+    assert 0.86 < np.mean(covered) < 0.94
+
+
+def test_columns_without_a_signal_are_answered_by_the_mean():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(100, 200)), rng.normal(size=100)
+    model = TwoLayerRegressor(10, random_state=0).fit(X, y)
+    assert model.score(rng.normal(size=(500, 200)), rng.normal(size=500)) > -0.3

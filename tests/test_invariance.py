@@ -86,7 +86,7 @@ def test_order_of_hidden_units(problem, data):
 def test_order_of_outputs_and_classes(problem, data):
     """Class c of the other problem is class order[c] of this one."""
     order = permutation(data, problem.network.n_outputs)
-    is_classes = isinstance(problem.objective.loss, MulticlassLogLoss)
+    is_classes = isinstance(problem.loss, MulticlassLogLoss)
     y = np.argsort(order)[problem.y] if is_classes else problem.y[:, order]
     other = replace(problem, y=y)
     assert_same(problem, other, lambda W1, b1, W2, b2: (W1, b1, W2[:, order], b2[order]))
@@ -125,7 +125,8 @@ def units(data, n_columns):
 
 def moments(table, weight):
     with Rows(table, None, weight, standardization=None, dtype=float, block_size=10) as rows:
-        return column_moments(rows, "X")
+        found = column_moments(rows, "X")
+    return found.mean, found.scale
 
 
 @EXAMPLES

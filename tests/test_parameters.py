@@ -152,9 +152,9 @@ def test_the_constructor_checks_and_changes_nothing(Estimator):
 
 def test_the_message_of_a_wrong_option():
     with pytest.raises(ValueError) as refusal:
-        TwoLayerRegressor(activation="sigmoid").fit(X, Y)
+        TwoLayerRegressor(activation="elu").fit(X, Y)
     assert str(refusal.value) == (
-        "activation='sigmoid' is not valid for TwoLayerRegressor: it must be "
+        "activation='elu' is not valid for TwoLayerRegressor: it must be "
         "'logistic' or 'tanh' or 'relu' or 'softplus' or 'identity'."
     )
 

@@ -11,10 +11,10 @@ from sklearn.metrics import log_loss
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._bayes.posterior import TEMPERATURES, VALLEYS_TEMPERATURE
-from sklearn_twolayer._fit import settings
+from sklearn_twolayer._fit import error_bars, settings
 from sklearn_twolayer._network.objective import penalty_groups
 from sklearn_twolayer._network.scale import Standardization
-from sklearn_twolayer._network.second_order import jacobian
+from sklearn_twolayer._network.second_order import jacobian, without_shift
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.normal(size=(60, 3))
@@ -35,9 +35,9 @@ def classifier(X=X, y=CLASSES, sample_weight=None, **parameters):
 
 
 def dense_posterior(model, X, y, weight=None):
-    """Standard deviations, beta and gamma by explicit Jacobians, in the user's units of y.
+    """Standard deviations, in the units of y, beta of each target, and gamma.
 
-    beta sum_i s_i |r_i|^2 / 2 + t'diag(a)t / 2 with the weights t on the scale of training.
+    By explicit Jacobians with respect to the weights t on the scale of training.
     """
     y = y.reshape(len(y), -1)
     s = np.ones(len(y)) if weight is None else weight
@@ -56,9 +56,10 @@ def dense_posterior(model, X, y, weight=None):
     G = 2 / n_residuals * np.einsum("n,ncp,ncq->pq", s, J, J) + np.diag(model.penalty_[groups])
     share = 1 - model.penalty_[groups] * np.linalg.inv(G).diagonal()
     gamma = np.maximum(np.bincount(groups, share), 1e-3).sum()  # of each group at least 0.001
-    beta = (n_residuals - gamma) / (s @ (prediction(t) - targets) ** 2).sum()
-    variance = np.einsum("ncp,pq,ncq->nc", J, np.linalg.inv(beta * n_residuals / 2 * G), J)
-    variance *= VALLEYS_TEMPERATURE
+    leverage = np.einsum("ncp,pq,ncq->nc", J, np.linalg.inv(G), J) * 2 / n_residuals
+    gammas = gamma * (s @ leverage) / (s @ leverage).sum()  # of each target
+    beta = (s.sum() - gammas) / (s @ (prediction(t) - targets) ** 2)
+    variance = VALLEYS_TEMPERATURE * leverage / beta
     return np.sqrt(variance + 1 / beta) * standardization.y_scale, beta, gamma
 
 
@@ -168,11 +169,11 @@ def test_std_of_sparse_rows_is_that_of_dense_ones(n_new):
 
 @pytest.mark.parametrize("alpha", [0.01, "evidence", "auto"])
 @pytest.mark.parametrize("level", [0.0, -7.5, 1e6])
-def test_std_of_a_constant_target_is_small_and_positive(level, alpha):
+def test_std_of_a_constant_target_is_that_of_one_more_row(level, alpha):
+    """It does not vary: one row with a residual of 1 among 60."""
     prediction, std = regressor(y=np.full(60, level), alpha=alpha).predict(X, return_std=True)
-    assert np.isfinite(std).all()
-    assert (std > 0).all()
-    assert std.max() < 0.01
+    assert std.min() > 0.9 * 61**-0.5
+    assert std.max() < 1.2 * 61**-0.5
     np.testing.assert_allclose(prediction, level, rtol=1e-6, atol=1e-3)
 
 
@@ -216,7 +217,8 @@ def test_without_a_posterior_the_error_names_the_way_out(fit, monkeypatch):
     with pytest.raises(ValueError, match=r"no error bars.*fit again.*alpha='evidence'"):
         calls(copy)()
     monkeypatch.setattr(settings, "MAX_GAUSS_NEWTON_SIZE", 5)
-    with pytest.raises(ValueError, match=r"too large.*fewer rows.*n_hidden"):
+    monkeypatch.setattr(error_bars, "MAX_WEIGHTS", 5)
+    with pytest.raises(ValueError, match=r"no error bars.* weights.*smaller n_hidden"):
         calls(fit(alpha=0.01))()
 
 
@@ -278,6 +280,7 @@ def test_the_temperature_scales_the_covariance(fit):
     Z2, V = posterior.raw_prediction(ones)
     network, params = posterior.network, posterior.params
     J = jacobian(network, params, ones, network.forward(params, ones)[1])
+    J = without_shift(J) if fit is classifier else J
     expected = posterior.temperature / 60 * posterior.factor.covariance(J)
     np.testing.assert_allclose(V, expected, rtol=1e-10)
     np.testing.assert_allclose(np.squeeze(Z2), model.decision_function(X), rtol=1e-8, atol=1e-8)
@@ -302,7 +305,8 @@ def test_a_posterior_lives_on_the_standardised_scale():
     """What ``predict`` adds to it is the scale of y alone."""
     model = regressor()
     assert isinstance(model._learned_.scale, Standardization)
-    Z2, _ = model._learned_.moments(model.coefs_, model.intercepts_, X)
+    weights = model.coefs_, model.intercepts_
+    Z2 = model._learned_.by_posterior(*weights, X, lambda all, X: all[0].raw_prediction(X)[0])
     standardization = model._learned_.scale
     expected = (model.predict(X) - standardization.y_mean) / standardization.y_scale
     np.testing.assert_allclose(Z2[:, 0], expected, rtol=1e-8, atol=1e-8)

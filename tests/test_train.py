@@ -63,7 +63,7 @@ def test_a_gradient_that_is_not_finite_at_the_start_is_refused(solver):
     )
     X = np.full((20, 2), 8e18, np.float32)
     with pytest.raises(ValueError, match=r"not finite.*[Ss]cale them"):
-        model.fit(X, np.zeros(20, np.float32))
+        model.fit(X, np.arange(20, dtype=np.float32))
 
 
 @pytest.mark.parametrize(("alpha", "bends"), [(0.0, True), ("evidence", False)])

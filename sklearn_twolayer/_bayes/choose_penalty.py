@@ -39,13 +39,19 @@ from sklearn_twolayer._network.objective import Penalty, penalty_groups
 #: weights use up the residuals; a classification that is not held back saturates.
 FIRST_PRECISIONS = {True: ((0.03, 20), (1.0, 10)), False: ((1.0, 10),)}
 MAX_EFFECTIVE_SHARE_AT_START = 0.25
+#: Steps that a regression takes under next to no penalty, and the share of the residuals that the
+#: weights may have used up after each: where they use more, it is noise that is learnt.
+FREE_PENALTY = 1e-6 * np.array([1.0, 0.01, 1.0, 0.01])
+FREE_STEPS = (20, 100)
+MAX_FREE_SHARE = 0.4
 #: Most accepted steps: of the first evidence, of ARD after it, of each fixed penalty,
 #: and to the minimum under the penalty that was chosen.
 MAX_STEPS = {"evidence": 50, "ard": 40, "fixed": 15, "finish": 20}
 #: Fixed penalties on W1 and W2, for squared error and log loss, in sequences that start where
-#: the evidence ended; the biases get a hundredth, so that no weight is free.
+#: the evidence ended, and end where two in a row are worse than the one before; the biases get
+#: a hundredth, so that no weight is free.
 FIXED_PENALTIES = {
-    True: ((3e-4, 1e-3, 3e-3, 1e-2, 3e-2), (1e-5, 3e-5, 1e-4)),
+    True: ((3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0), (1e-5, 3e-5, 1e-4)),
     False: ((3e-4, 1e-3, 3e-3, 1e-2, 3e-2),),
 }
 BIAS_SHARE = 0.01
@@ -76,12 +82,16 @@ class Search:
         training) and ``resume``, the damping to go on with. After each step
         ``keep(running)`` is the fit to return if the training ended there; None keeps the
         running fit itself.
+    judge : callable or None
+        ``judge(start, penalties)``, the losses of left-out rows under each penalty by networks
+        that were fitted without them.
     """
 
     mean_loss: Any
     likelihood: Likelihood
     max_iter: int
     minimize: Callable
+    judge: Callable | None = None
 
 
 def evidence(search, start, state=None):
@@ -106,15 +116,23 @@ def automatic(search, start, state=None):
     def keep(rival):  # half-way to its minimum it cannot be judged
         return chosen[0]
 
-    chosen = _better(search, chosen, _relevance(search, first, precisions, keep))
+    chosen = evident = _better(search, chosen, _relevance(search, first, precisions, keep))
     groups = penalty_groups(search.mean_loss.network)
     for sequence in FIXED_PENALTIES[search.likelihood.is_gaussian]:
-        rival = replace(first, resume=None)
+        rival, best, n_worse = replace(first, resume=None), np.inf, 0
         for alpha in sequence:
             penalty = Penalty(groups, alpha * np.array([1.0, BIAS_SHARE, 1.0, BIAS_SHARE]))
             n_steps = _steps_left(search, "fixed", rival)
             rival = go_on(search, rival, penalty, max_iter=n_steps, keep=keep)
-            chosen = _better(search, chosen, rival)
+            loss = _loss_of_left_out_rows(search, rival)
+            chosen = (rival, loss) if loss < MARGIN * chosen[1] else chosen
+            n_worse, best = n_worse + 1 if loss > best else 0, min(loss, best)
+            if n_worse == 2:
+                break
+    if chosen is not evident and search.judge is not None:
+        # The linearised network may be too sure of weights that a weak penalty leaves free.
+        rival, other = search.judge(start, [chosen[0].penalty, evident[0].penalty])
+        chosen = chosen if rival < MARGIN * other else evident
     return _finish(search, chosen[0])
 
 
@@ -124,6 +142,7 @@ STRATEGIES = {"evidence": evidence, "ard": automatic_relevance, "auto": automati
 def most_steps(alpha, max_iter, is_gaussian):
     """At most so many steps are taken in all stages of the strategy for alpha."""
     stages = [steps for _, steps in FIRST_PRECISIONS[is_gaussian]]
+    stages += FREE_STEPS if is_gaussian else ()
     stages += [MAX_STEPS["evidence"], MAX_STEPS["finish"]]
     if alpha != "evidence":
         stages += [MAX_STEPS["ard"], MAX_STEPS["finish"]]
@@ -135,16 +154,37 @@ def most_steps(alpha, max_iter, is_gaussian):
 def _grouped_evidence(search, start, state):
     """The fit of ``evidence``, and its precisions."""
     likelihood, groups = search.likelihood, penalty_groups(search.mean_loss.network)
+    learned = _learned_freely(search, start, groups) if likelihood.is_gaussian else None
     for precision, steps in FIRST_PRECISIONS[likelihood.is_gaussian]:
         first = Precisions(groups, np.full(groups.max() + 1, precision), 1.0)
-        n_steps, penalty = min(steps, search.max_iter), first.penalty(likelihood)
-        learned = search.minimize(start, penalty, max_iter=n_steps, state=state)
-        factor, most = _factor(search, learned), MAX_EFFECTIVE_SHARE_AT_START
-        if not _is_too_flexible(search, learned, factor, most):
+        if learned is not None:
             break
+        n_steps, penalty = min(steps, search.max_iter), first.penalty(likelihood)
+        found = search.minimize(start, penalty, max_iter=n_steps, state=state)
+        factor, most = _factor(search, found), MAX_EFFECTIVE_SHARE_AT_START
+        if not _is_too_flexible(search, found, factor, most):
+            learned = found
+    learned = found if learned is None else learned
     n_steps = _steps_left(search, "evidence", learned)
     found, precisions = maximize_evidence(search, learned, first, max_iter=n_steps)
     return _finish(search, found), precisions
+
+
+def _learned_freely(search, start, groups):
+    """A fit that was hardly held back and leaves most residuals free; None if there is none.
+
+    Waves are learnt that way only: under any prior worth its name the way to them goes uphill.
+    """
+    penalty, fit = Penalty(groups, FREE_PENALTY), None
+    for n_steps in FREE_STEPS:
+        n_left = search.max_iter - (0 if fit is None else len(fit.curve))
+        if fit is None:
+            fit = search.minimize(start, penalty, max_iter=min(n_steps, n_left))
+        elif n_left:
+            fit = go_on(search, fit, penalty, max_iter=min(n_steps, n_left))
+        if _is_too_flexible(search, fit, _factor(search, fit), MAX_FREE_SHARE):
+            return None
+    return fit
 
 
 def _relevance(search, fit, precisions, keep=None):

@@ -1,31 +1,85 @@
-"""alpha="auto" under the log loss: the penalty whose networks predict left-out rows best.
+"""alpha="auto" by cross-validation: the penalty whose networks predict left-out rows best.
 
-With alpha = 1 / S every weight of W1 and W2 has a prior precision of 1 on the standardised
-scale: neither more nor less than a weight of ordinary size. Where a problem asks for larger
-weights than that (XOR on four points) or for smaller ones (labels that are mostly noise),
-rows that were left out tell. A network is penalised after it has learned: it goes through
-the penalties from the weakest to the chosen one, each time from where it is. A network that
-starts under a strong penalty may never leave the constant.
+With alpha = 1 / S every weight of W1 and W2 has under the log loss a prior precision of 1 on the
+standardised scale: neither more nor less than a weight of ordinary size. Where a problem asks
+for larger weights than that (XOR on four points) or for smaller ones (labels that are mostly
+noise), rows that were left out tell. Under the squared error alpha = 2 v / S is the same prior
+for noise of variance v, a share of that of y, and v is what the rows tell.
+
+A network is penalised after it has learned: it goes through the penalties from the weakest to
+the chosen one, each time from where it is. A network that starts under a strong penalty may
+never leave the constant.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
-#: Prior precisions S alpha, from weak to strong.
-PRECISIONS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-#: The same, in the order in which ties are decided: unit precision first.
-PREFERENCE = (1.0, 0.3, 3.0, 0.1, 10.0, 0.03)
 #: A later one must be better by this factor: rounding must not decide.
 MARGIN = 0.99
 N_FOLDS = 5
-#: Fewer distinct rows than these say nothing by being left out: each may be all that is known
-#: of its corner, as in XOR. The weakest penalty then learns them.
-MIN_ROWS = 2 * N_FOLDS
 
 
-def precisions_up_to(precision):
-    """The precisions that a network goes through until the chosen one."""
-    return [weaker for weaker in PRECISIONS if weaker <= precision]
+@dataclass(frozen=True)
+class Grid:
+    """What is compared.
+
+    Parameters
+    ----------
+    strengths : tuple of float
+        Values of S alpha, from weak to strong.
+    preference : tuple of float
+        The same, in the order in which ties are decided.
+    min_rows : int
+        Fewer distinct rows say nothing by being left out. The weakest penalty then learns them.
+    """
+
+    strengths: tuple
+    preference: tuple
+    min_rows: int
+
+    def up_to(self, strength):
+        """What a network goes through until the chosen one."""
+        return [weaker for weaker in self.strengths if weaker <= strength]
+
+    def least(self, losses):
+        """The strength with the least of the losses {strength: loss}, with a margin."""
+        chosen = self.preference[0]
+        for strength in self.preference[1:]:
+            if losses[strength] < MARGIN * losses[chosen]:
+                chosen = strength
+        return chosen
+
+    def choose(self, left_out_losses, fold, n_distinct):
+        """The strength with the least loss of left-out rows.
+
+        Parameters
+        ----------
+        left_out_losses : callable
+            ``left_out_losses(kept, left_out)``, for two sets of rows (n,) of bool: the sum of
+            the losses of the second under each strength, by networks that were fitted to the
+            first; None if the time is over.
+        fold, n_distinct : ndarray of int, shape (n,), and int
+            Of ``folds``.
+        """
+        if n_distinct < self.min_rows:
+            return self.strengths[0]
+        total = np.zeros(len(self.strengths))
+        for number in range(N_FOLDS):
+            losses = left_out_losses(fold != number, fold == number)
+            if losses is None:
+                break
+            total += losses
+        return self.least(dict(zip(self.strengths, total)))
+
+
+#: For targets that are numbers, and for classes: unit precision first, and each row may be all
+#: that is known of its corner, as in XOR.
+GRIDS = {
+    True: Grid((1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0), (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5), 3),
+    False: Grid((0.03, 0.1, 0.3, 1.0, 3.0, 10.0), (1.0, 0.3, 3.0, 0.1, 10.0, 0.03), 2 * N_FOLDS),
+}
 
 
 def folds(X, y, standardization):
@@ -60,35 +114,3 @@ def folds(X, y, standardization):
     fold = np.empty(len(order), int)
     fold[order] = (np.cumsum(is_new) - 1) % N_FOLDS
     return fold, int(is_new.sum())
-
-
-def choose_precision(left_out_losses, fold, n_distinct):
-    """The prior precision S alpha with the least loss of left-out rows.
-
-    Parameters
-    ----------
-    left_out_losses : callable
-        ``left_out_losses(train, left_out)``, for two sets of rows (n,) of bool: the sum of the
-        losses of the second (number of ``PRECISIONS``,), and of their weights, under networks
-        fitted to the first; None if the time is over.
-    fold, n_distinct : ndarray of int, shape (n,), and int
-        Of ``folds``.
-    """
-    if n_distinct < MIN_ROWS:
-        return PRECISIONS[0]
-    total = np.zeros(len(PRECISIONS))
-    for number in range(N_FOLDS):
-        losses = left_out_losses(fold != number, fold == number)
-        if losses is None:
-            break
-        total += losses
-    return least(dict(zip(PRECISIONS, total)))
-
-
-def least(losses):
-    """The precision with the least of the losses {precision: loss}, with a margin."""
-    chosen = PREFERENCE[0]
-    for precision in PREFERENCE[1:]:
-        if losses[precision] < MARGIN * losses[chosen]:
-            chosen = precision
-    return chosen

@@ -9,10 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from sklearn_twolayer._bayes.posterior import Precisions, effective_parameters, posterior_factor
+from sklearn_twolayer._bayes.posterior import (
+    PRIOR_PRECISION_BOUNDS,
+    Precisions,
+    effective_parameters,
+    posterior_factor,
+)
 
-#: Range of a prior precision on the standardised scale.
-PRIOR_PRECISION_BOUNDS = (1e-6, 1e6)
 #: Largest share of the residuals that the weights may use up before the precisions
 #: stay what they are: beyond it the evidence runs away to interpolation.
 MAX_EFFECTIVE_SHARE = 0.5

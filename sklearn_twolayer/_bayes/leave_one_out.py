@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from sklearn_twolayer._network.losses import symmetric_root
+from sklearn_twolayer._network.second_order import without_shift
 
 #: A row that determines its own prediction has leverage 1 and no prediction without it.
 MAX_LEVERAGE = 0.95
@@ -25,7 +26,7 @@ def _row_loss(loss, y, Z2, V):
     return loss.loss_and_delta(y, Z2)[0]
 
 
-def leave_one_out_mean(mean_loss, params, factor, *, inflation, row_function):
+def leave_one_out_mean(mean_loss, params, factor, *, inflation, row_function, total_weight=None):
     """Mean of ``row_function(y, Z2, V)`` over rows predicted without themselves.
 
     Leaving out one copy of row i moves its raw prediction from Z2 to
@@ -41,13 +42,16 @@ def leave_one_out_mean(mean_loss, params, factor, *, inflation, row_function):
     inflation : float
         Factor on the leverage of a row.
     row_function : callable
+    total_weight : float, optional
+        S of all rows that were fitted, where ``mean_loss`` is over some of them.
     """
+    total_weight = mean_loss.rows.total_weight if total_weight is None else total_weight
     predict = partial(
         _predictions_without,
         mean_loss,
         mean_loss.incoming(params),
         factor=factor,
-        scale=inflation / mean_loss.rows.total_weight,
+        scale=inflation / total_weight,
     )
     block = partial(_block_sum, predict=predict, row_function=row_function)
     (total,) = mean_loss.rows.sum(block)
@@ -63,6 +67,7 @@ def _block_sum(X, y, weight, *, predict, row_function):
 def _predictions_without(mean_loss, block_params, X, y, *, factor, scale):
     """Z2 of each row of a block without the row itself, and V."""
     Z2, J = mean_loss.linearised(block_params, X)
+    J = without_shift(J) if mean_loss.loss.ignores_shift else J
     V = scale * factor.covariance(J)
     _, delta = mean_loss.loss.loss_and_delta(y, Z2)
     return Z2 + leave_one_out_shift(V, mean_loss.loss.hessian(Z2), delta), V

@@ -12,11 +12,21 @@ conversion, in ``Likelihood``. With the Gauss-Newton curvature G of F, the poste
 Gaussian around the minimum with covariance (c G)^-1, and the raw prediction, linearised
 in the weights, has covariance
 
-    V(x) = T J(x) (c G)^-1 J(x)'                             (k, k)
+    V(x) = T R J(x) (c G)^-1 J(x)' R                         (k, k)
 
 (the linearised Laplace approximation of Immer, Korzepa & Bauer 2021) with a
 temperature T. Regression adds the noise; classification averages the probability over
 the Gaussian.
+
+R is diagonal and 1 but for several targets under squared error: R_c^2 = beta / beta_c. F weighs
+all targets alike, but each has a noise precision of its own, estimated from its residuals
+and its share gamma_c of the effective parameters, as if it were alone:
+
+    1 / beta_c = sum_i s_i r_ic^2 / (S - gamma_c),      gamma_c ~ sum_i s_i (J_i G^-1 J_i')_cc
+
+V is then that of least squares, sigma_c^2 x'(X'X)^-1 x, where targets share no weights. Where
+they share the hidden layer, the noise of others that has crept into a target is part of its
+residuals, and so of its beta_c.
 
 The Gaussian knows the valley that the fit ended in; fits from other starts end in
 others, and their predictions differ. Under squared error T is therefore larger than 1,
@@ -31,12 +41,17 @@ from numpy.polynomial.hermite_e import hermegauss
 from scipy.linalg import LinAlgError
 
 from sklearn_twolayer._bayes.leave_one_out import leave_one_out_mean
+from sklearn_twolayer._bayes.noise import (
+    MAX_USED_SHARE,
+    NOISE_PRECISION_BOUNDS,
+    noise_precisions,
+)
 from sklearn_twolayer._network.activations import logistic
 from sklearn_twolayer._network.objective import Penalty
-from sklearn_twolayer._network.second_order import jacobian
+from sklearn_twolayer._network.second_order import jacobian, without_shift
 
-#: Range of the noise precision on the standardised scale.
-NOISE_PRECISION_BOUNDS = (1e-6, 1e8)
+#: Range of a prior precision on the standardised scale.
+PRIOR_PRECISION_BOUNDS = (1e-6, 1e6)
 #: Nodes of Gauss-Hermite quadrature; draws of the sample for more than two classes, to
 #: predict and to choose the temperature.
 N_NODES = 32
@@ -87,7 +102,7 @@ class Likelihood:
         """Beta = (S k - gamma) / sum_i s_i |r_i|^2, within bounds; 1 for log loss."""
         if not self.is_gaussian:
             return 1.0
-        degrees = self.n_residuals - min(n_effective, 0.99 * self.n_residuals)
+        degrees = self.n_residuals - min(n_effective, MAX_USED_SHARE * self.n_residuals)
         lowest, highest = NOISE_PRECISION_BOUNDS
         return float(max(degrees / max(self.n_residuals * loss, degrees / highest), lowest))
 
@@ -134,10 +149,15 @@ def log_marginal_likelihood(mean_loss, params, precisions, likelihood):
     -M - 1/2 ln |A| + 1/2 sum_g W_g ln a_g + S k / 2 ln(beta / 2 pi), with A = c G
     (MacKay 1992, eq. 22; Bishop 1995, eq. 10.67).
     """
-    scale = likelihood.scale(precisions.noise)
     penalised = mean_loss.penalised(precisions.penalty(likelihood))
     value, _, curvature = penalised.quadratic(params)
-    log_determinant = len(params) * np.log(scale) + posterior_factor(curvature).log_determinant()
+    return _laplace(value, posterior_factor(curvature), precisions, likelihood)
+
+
+def _laplace(value, factor, precisions, likelihood):
+    """``log_marginal_likelihood`` from F and the factor of its curvature."""
+    scale, n_params = likelihood.scale(precisions.noise), len(precisions.groups)
+    log_determinant = n_params * np.log(scale) + factor.log_determinant()
     log_prior = np.log(precisions.prior)[precisions.groups].sum()
     normalizer = likelihood.log_normalizer(precisions.noise)
     return -scale * value - 0.5 * log_determinant + 0.5 * log_prior + normalizer
@@ -155,14 +175,20 @@ class Posterior:
         Of G.
     scale : float
         c.
-    noise_precision : float
-        beta; 1 for log loss.
+    noise_precision : ndarray, shape (k,)
+        beta_c of each target; 1 for log loss.
+    spread : ndarray, shape (k,)
+        R; 1 for log loss and for one target.
     n_effective : float
         gamma, how many weights the data determine.
     total_weight : float
         S.
     log_marginal_likelihood : float
         ln p(y); -inf where some weights have no prior.
+    n_rows : int
+        How many rows G is of.
+    ignores_shift : bool
+        Whether the covariance leaves out the common shift of the raw predictions.
     temperature : float
         Factor T on the covariance: 1.75 for squared error, 1 if the network is linear; for
         log loss the one under which moderated probabilities predict left-out rows best.
@@ -172,57 +198,96 @@ class Posterior:
     params: np.ndarray
     factor: object
     scale: float
-    noise_precision: float
+    noise_precision: np.ndarray
+    spread: np.ndarray
     n_effective: float
     total_weight: float
     log_marginal_likelihood: float
+    n_rows: int
+    ignores_shift: bool = False
     temperature: float = 1.0
 
     def raw_prediction(self, X):
         """Z2 (n, k) and its covariance V (n, k, k) for a block of rows [X 1]."""
         Z2, A1 = self.network.forward(self.params, X)
         J = jacobian(self.network, self.params, X, A1)
-        return Z2, self.factor.covariance(J) * (self.temperature / self.scale)
+        V = self.factor.covariance(without_shift(J) if self.ignores_shift else J)
+        V *= self.temperature / self.scale * np.outer(self.spread, self.spread)
+        return Z2, V
 
 
-def posterior_of(mean_loss, params, penalty):
-    """Posterior of a fit, from the mean loss over its rows in float64.
+def posterior_of(mean_loss, params, penalty, *, part=None, few=None):
+    """Posterior of a fit, from mean losses in float64.
 
-    The noise precision is (S k - gamma) / sum_i s_i |r_i|^2: that of the evidence
-    where it has converged, and the estimate for any other penalty.
+    Parameters
+    ----------
+    mean_loss : MeanLoss
+        Over all rows: the noise is theirs.
+    params : ndarray, shape (p,)
+    penalty : Penalty
+    part : MeanLoss, optional
+        Over the rows of the curvature; None for all.
+    few : MeanLoss, optional
+        Over rows to judge single predictions by; None for those of the curvature.
     """
+    part = mean_loss if part is None else part
     likelihood = Likelihood.of(mean_loss)
-    loss, _, curvature = mean_loss.quadratic(params)
-    factor = posterior_factor(curvature.with_diagonal(penalty.per_weight))
-    n_effective = float(effective_parameters(penalty, factor).sum())
+    loss, _, curvature = part.quadratic(params)
+    loss = loss if part is mean_loss else mean_loss.value(params)
+    held = _with_least_prior(penalty, loss, likelihood)
+    factor = posterior_factor(curvature.with_diagonal(held.per_weight))
+    n_effective = float(effective_parameters(held, factor).sum())
     noise_precision = likelihood.noise_precision(loss, n_effective)
     scale = likelihood.scale(noise_precision)
     evidence = -np.inf
     if (penalty.strengths > 0).all():
         precisions = Precisions(penalty.groups, penalty.strengths * scale, noise_precision)
-        evidence = log_marginal_likelihood(mean_loss, params, precisions, likelihood)
+        evidence = _laplace(loss + penalty.value(params), factor, precisions, likelihood)
+    few = part if few is None else few
+    of_targets = np.ones(likelihood.n_outputs)
+    if likelihood.is_gaussian:
+        options = {"few": few, "factor": factor}
+        of_targets = noise_precisions(mean_loss, params, n_effective, **options)
     return Posterior(
         network=mean_loss.network,
         params=params,
         factor=factor,
         scale=scale,
-        noise_precision=noise_precision,
+        noise_precision=of_targets,
+        spread=np.sqrt(noise_precision / of_targets),
         n_effective=n_effective,
         total_weight=likelihood.total_weight,
         log_marginal_likelihood=evidence,
-        temperature=temperature_of(mean_loss, params, factor),
+        n_rows=part.rows.n_rows,
+        ignores_shift=mean_loss.loss.ignores_shift,
+        temperature=temperature_of(few, params, factor, likelihood.total_weight),
     )
 
 
-def temperature_of(mean_loss, params, factor):
+def _with_least_prior(penalty, loss, likelihood):
+    """The penalty, but with no weaker prior than the evidence knows, at a mean ``loss``.
+
+    Without one, as with alpha = 0, weights that the data leave alone have an infinite variance.
+    Under the log loss biases have it too: the common shift of b2 under the softmax, or b1 of
+    equal units, have no curvature, and their inverse would be made of rounding. Under squared
+    error they stay free, as the intercept of least squares is.
+    """
+    least = PRIOR_PRECISION_BOUNDS[0] / likelihood.scale(likelihood.noise_precision(loss, 0))
+    strengths = np.maximum(penalty.strengths, least)
+    if likelihood.is_gaussian:
+        strengths[[-3, -1]] = penalty.strengths[[-3, -1]]  # b1 and b2
+    return Penalty(penalty.groups, strengths)
+
+
+def temperature_of(mean_loss, params, factor, total_weight):
     """T: a constant for squared error, by left-out rows for log loss."""
     if not mean_loss.loss.is_squared_error:
-        return calibrate(mean_loss, params, factor)
+        return calibrate(mean_loss, params, factor, total_weight)
     activations = mean_loss.network.activation, mean_loss.loss.output_activation
     return 1.0 if activations == ("identity", "identity") else VALLEYS_TEMPERATURE
 
 
-def calibrate(mean_loss, params, factor):
+def calibrate(mean_loss, params, factor, total_weight):
     """The temperature whose moderated probabilities predict best.
 
     The Gaussian around the minimum is often too wide: weights that the
@@ -230,7 +295,8 @@ def calibrate(mean_loss, params, factor):
     Judged by the log loss of left-out rows; ties go to the smaller factor.
     """
     row_losses = partial(moderated_losses, mean_loss.loss)
-    losses = leave_one_out_mean(mean_loss, params, factor, inflation=1.0, row_function=row_losses)
+    options = {"inflation": 1.0, "row_function": row_losses, "total_weight": total_weight}
+    losses = leave_one_out_mean(mean_loss, params, factor, **options)
     best = 0
     for candidate, loss in enumerate(losses):
         if loss < (1 - 1e-3) * losses[best]:
@@ -266,17 +332,6 @@ def mixture_moments(posteriors, X):
     return mean, sum(V for _, V in parts) / len(parts) + between
 
 
-def block_moments(X, y, weight, *, posteriors, scale):
-    """Mean and covariance (n, k + k^2) of the raw prediction of a raw block [X 1]."""
-    Z2, V = mixture_moments(posteriors, scale.apply_block(X))
-    return np.hstack([Z2, V.reshape(len(V), -1)])
-
-
-def noise_variance(posteriors):
-    """1 / beta: the mean over a committee."""
-    return float(np.mean([1 / posterior.noise_precision for posterior in posteriors]))
-
-
 def expected_logistic(Z2, V):
     """E sigma(z) for z ~ N(Z2, diag V), each output by itself: (n, k).
 
@@ -300,6 +355,7 @@ def expected_softmax(Z2, V, n_draws=N_DRAWS):
     Z2 = Z2 @ centring
     eigenvalues, vectors = np.linalg.eigh(centring @ V @ centring)
     root = vectors * np.sqrt(np.maximum(eigenvalues, 0))[:, None, :]
+    root = root @ vectors.transpose(0, 2, 1)  # the one root that has no choice of vectors in it
     half = np.random.RandomState(0).standard_normal((n_draws // 2, k))
     draws = np.concatenate([half, -half])
     z = Z2[:, None, :] + draws @ root.transpose(0, 2, 1)

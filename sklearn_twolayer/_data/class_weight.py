@@ -31,13 +31,14 @@ def merge_label_totals(parts):
     return merged
 
 
-def class_weight_of_rows(class_weight, y, weight, totals=None):
+def class_weight_of_rows(class_weight, y, weight, totals=None, *, known=()):
     """Weights (n,) multiplied by the weight of each row's class; None for ones.
 
     "balanced" gives each of the K classes the same total weight, S / K: with
     weights as frequencies, S and the class totals are sums of the weights. For a
     multilabel indicator the factors of all labels are multiplied. ``totals`` are the
-    ``label_totals`` of all rows, where y is a part of them.
+    ``label_totals`` of all rows, where y is a part of them; ``known`` are classes of one column
+    that y may lack.
 
     Raises
     ------
@@ -49,6 +50,8 @@ def class_weight_of_rows(class_weight, y, weight, totals=None):
         return weight
     is_part = totals is not None
     totals = totals if is_part else label_totals(y, weight)
+    if len(known) and not is_part:
+        totals = merge_label_totals([totals, [(known, np.zeros(len(known)))]])
     columns = [y] if y.ndim == 1 else list(y.T)
     each = class_weight if isinstance(class_weight, list) else [class_weight] * len(columns)
     if len(each) != len(columns):
@@ -66,7 +69,8 @@ def class_weight_of_rows(class_weight, y, weight, totals=None):
 
 def _factor_of_class(class_weight, classes, totals):
     if class_weight == "balanced":
-        return totals.sum() / (len(classes) * totals)
+        weighs = totals > 0  # a class without weight is in no row that is weighed
+        return totals.sum() / (weighs.sum() * np.where(weighs, totals, 1))
     unknown = [label for label in class_weight if label not in classes]
     if unknown and any(label not in class_weight for label in classes.tolist()):
         raise ValueError(

@@ -3,7 +3,6 @@
 What goes to the workers is light and can be pickled: functions, targets, a standardisation.
 """
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter, methodcaller
 
@@ -11,20 +10,30 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_twolayer._data.partitions import DaskRows, Partitions, blocks_of, one_row
-from sklearn_twolayer._data.rows import unit_of_weights
-from sklearn_twolayer._data.table import Table, check_total_weight, drop_weightless, valid_weights
+from sklearn_twolayer._data.rows import add, unit_of_weights
+from sklearn_twolayer._data.table import (
+    Table,
+    about,
+    check_total_weight,
+    drop_weightless,
+    valid_weights,
+)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a fit must know of a partition: ``head`` is its first row, ``y`` sums up its y."""
+    """What a fit must know of a partition: ``head`` is its first row, ``y`` sums up its y.
+
+    Without rows of positive weight it knows the labels that are there, and no head.
+    """
 
     n_rows: int
     dtype: np.dtype
     is_sparse: bool
     total_weight: float
+    total_frequency: float
     largest_weight: float | None
-    head: Table
+    head: Table | None
     y: object
 
 
@@ -36,23 +45,26 @@ class DaskTable:
     partitions : Partitions
         Of tables, none of them empty.
     summaries : list of Summary
+        Of them, and of partitions whose rows have no weight.
     """
 
     is_in_memory = False
 
     def __init__(self, partitions, summaries, head=None):
         self._partitions = partitions
-        self._summaries = summaries
+        self._seen = summaries
+        self._summaries = summaries = [summary for summary in summaries if summary.n_rows]
         self._head = head or summaries[0].head
         self.n_rows = sum(summary.n_rows for summary in summaries)
         self.n_features = self._head.n_features
         self.dtype = np.result_type(*(summary.dtype for summary in summaries))
         self.total_weight = sum(summary.total_weight for summary in summaries)
+        self.total_frequency = sum(summary.total_frequency for summary in summaries)
         check_total_weight(self.total_weight)
 
     def summary(self, targets_class):
         """What ``targets_class.learn`` must know of y; the class is that of ``read_collection``."""
-        return targets_class.merge([summary.y for summary in self._summaries])
+        return targets_class.merge([summary.y for summary in self._seen])
 
     def weigh(self, targets):
         """The table with the weights of the classes multiplied in."""
@@ -65,7 +77,7 @@ class DaskTable:
         """The table with y as the losses want it; errors begin with the complaint."""
         head, numbers = self._head.encode(targets, complaint), range(len(self._partitions))
         partitions = self._partitions.map(_encode, targets, each=numbers).keep()
-        return DaskTable(partitions, self._summaries, head)
+        return DaskTable(partitions, self._seen, head)
 
     def split(self, fraction, targets, random_state):
         """Hold rows of each partition out for early stopping.
@@ -86,10 +98,23 @@ class DaskTable:
         train, out = (pairs.map(itemgetter(part)).keep() for part in (0, 1))
         return _summarized(train, type(targets)), _summarized(out, type(targets))
 
+    def part(self, n_rows):
+        """The table of about so many rows: of each partition its share, drawn at random."""
+        if n_rows >= self.n_rows:
+            return self
+        share = n_rows / self.n_rows
+        numbers = [int(np.ceil(share * summary.n_rows)) for summary in self._summaries]
+        return _summarized(self._partitions.map(_part, each=list(enumerate(numbers))).keep(), None)
+
     def mean_target(self, targets, scale):
         """Mean of the standardised targets, or share of each class: (n_outputs,)."""
-        weight, total = self._partitions.sum(_sum_of_targets, targets, scale)
+        weight, total = self._partitions.reduce(_sum_of_targets, add, targets, scale)
         return total / weight
+
+    def find(self, name, column, value):
+        """Where the first row is that has this value in a column of ``name``, X or encoded."""
+        found = self._partitions.collect(methodcaller("find", name, column, value))
+        return next((place for place in found if place is not None), None)
 
     def rows(self, scale, dtype, width):
         """The rows with standardised targets, to train or to validate."""
@@ -136,13 +161,17 @@ def read_collection(X, y, sample_weight, *, columns, check, targets_class):
 
 
 def _summarized(partitions, targets_class):
-    """The table of partitions that hold rows, after one pass over all of them."""
+    """The table of partitions that hold rows, after one pass over all of them.
+
+    ``targets_class`` is None where nothing is to be learnt of y.
+    """
     summaries = partitions.collect(_summarize, targets_class)
-    partitions = partitions.where([summary is not None for summary in summaries])
+    partitions = partitions.where([bool(summary and summary.n_rows) for summary in summaries])
     summaries = [summary for summary in summaries if summary is not None]
-    if not summaries:
+    with_rows = [summary for summary in summaries if summary.n_rows]
+    if not with_rows:
         raise ValueError("No partition has rows with a weight above zero: nothing is left to fit.")
-    if len({summary.is_sparse for summary in summaries}) > 1:
+    if len({summary.is_sparse for summary in with_rows}) > 1:
         raise ValueError("Some partitions of X are sparse and others dense. Make them all alike.")
     return DaskTable(partitions, summaries)
 
@@ -152,11 +181,13 @@ def _read(block, check, index):
     X, y, sample_weight = block
     if X.shape[0] == 0:
         return None
-    with _named_partition(index):
-        (X, y), weight = check(X, y), None
+    with about(f"Partition {index} of X, y and sample_weight"):
+        (X, y), weight, kept = check(X, y), None, {"partition": index}
         if sample_weight is not None:
-            X, y, weight = drop_weightless(X, y, valid_weights(X, sample_weight))
-    return Table(X, y, weight) if X.shape[0] else None
+            weight = valid_weights(X, sample_weight)
+            kept |= {"weightless": y[weight == 0], "numbers": np.flatnonzero(weight)}
+            X, y, weight = drop_weightless(X, y, weight)
+    return Table(X, y, weight, frequency=weight, **kept)
 
 
 def _summarize(table, targets_class):
@@ -167,15 +198,22 @@ def _summarize(table, targets_class):
         dtype=table.dtype,
         is_sparse=sparse.issparse(table.X),
         total_weight=float(table.total_weight),
-        largest_weight=None if table.weight is None else float(table.weight.max()),
-        head=table.take([0]),  # a copy: a view would keep all rows in memory
-        y=table.summary(targets_class),
+        total_frequency=float(table.total_frequency),
+        largest_weight=None if table.weight is None else float(table.weight.max(initial=0)),
+        # a copy: a view would keep all rows in memory
+        head=table.take([0]) if table.n_rows else None,
+        y=None if targets_class is None else table.summary(targets_class),
     )
 
 
 def _encode(table, targets, index):
-    with _named_partition(index):
+    with about(f"Partition {index} of X, y and sample_weight"):
         return table.encode(targets)
+
+
+def _part(table, seed_and_number):
+    seed, n_rows = seed_and_number
+    return table.part(n_rows, seed)
 
 
 def _split(table, fraction, targets, seed):
@@ -196,14 +234,3 @@ def _sum_of_targets(table, targets, scale):
     if weight == 0:
         return 0.0, np.zeros(targets.n_outputs)
     return weight, weight * table.mean_target(targets, scale)
-
-
-@contextmanager
-def _named_partition(index):
-    """Errors within the ``with`` statement say in which partition they arose."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        if type(error) not in (ValueError, TypeError):
-            raise
-        raise type(error)(f"Partition {index} of X, y and sample_weight: {error}") from error

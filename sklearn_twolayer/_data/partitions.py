@@ -8,12 +8,13 @@ them are in memory than threads work on.
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import partial, reduce
 from itertools import pairwise
 from numbers import Number
 
 import numpy as np
 
+from sklearn_twolayer._data.rows import add
 from sklearn_twolayer._data.table import is_collection
 from sklearn_twolayer._data.threads import SINGLE_THREADED_BLAS, on_one_thread
 
@@ -217,16 +218,19 @@ class Partitions:
         found = {n: value for (_, ns), part in zip(mapped, values) for n, value in zip(ns, part)}
         return [found[number] for number in range(len(self))]
 
-    def sum(self, function, *shared):
-        """The tuples ``function(object, *shared)``, summed item by item in a tree."""
+    def reduce(self, function, merge, *shared):
+        """``merge(total, parts) -> total`` of the tuples ``function(object, *shared)``, in a tree.
+
+        The first total is None.
+        """
         import dask
 
-        shared = _task((function, shared))
-        items = [_task(_sum_group)(item, shared) for item, _ in self._groups]
+        shared = _task((function, merge, shared))
+        items = [_task(_merge_group)(item, shared) for item, _ in self._groups]
         while len(items) > FAN_IN:
             bounds = [*range(0, len(items), FAN_IN), len(items)]
-            items = [_task(_add)(*items[start:stop]) for start, stop in pairwise(bounds)]
-        return _add(*dask.compute(*items))
+            items = [_task(_fold)(merge, *items[start:stop]) for start, stop in pairwise(bounds)]
+        return _fold(merge, *dask.compute(*items))
 
 
 def _task(function):
@@ -256,13 +260,13 @@ def _map_group(group, shared, each):
     return Group(function(value, *arguments, *own) for value, own in zip(group, each))
 
 
-def _sum_group(group, shared):
-    function, arguments = shared
-    return _add(*(function(value, *arguments) for value in group))
+def _merge_group(group, shared):
+    function, merge, arguments = shared
+    return _fold(merge, *(function(value, *arguments) for value in group))
 
 
-def _add(*parts):
-    return [sum(items) for items in zip(*parts)]
+def _fold(merge, *parts):
+    return reduce(merge, parts, None)
 
 
 def _client():
@@ -316,7 +320,12 @@ class DaskRows:
 
     def sum(self, block_function):
         """Sum ``block_function(X, y, weight) -> tuple`` over the blocks of all partitions."""
-        return self._partitions.sum(_call, self._make_rows, "sum", block_function)
+        return self.reduce(block_function, add)
+
+    def reduce(self, block_function, merge):
+        """What ``merge(total, parts) -> total`` makes of the tuples of all blocks."""
+        arguments = self._make_rows, "reduce", block_function, merge
+        return self._partitions.reduce(_call, merge, *arguments)
 
     def map(self, block_function):
         """Stack the arrays ``block_function(X, y, weight)`` of all blocks, here."""
@@ -356,6 +365,6 @@ def _rows_in_unit(make_rows, weight_unit, table):
     return rows
 
 
-def _call(table, make_rows, method, block_function):
+def _call(table, make_rows, method, *arguments):
     with on_one_thread():
-        return getattr(make_rows(table), method)(block_function)
+        return getattr(make_rows(table), method)(*arguments)

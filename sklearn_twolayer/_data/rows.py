@@ -16,6 +16,7 @@ from contextvars import copy_context
 from functools import cached_property
 from itertools import pairwise
 from math import ceil, log2
+from threading import Lock
 
 import numpy as np
 from scipy import sparse
@@ -131,23 +132,29 @@ class Rows:
 
     def sum(self, block_function):
         """Sum ``block_function(X, y, weight) -> tuple`` over the blocks, in float64."""
+        return self.reduce(block_function, add)
+
+    def reduce(self, block_function, merge):
+        """What ``merge(total, parts) -> total`` makes of the tuples of all blocks, in order.
+
+        The first total is None.
+        """
         blocks = self._blocks
         if len(blocks) == 1:
-            return _add(None, block_function(*self._read(blocks[0])))
+            return merge(None, block_function(*self._read(blocks[0])))
 
-        def sum_of_lane(blocks):
+        def total_of_lane(blocks):
             total = None
             for block in blocks:
-                total = _add(total, block_function(*self._read(block)))
+                total = merge(total, block_function(*self._read(block)))
             return total
 
         n_lanes = min(N_LANES, len(blocks))
         bounds = (len(blocks) * lane // n_lanes for lane in range(n_lanes + 1))
         lanes = [blocks[start:stop] for start, stop in pairwise(bounds)]
-        total = None
-        for part in self._run(sum_of_lane, lanes):
-            total = _add(total, part)
-        return total
+        merged = _InOrder(merge)
+        self._run(lambda lane: merged.take(lane, total_of_lane(lanes[lane])), range(n_lanes))
+        return merged.total
 
     def map(self, block_function):
         """Stack the arrays ``block_function(X, y, weight)`` of all blocks, in order."""
@@ -238,6 +245,28 @@ class Rows:
         return out, y, weight
 
 
+class _InOrder:
+    """Sums of lanes, merged in the order of the lanes, each as soon as those before it are.
+
+    The sums may be large matrices: hardly more of them are kept than threads work on.
+    """
+
+    def __init__(self, merge):
+        self.total = None
+        self._merge = merge
+        self._lock = Lock()
+        self._waiting = {}
+        self._next = 0
+
+    def take(self, lane, part):
+        """Add the sum of a lane, or keep it until its turn."""
+        with self._lock:
+            self._waiting[lane] = part
+            while self._next in self._waiting:
+                self.total = self._merge(self.total, self._waiting.pop(self._next))
+                self._next += 1
+
+
 def _take(array, rows):
     """``array[rows]``: of None, of a sparse matrix, or of an array; rows: a slice or indices."""
     if array is None or isinstance(rows, slice) or sparse.issparse(array):
@@ -245,7 +274,7 @@ def _take(array, rows):
     return np.take(array, rows, axis=0)  # faster than indexing
 
 
-def _add(total, parts):
+def add(total, parts):
     """``total + parts``, item by item, in float64; in place after the first."""
     if total is None:
         return [np.array(part, np.float64) for part in parts]

@@ -1,5 +1,6 @@
 """Rows in memory or in a memory map: validated, weighed, encoded."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from numbers import Number
 
@@ -9,6 +10,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array
 
 from sklearn_twolayer._data.rows import Rows, block_size
+from sklearn_twolayer._network.products import dense
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,12 @@ class Table:
         What the losses compare with.
     frequency : ndarray, shape (n,), or None
         The user's own weights, without those of the classes.
+    weightless : ndarray or None
+        y of further rows, of weight zero: their labels are classes, too.
+    numbers : ndarray, shape (n,), or None
+        Of the rows, as the user counts them; None where they are all there, in order.
+    partition : int or None
+        Number of the partition of which they are the rows.
     """
 
     X: object
@@ -36,6 +44,9 @@ class Table:
     weight: np.ndarray | None
     encoded: np.ndarray | None = None
     frequency: np.ndarray | None = None
+    weightless: np.ndarray | None = None
+    numbers: np.ndarray | None = None
+    partition: int | None = None
 
     is_in_memory = True
 
@@ -56,9 +67,14 @@ class Table:
         """S, the sum of the sample weights."""
         return self.n_rows if self.weight is None else self.weight.sum()
 
+    @property
+    def total_frequency(self):
+        """The sum of the user's own weights."""
+        return self.n_rows if self.frequency is None else self.frequency.sum()
+
     def summary(self, targets_class):
         """What ``targets_class.learn`` must know of y."""
-        return targets_class.summarize(self.y, self.weight)
+        return targets_class.summarize(self.y, self.weight, self.weightless)
 
     def weigh(self, targets):
         """The table with the weights of the classes multiplied in."""
@@ -77,6 +93,15 @@ class Table:
         kept, out = validation_split(self.n_rows, strata, fraction, random_state)
         return self.take(kept), self.take(out)
 
+    def part(self, n_rows, seed=0):
+        """The table of so many rows, drawn at random: the same ones every time.
+
+        Fewer rows are among those of a larger part.
+        """
+        if n_rows >= self.n_rows:
+            return self
+        return self.take(np.sort(np.random.RandomState(seed).permutation(self.n_rows)[:n_rows]))
+
     def mean_target(self, targets, scale):
         """Mean of the standardised targets, or share of each class: (n_outputs,)."""
         y = scale.apply_targets(self.encoded, np.float64)
@@ -94,14 +119,24 @@ class Table:
 
     def __sizeof__(self):
         """Bytes: what Dask weighs before it moves a table to another worker."""
-        arrays = (self.X, self.y, self.weight, self.encoded)
+        arrays = (self.X, self.y, self.weight, self.encoded, self.weightless)
         parts = [part for array in arrays for part in _parts(array)]
         return object.__sizeof__(self) + sum(part.nbytes for part in parts)
 
     def take(self, indices):
         """The table of some of the rows."""
         arrays = (self.X, self.y, self.weight, self.encoded, self.frequency)
-        return Table(*(None if array is None else array[indices] for array in arrays))
+        parts = [None if array is None else array[indices] for array in arrays]
+        numbers = np.asarray(indices) if self.numbers is None else self.numbers[indices]
+        return Table(*parts, numbers=numbers, partition=self.partition)
+
+    def find(self, name, column, value):
+        """Where the first row is that has this value in a column of ``name``, X or encoded."""
+        rows = np.flatnonzero(dense(getattr(self, name)[:, [column]])[:, 0] == value)
+        if not len(rows):
+            return None
+        row = rows[0] if self.numbers is None else self.numbers[rows[0]]
+        return f"row {row}" + ("" if self.partition is None else f" of partition {self.partition}")
 
 
 def _parts(array):
@@ -109,6 +144,17 @@ def _parts(array):
     if array is None:
         return ()
     return (array.data, array.indices, array.indptr) if sparse.issparse(array) else (array,)
+
+
+@contextmanager
+def about(what):
+    """Errors within the ``with`` statement say of what they speak."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if type(error) not in (ValueError, TypeError):
+            raise
+        raise type(error)(f"{what}: {error}") from error
 
 
 def is_collection(*arrays):
@@ -124,9 +170,12 @@ def read_arrays(check, X, y, sample_weight):
     ValueError
         If X, y or the weights have no meaning.
     """
-    X, y = check(X, y)
-    X, y, weight = check_weights(X, y, sample_weight)
-    return Table(X, y, weight, frequency=weight)
+    X, all_y = check(X, y)
+    X, y, weight = check_weights(X, all_y, sample_weight)
+    weightless = None if len(y) == len(all_y) else all_y[np.asarray(sample_weight) == 0]
+    numbers = None if weightless is None else np.flatnonzero(np.asarray(sample_weight) > 0)
+    kept = {"weightless": weightless, "numbers": numbers}
+    return Table(X, y, weight, frequency=weight, **kept)
 
 
 def has_validation_rows(X_val, y_val, sample_weight_val):

@@ -10,8 +10,7 @@ With all rows in memory there is one part, and nothing to merge. Targets are sma
 pickled: they go to the workers of a cluster instead of an estimator.
 """
 
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from sklearn.utils import column_or_1d
@@ -22,6 +21,8 @@ from sklearn_twolayer._data.class_weight import (
     label_totals,
     merge_label_totals,
 )
+from sklearn_twolayer._data.refuse import refuse_codes, refuse_missing
+from sklearn_twolayer._data.scores import accuracy, r_squared
 from sklearn_twolayer._network.losses import (
     BinaryLogLoss,
     LogisticSquaredError,
@@ -46,12 +47,15 @@ class RealTargets:
     output_activation : {"identity", "logistic"}
     complaint : str or None
         What to warn the user of.
+    is_constant : tuple of bool
+        Which outputs have one target in all rows: a fit starts there.
     """
 
     n_outputs: int
     is_1d: bool
     output_activation: str
     complaint: str | None = None
+    is_constant: tuple = field(default=(), compare=False)
 
     class_weight = None
     is_numeric = True
@@ -59,16 +63,18 @@ class RealTargets:
     @staticmethod
     def check(y):
         """Y in float32, or in float64."""
+        refuse_missing(y)
         return y if y.dtype == np.float32 else np.asarray(y, np.float64)
 
     @staticmethod
-    def summarize(y, weight):
-        """Least and greatest target of each output."""
-        return np.stack([y.min(axis=0), y.max(axis=0)])
+    def summarize(y, weight, weightless=None):
+        """Least and greatest target of each output; None without rows."""
+        return np.stack([y.min(axis=0), y.max(axis=0)]) if len(y) else None
 
     @staticmethod
     def merge(summaries):
         """The summary of rows, from those of their parts."""
+        summaries = [summary for summary in summaries if summary is not None]
         return RealTargets.summarize(np.concatenate(summaries), None)
 
     @classmethod
@@ -82,7 +88,8 @@ class RealTargets:
                 "output_activation='logistic' predicts within (0, 1). Rescale y, or use "
                 "output_activation='identity'."
             )
-        return cls(summary[0].size, summary.ndim == 1, output_activation, complaint)
+        is_constant = tuple(np.atleast_1d(summary[0] == summary[1]).tolist())
+        return cls(len(is_constant), summary.ndim == 1, output_activation, complaint, is_constant)
 
     @property
     def loss(self):
@@ -138,20 +145,8 @@ class RealTargets:
         return encoded, weight
 
     def score(self, rows, block_raw_prediction):
-        """R^2 of the rows, the mean over the outputs; nan for fewer than two rows.
-
-        The targets are taken around the first one, so that their variance loses no digits
-        to a large mean. ``block_raw_prediction(X, y, weight) -> Z2`` is a block function.
-        """
-        if rows.n_rows < 2:
-            return np.nan
-        bound = {"raw_prediction": block_raw_prediction, "shift": rows.first_target}
-        block = partial(_block_squares, loss=self.loss, **bound)
-        weight, first, second, residual = rows.sum(block)
-        total = second - first**2 / weight
-        constant = total <= 10 * np.finfo(np.float64).eps * second
-        ratio = np.where(constant, residual > 0, residual / np.where(constant, 1, total))
-        return float(np.mean(1 - ratio))
+        """R^2 of the rows: ``scores.r_squared``."""
+        return r_squared(rows, self.loss, block_raw_prediction)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,12 +161,15 @@ class LabelTargets:
     class_weight : dict, "balanced", list of them, or None
     totals : list, optional
         ``label_totals`` of all rows, to weigh parts of them; None to weigh all at once.
+    is_seen : ndarray of bool, shape (n_classes,), optional
+        Classes that have rows with weight. None stands for all.
     """
 
     classes: np.ndarray
     is_multilabel: bool
     class_weight: object = None
     totals: list | None = None
+    is_seen: np.ndarray | None = None
 
     complaint = None
     is_numeric = False
@@ -179,11 +177,18 @@ class LabelTargets:
     @staticmethod
     def check(y):
         """Y as one column (n,), or as an indicator matrix."""
+        refuse_missing(y)
         return column_or_1d(y, warn=True) if y.ndim == 1 or y.shape[1] == 1 else y
 
     @staticmethod
-    def summarize(y, weight):
-        """What kind of labels y has, and the ``label_totals`` of its columns."""
+    def summarize(y, weight, weightless=None):
+        """What kind of labels y has, and the ``label_totals`` of its columns.
+
+        The labels of rows without weight are classes as well: of total zero.
+        """
+        if weightless is not None:
+            ones = np.ones(len(y)) if weight is None else weight
+            y, weight = np.concatenate([y, weightless]), np.append(ones, np.zeros(len(weightless)))
         kind = type_of_target(y, input_name="y", raise_unknown=True)
         return kind, label_totals(y, weight)
 
@@ -215,8 +220,11 @@ class LabelTargets:
                 "continuous targets use TwoLayerRegressor."
             )
         is_multilabel = kind == "multilabel-indicator"
+        if is_multilabel:
+            refuse_codes(np.concatenate([labels for labels, _ in totals]))
         classes = np.arange(len(totals)) if is_multilabel else totals[0][0]
-        return cls(classes, is_multilabel, settings.class_weight)
+        is_seen = None if is_multilabel else totals[0][1] > 0
+        return cls(classes, is_multilabel, settings.class_weight, is_seen=is_seen)
 
     @property
     def is_binary(self):
@@ -226,6 +234,13 @@ class LabelTargets:
     @property
     def n_outputs(self):
         return 1 if self.is_binary else len(self.classes)
+
+    @property
+    def is_constant(self):
+        """Outputs of classes without weight, where a fit starts with a small probability."""
+        if self.is_seen is None or self.is_seen.all():
+            return ()
+        return (True,) if self.is_binary else tuple(~self.is_seen)
 
     @property
     def output_activation(self):
@@ -245,12 +260,13 @@ class LabelTargets:
         Raises
         ------
         ValueError
-            If y has a label that is not among ``classes``.
+            If y has a label that is not among ``classes``, or an indicator other than 0 and 1.
         """
         classes = self.classes
         if self.is_multilabel:
             if y.shape[1:] != (len(classes),):
                 raise ValueError(f"y has shape {y.shape}, but {len(classes)} labels were fitted.")
+            refuse_codes(y)
             return y.astype(np.float64)
         indices = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
         unknown = np.setdiff1d(y[classes[indices] != y], classes)
@@ -275,7 +291,8 @@ class LabelTargets:
 
     def weigh(self, y, weight):
         """Weights (n,) multiplied by the weight of each row's class; None for ones."""
-        return class_weight_of_rows(self.class_weight, y, weight, self.totals)
+        known = () if self.is_multilabel else self.classes
+        return class_weight_of_rows(self.class_weight, y, weight, self.totals, known=known)
 
     def for_parts(self, summary):
         """The targets that weigh a part of the rows with this summary."""
@@ -300,8 +317,14 @@ class LabelTargets:
 
     def check_same(self, previous):
         """Refuse a warm start from targets with other classes."""
-        same = np.array_equal(previous.classes, self.classes)
-        if not same or previous.is_multilabel != self.is_multilabel:
+        if previous.is_multilabel != self.is_multilabel:
+            kinds = "one column of classes", "a multilabel matrix"
+            before, now = kinds if self.is_multilabel else kinds[::-1]
+            raise ValueError(
+                f"warm_start cannot go on from another kind of y: it was {before} in the previous "
+                f"call to fit, and is {now} now. Set warm_start=False."
+            )
+        if not np.array_equal(previous.classes, self.classes):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous "
                 f"call to fit. Previously got {previous.classes}, `y` has {self.classes}. Set "
@@ -315,7 +338,8 @@ class LabelTargets:
                 "The first call of partial_fit needs classes: all labels that any call will see, "
                 "for instance classes=np.unique(y_all)."
             )
-        targets = self if self.is_multilabel else replace(self, classes=np.unique(classes))
+        known = {} if self.is_multilabel else {"classes": np.unique(classes), "is_seen": None}
+        targets = replace(self, **known)
         return targets.going_on(classes, self.class_weight)
 
     def going_on(self, classes, class_weight):
@@ -342,27 +366,5 @@ class LabelTargets:
         return np.concatenate([encoded, every]), weight
 
     def score(self, rows, block_raw_prediction):
-        """Share of the rows whose class, or all of whose labels, are predicted."""
-        right, weight = rows.sum(
-            partial(_block_right, loss=self.loss, raw_prediction=block_raw_prediction)
-        )
-        return float(right / weight)
-
-
-def _block_squares(X, y, weight, *, loss, raw_prediction, shift):
-    """Sums of w, w (y - shift), w (y - shift)^2 and w (y - A2)^2 for each output."""
-    A2 = loss.predict(raw_prediction(X, y, weight))
-    weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
-    deviation, residual = y - shift, y - A2.astype(np.float64)
-    return weight.sum(), weight @ deviation, weight @ deviation**2, weight @ residual**2
-
-
-def _block_right(X, y, weight, *, loss, raw_prediction):
-    """Sums of w over the rows that are predicted right, and over all."""
-    Z2 = raw_prediction(X, y, weight)
-    if loss.output_activation == "softmax":
-        right = Z2.argmax(axis=1) == y
-    else:
-        right = ((Z2 > 0) == y).all(axis=1)
-    weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
-    return weight @ right, weight.sum()
+        """Share of the rows that are predicted right: ``scores.accuracy``."""
+        return accuracy(rows, self.loss, block_raw_prediction)

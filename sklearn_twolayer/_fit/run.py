@@ -5,34 +5,40 @@ catches that: it goes on with the fit that the monitor has kept.
 """
 
 from contextlib import ExitStack
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 from joblib import Parallel, delayed
 
 from sklearn_twolayer._bayes.choose_penalty import most_steps
-from sklearn_twolayer._bayes.cross_validate import (
-    PRECISIONS,
-    choose_precision,
-    folds,
-    precisions_up_to,
+from sklearn_twolayer._fit.error_bars import posterior_of_fit
+from sklearn_twolayer._fit.monitor import (
+    INTERRUPT,
+    OUT_OF_TIME,
+    Monitor,
+    Stop,
+    Validation,
 )
-from sklearn_twolayer._bayes.posterior import posterior_of
-from sklearn_twolayer._fit.monitor import INTERRUPT, OUT_OF_TIME, Monitor, Stop, Validation
-from sklearn_twolayer._fit.settings import Size, is_affordable, resolve
+from sklearn_twolayer._fit.settings import Size, resolve
 from sklearn_twolayer._fit.training import TRIAL_STEPS, Fit, Training
 from sklearn_twolayer._fit.weights import (
+    best_member,
+    constant_start,
     initial_weights,
     member_states,
     published_weights,
     whole_members,
 )
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
-from sklearn_twolayer._network.objective import MeanLoss, Penalty
+from sklearn_twolayer._network.objective import MeanLoss
 from sklearn_twolayer._network.scale import Standardization, column_moments
 from sklearn_twolayer._optimize.first_order import OUT_OF_ITERATIONS
+
+#: Steps of sgd and adam that had to be shortened by this factor are told.
+MANY_TIMES = 1000
+#: By what share of the least loss gradient descent must end above it to be told.
+SWING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,9 @@ class Problem:
         scorer.
     network : TwoLayerNetwork
         None until ``pose`` has given it a width.
+    moments : dict
+        Moments of the columns of "X", and of the targets under "encoded", where the scale was
+        taken from them.
     """
 
     targets: object
@@ -60,6 +69,7 @@ class Problem:
     held_out: object = None
     score_weights: object = None
     network: object = None
+    moments: dict = field(default_factory=dict)
 
     @property
     def size(self):
@@ -82,7 +92,10 @@ class Problem:
             encoded, weight = self.targets.start_with_every_class(table.encoded, table.weight)
             table = replace(table, X=None, y=None, encoded=encoded, weight=weight)
         constant = self.targets.loss.constant(table.mean_target(self.targets, self.scale))
-        return initial_weights(random_state, self.network, constant)
+        params = initial_weights(random_state, self.network, constant)
+        says_little = is_stream or table.n_rows == 1  # what is constant here need not stay so
+        is_constant = () if says_little else self.targets.is_constant
+        return constant_start(params, self.network, constant, is_constant)
 
     def weights(self, params):
         """``coefs_`` and ``intercepts_`` of the weights (p,)."""
@@ -90,16 +103,17 @@ class Problem:
 
 
 def standardization_of(table, targets, is_wanted):
-    """The standardisation of X and, with identity output, of y by the moments of the rows."""
-    identity = Standardization.none(table.n_features, targets.n_outputs)
+    """The standardisation of X and, with identity output, of y; and the moments of the rows."""
+    identity, moments = Standardization.none(table.n_features, targets.n_outputs), {}
     if not is_wanted:
-        return identity
+        return identity, moments
     with table.raw_rows("X", 1024) as rows:
-        mean, scale = column_moments(rows, "X")
+        X = moments["X"] = column_moments(rows, "X")
     if targets.output_activation != "identity" or not targets.loss.is_squared_error:
-        return Standardization(mean, scale, identity.y_mean, identity.y_scale)
+        return Standardization(X.mean, X.scale, identity.y_mean, identity.y_scale), moments
     with table.raw_rows("encoded", 4096) as rows:
-        return Standardization(mean, scale, *column_moments(rows, "y"))
+        y = moments["encoded"] = column_moments(rows, "y")
+    return Standardization(X.mean, X.scale, y.mean, y.scale), moments
 
 
 def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
@@ -123,9 +137,10 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     """
     if start is not None:
         start.check(targets)
+    moments = {}
     if scale is None:
-        scale = standardization_of(table, targets, settings.standardize)
-    problem = Problem(targets, scale, table, held_out)
+        scale, moments = standardization_of(table, targets, settings.standardize)
+    problem = Problem(targets, scale, table, held_out, moments=moments)
     if settings.n_hidden == "auto" and start is not None:
         settings = replace(settings, n_hidden=start.coefs[0].shape[1])
     settings = resolve(settings, problem.size)
@@ -194,7 +209,7 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
             fit = monitor.kept()
     fit = replace(fit, ending=monitor.ending, **monitor.along(fit))
     if not settings.is_stream:
-        fit = replace(fit, posterior=_posterior(problem, fit))
+        fit = replace(fit, posterior=posterior_of_fit(problem, fit))
     if member_task is not None:
         member_task.end(partial(problem.weights, fit.params))
     return fit
@@ -221,68 +236,11 @@ def _score(problem, settings, mean_loss, params):
     return problem.targets.score(mean_loss.rows, mean_loss.block_raw_prediction(params))
 
 
-def _posterior(problem, fit):
-    """The posterior of the weights of a fit, or None where its matrix is not affordable."""
-    if not is_affordable(problem.size, problem.network.n_hidden):
-        return None
-    with problem.rows(problem.table, np.float64, "lm") as rows:
-        mean_loss = MeanLoss(problem.network, problem.targets.loss, rows)
-        return posterior_of(mean_loss, fit.params, fit.penalty)
-
-
-def choose_alpha(problem, settings, random_state, *, deadline, start=None):
-    """Settings in which a classifier's alpha is the one whose networks predict left-out rows best.
-
-    Every network goes through the penalties from weak to strong, and so will the fit, unless it
-    goes on from a warm ``start``.
-    """
-    if settings.alpha != "auto" or problem.targets.is_numeric:
-        return settings
-    fold, n_distinct = folds(problem.table.X, problem.table.encoded, problem.scale)
-    if start is None:
-        params = problem.draw_start(deepcopy(random_state))
-    else:
-        params = start.params(problem.network, problem.scale)
-
-    def losses(kept, left_out):
-        return _left_out_losses(problem, settings, params, rows=(kept, left_out), until=deadline)
-
-    precision = choose_precision(losses, fold, n_distinct)
-    total_weight = max(problem.table.total_weight, problem.table.n_rows)
-    *path, alpha = (weaker / total_weight for weaker in precisions_up_to(precision))
-    return replace(settings, alpha=alpha, path=() if start is not None else tuple(path))
-
-
-def _left_out_losses(problem, settings, params, *, rows, until):
-    """Sums of the losses of left-out rows under each precision, by networks of the kept rows.
-
-    None if the time is over.
-    """
-    if not all(part.any() for part in rows):
-        return np.zeros(len(PRECISIONS))
-    part, out = (problem.table.take(np.flatnonzero(part)) for part in rows)
-    dtype = np.float64 if settings.solver == "lm" else problem.table.dtype
-    losses = []
-    with (
-        problem.rows(part, dtype, settings.solver) as rows,
-        problem.rows(out, dtype) as out_rows,
-    ):
-        mean_loss = MeanLoss(problem.network, problem.targets.loss, rows)
-        training = Training(problem, settings, mean_loss)
-        left_out_loss = MeanLoss(problem.network, problem.targets.loss, out_rows)
-        for precision in PRECISIONS:
-            if until.is_over():
-                return None
-            penalty = Penalty.fixed(problem.network, precision / rows.total_weight)
-            params = training.minimize(params, penalty, max_iter=settings.max_iter).params
-            losses.append(left_out_loss.value(params) * float(out.total_weight))
-    return np.array(losses)
-
-
 def most_iterations(settings, is_regression):
     """At most so many iterations are taken by one network."""
     if isinstance(settings.alpha, str):
-        return most_steps(settings.alpha, settings.max_iter, is_regression)
+        most = settings.max_iter + settings.n_free_steps
+        return most_steps(settings.alpha, most, is_regression)
     if settings.n_starts == 1:
         return settings.max_iter
     return settings.n_starts * TRIAL_STEPS + 2 * (settings.max_iter - TRIAL_STEPS)
@@ -294,6 +252,9 @@ def why_unfinished(settings, fits, n_iter, loss):
     ``n_iter`` and ``loss`` are what the fit publishes.
     """
     kept = whole_members(fits)
+    complaint = _complaint_of_steps(settings, best_member(fits))
+    if complaint is not None or settings.is_stream:  # one call of which never is the end
+        return complaint
     how_far = f"(n_iter_={n_iter}, loss {loss:.4g}"
     how_far += f", {len(kept)} of {len(fits)} members)" if len(fits) > 1 else ")"
     endings = [fit.ending for fit in fits]
@@ -305,10 +266,28 @@ def why_unfinished(settings, fits, n_iter, loss):
             f"{how_far}: the best weights so far are kept. Increase max_time, or make the fit "
             "cheaper: fewer n_hidden or n_members, or a larger tol."
         )
-    limit = settings.max_iter
+    limit = settings.max_iter + settings.n_free_steps
     if any(fit.status == OUT_OF_ITERATIONS and len(fit.steps) >= limit for fit in kept):
         return (
             f"solver={settings.solver!r} stopped at max_iter={limit} before it "
             f"converged (loss {loss:.4g}). Increase max_iter, or tol={settings.tol:g}."
         )
     return None
+
+
+def _complaint_of_steps(settings, fit):
+    """What to say of steps that were too long, or None."""
+    asked, taken = settings.learning_rate, fit.learning_rate
+    if asked and taken is not None and asked > MANY_TIMES * taken:
+        return (
+            f"learning_rate={asked:.3g} is far too large: the loss exploded until steps were taken "
+            f"at {taken:.3g}. Try learning_rate='auto'."
+        )
+    swings = settings.solver == "gd" and fit.curve[-1] > (1 + SWING) * fit.loss
+    if not swings or settings.early_stopping:
+        return None
+    return (
+        f"The loss of gradient descent swings: it was {fit.loss:.4g} in iteration "
+        f"{int(np.argmin(fit.curve)) + 1}, whose weights are kept, and {fit.curve[-1]:.4g} at the "
+        f"end, with learning_rate={taken:.3g}. Try learning_rate={taken / 3:.2g}."
+    )

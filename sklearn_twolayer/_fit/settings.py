@@ -3,18 +3,18 @@
 =============  ===============  ========================  ========================  =====  ====
 parameter      gd               sgd                       adam                      lbfgs  lm
 =============  ===============  ========================  ========================  =====  ====
-learning_rate  1 / (1 + f + h)  0.05                      0.01                      --     --
+learning_rate  0.5 / curvature  0.05                      0.01                      --     --
 batch_size     --               n / 20, from 16 to 200    n / 20, from 16 to 200    --     --
 max_iter       2000             100                       100                       1000   200
 =============  ===============  ========================  ========================  =====  ====
 
-A batch never has more rows than there are. n_hidden is 50. A classifier takes lm on small
-tables, or to find the evidence.
+The curvature is the largest eigenvalue of the Gauss-Newton matrix of F at the start. n_hidden
+is 50. A classifier takes lm on small tables, or to find the evidence.
 
-alpha is chosen by the evidence and its rivals (regressor, where lm sees all rows), or by
-cross-validation around 1 / S, where S is the sum of the weights (classifier, lm and lbfgs,
-tables in memory of moderate size). Elsewhere it is a float: 1 / S for the solvers that take
-all rows at once, and 0.0003 (regressor) or 0.003 (classifier) for sgd and adam. A regression
+alpha is chosen by cross-validation (classifier, lm and lbfgs, tables in memory of moderate size;
+regressor, lm, up to 60 targets) or by the evidence and its rivals (regressor, where lm sees all
+rows). Elsewhere it is a float: 1 / S for the solvers that take all rows at once, where S is the
+sum of the weights, and 0.0003 (regressor) or 0.003 (classifier) for sgd and adam. A regression
 by lm under a float alpha takes the best of five starts where its matrix is cheap and max_iter
 is "auto". The constants are measured: docs/benchmarks.md says on what.
 """
@@ -26,16 +26,17 @@ import numpy as np
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_random_state
 
+from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
+
 #: Hidden units where ``n_hidden`` is "auto". The penalty, not their number, holds a network
 #: back: more units cost time, and ten were too few on many tables (docs/benchmarks.md).
 N_HIDDEN = 50
-#: Most multiply-adds of a Gauss-Newton matrix for which a classifier takes lm: on larger ones
-#: L-BFGS reaches the same loss sooner.
+#: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
 MAX_CLASSIFIER_COST = 1e6
 #: Most multiply-adds of one gradient for which a classifier compares penalties.
 MAX_COMPARED_COST = 5e6
-#: Most multiply-adds of one Gauss-Newton matrix, and the largest to factorise. The
-#: evidence and its rivals take some 150 of them.
+MAX_COMPARED_TARGETS = 60  # S k, for which a regressor does
+#: Most multiply-adds of one Gauss-Newton matrix, of which the evidence takes some 150; the largest.
 MAX_GAUSS_NEWTON_COST = 4e9
 MAX_GAUSS_NEWTON_SIZE = 2000
 #: Most multiply-adds of one gradient that L-BFGS is asked to repeat.
@@ -44,12 +45,12 @@ MAX_FULL_BATCH_COST = 2e9
 #: Batches of an epoch, and the least and the most rows of one.
 N_BATCHES, MIN_BATCH, MAX_BATCH = 20, 16, 200
 
+LEARNING_RATE = {"sgd": 0.05, "adam": 0.01}
 MAX_ITER = {"gd": 2000, "sgd": 100, "adam": 100, "lbfgs": 1000, "lm": 200}
 #: alpha of mini-batches, which regularise in their own way: regressor and classifier.
 STOCHASTIC_ALPHA = {True: 0.0003, False: 0.003}
 
-#: Starts of a regression by lm under a float alpha, and the most multiply-adds of a
-#: Gauss-Newton matrix for which there are several.
+#: Starts of a regression by lm under a float alpha, if its matrix takes so many multiply-adds.
 N_STARTS = 5
 MAX_COST_FOR_STARTS = 1e7
 
@@ -100,7 +101,10 @@ def _is_scoring(value):
 
 
 ACTIVATIONS = "logistic", "tanh", "relu", "softplus", "identity"
+OUTPUTS, SCHEDULES = ("identity", "logistic"), ("cosine", "constant")
 SOLVERS = "auto", "lm", "lbfgs", "adam", "sgd", "gd"
+#: What to add to an error where others know a value by this name.
+HINTS = {"sigmoid": " The sigmoid is called 'logistic' here."}
 BOOLEAN = "True or False", _is_boolean
 COUNT = "an integer >= 1", _is_count
 AUTO_OR_COUNT = "'auto' or an integer >= 1", lambda v: _is_option(v, "auto") or _is_count(v)
@@ -108,10 +112,7 @@ AUTO_OR_COUNT = "'auto' or an integer >= 1", lambda v: _is_option(v, "auto") or 
 RULES = {
     "n_hidden": AUTO_OR_COUNT,
     "activation": (" or ".join(map(repr, ACTIVATIONS)), lambda v: _is_option(v, *ACTIVATIONS)),
-    "output_activation": (
-        "'identity' or 'logistic'",
-        lambda v: _is_option(v, "identity", "logistic"),
-    ),
+    "output_activation": ("'identity' or 'logistic'", lambda v: _is_option(v, *OUTPUTS)),
     "solver": (" or ".join(map(repr, SOLVERS)), lambda v: _is_option(v, *SOLVERS)),
     "alpha": (
         "'auto' or 'evidence' or 'ard' or a number >= 0",
@@ -127,10 +128,7 @@ RULES = {
         "'auto' or a number > 0",
         lambda v: _is_option(v, "auto") or _is_number(v, 0, is_open=True),
     ),
-    "learning_rate_schedule": (
-        "'cosine' or 'constant'",
-        lambda v: _is_option(v, "cosine", "constant"),
-    ),
+    "learning_rate_schedule": ("'cosine' or 'constant'", lambda v: _is_option(v, *SCHEDULES)),
     "momentum": ("a number >= 0 and < 1", lambda v: _is_number(v, 0, 1)),
     "nesterovs_momentum": BOOLEAN,
     "batch_size": AUTO_OR_COUNT,
@@ -164,7 +162,8 @@ class Settings:
     """The parameters of a fit: as the user has set them, and after ``resolve`` without "auto".
 
     ``alpha`` is a float then, or the name of the strategy by which penalties are chosen. A fit
-    goes through the weaker penalties ``path`` before it, and takes the best of ``n_starts``.
+    goes through the weaker penalties ``path`` before it, and takes the best of ``n_starts``;
+    a strategy may take ``n_free_steps`` beside ``max_iter`` before it penalises.
     ``is_stream`` is that of ``partial_fit``, which goes on as if it had never stopped.
     """
 
@@ -194,6 +193,7 @@ class Settings:
     output_activation: str = "identity"
     class_weight: object = None
     n_starts: int = 1
+    n_free_steps: int = 0
     path: tuple = ()
     is_stream: bool = False
 
@@ -220,9 +220,10 @@ def checked(parameters, estimator_name):
     """
     for name, (words, is_valid) in RULES.items():
         if name in parameters and not is_valid(parameters[name]):
+            hint = HINTS.get(str(parameters[name]), "") if name.endswith("activation") else ""
             raise InvalidParameterError(
                 f"{name}={parameters[name]!r} is not valid for {estimator_name}: it must be "
-                f"{words}."
+                f"{words}.{hint}"
             )
     return Settings(**parameters)
 
@@ -272,8 +273,7 @@ def resolve(settings, size):
         solver = choose_solver(size, n_hidden, most)
     learning_rate = settings.learning_rate
     if learning_rate == "auto":
-        rates = {"gd": 1 / (1 + size.n_features + n_hidden), "sgd": 0.05, "adam": 0.01}
-        learning_rate = rates.get(solver)
+        learning_rate = LEARNING_RATE.get(solver)
     batch_size = settings.batch_size
     if batch_size == "auto":
         batch_size = min(max(size.n_rows // N_BATCHES, MIN_BATCH), MAX_BATCH)
@@ -286,8 +286,11 @@ def resolve(settings, size):
         max_iter=int(MAX_ITER[solver] if settings.max_iter == "auto" else settings.max_iter),
         alpha=choose_alpha(replace(settings, n_hidden=n_hidden, solver=solver), size),
     )
-    takes_several = settings.max_iter == "auto" and has_several_starts(resolved, size)
-    return replace(resolved, n_starts=N_STARTS) if takes_several else resolved
+    if settings.max_iter != "auto" or not size.is_regression:
+        return resolved
+    if isinstance(resolved.alpha, str):
+        return replace(resolved, n_free_steps=sum(FREE_STEPS))
+    return replace(resolved, n_starts=N_STARTS if has_several_starts(resolved, size) else 1)
 
 
 def gauss_newton_size_and_cost(size, n_hidden):
@@ -312,10 +315,7 @@ def is_affordable(size, n_hidden, most=np.inf):
 
 
 def choose_solver(size, n_hidden, most=np.inf):
-    """Levenberg-Marquardt where its matrix is affordable, then L-BFGS, then Adam.
-
-    The first only where the matrix takes at most ``most`` multiply-adds.
-    """
+    """Lm where its matrix takes at most ``most`` multiply-adds, then lbfgs, then adam."""
     if is_affordable(size, n_hidden, most):
         return "lm"
     total_weight = max(size.n_rows, size.total_weight)
@@ -336,7 +336,7 @@ def choose_alpha(settings, size):
     if alpha == "auto":
         if solver in ("sgd", "adam"):
             return STOCHASTIC_ALPHA[size.is_regression]
-        compares = solver == "lm" if size.is_regression else _compares_penalties(settings, size)
+        compares = solver == "lm" if size.is_regression else compares_penalties(settings, size)
         has_choice = compares and not settings.early_stopping
         return "auto" if has_choice else 1 / max(size.n_rows, size.total_weight)
     if not isinstance(alpha, str) or (solver == "lm" and not settings.early_stopping):
@@ -348,19 +348,22 @@ def choose_alpha(settings, size):
     )
 
 
-def _compares_penalties(settings, size):
-    """Whether networks of left-out rows are cheap enough to choose a classifier's penalty."""
-    cost = size.n_rows * n_params(size, settings.n_hidden)
-    return settings.solver in ("lm", "lbfgs") and size.is_in_memory and cost <= MAX_COMPARED_COST
+def compares_penalties(settings, size):
+    """Whether the penalty is chosen by networks of left-out rows: if they are cheap."""
+    if settings.solver not in ("lm", "lbfgs") or not size.is_in_memory:
+        return False
+    if size.is_regression:
+        n_targets = max(size.n_rows, size.total_weight) * size.n_outputs
+        return settings.solver == "lm" and n_targets <= MAX_COMPARED_TARGETS
+    return size.n_rows * n_params(size, settings.n_hidden) <= MAX_COMPARED_COST
 
 
 def has_several_starts(settings, size):
-    """Whether a cheap regression by lm under a float alpha takes the best of several starts.
+    """Whether a cheap regression by lm takes the best of several starts.
 
-    A few units fit a curve well or badly, by where they start. Where the penalty is chosen
-    too, more starts gained nothing.
+    A few units fit a curve well or badly, by where they start.
     """
-    if settings.solver != "lm" or isinstance(settings.alpha, str) or not size.is_regression:
+    if settings.solver != "lm" or isinstance(settings.alpha, str):
         return False
     _, cost = gauss_newton_size_and_cost(size, settings.n_hidden)
     goes_on = settings.warm_start or settings.early_stopping

@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.utils import check_random_state
 
+from sklearn_twolayer._fit.relevance import relevance, shares
+
 
 def initial_weights(random_state, network, constant):
     """Weights (p,) of a network that starts near a constant raw prediction.
@@ -35,6 +37,16 @@ def initial_weights(random_state, network, constant):
     if network.activation == "logistic":
         W1, b1, W2, b2 = 2 * W1, 2 * b1, 2 * W2, b2 - W2.sum(axis=0)
     return network.pack([W1, W2], [b1, b2], np.float64)
+
+
+def constant_start(params, network, constant, is_constant):
+    """The start ``params`` (p,), but exactly at the constant for those outputs (k,)."""
+    if not np.any(is_constant):
+        return params
+    _, _, W2, b2 = network.unpack(params)
+    outputs = np.flatnonzero(is_constant)
+    W2[:, outputs], b2[outputs] = 0, np.asarray(constant, float)[outputs]
+    return params
 
 
 def member_states(random_state, n_members):
@@ -85,6 +97,11 @@ class Resume:
     solver: str
     state: object = None
     random_state: object = None
+
+    @property
+    def is_stream(self):
+        """Whether the weights come from ``partial_fit``."""
+        return self.random_state is not None
 
 
 @dataclass(frozen=True)
@@ -218,6 +235,8 @@ def published(problem, settings, fits, *, start, random_state):
         "best_validation_score_": max(scores, default=None),
         "penalty_": best.penalty.strengths,
     }
+    relevances = relevance(problem, coefs, intercepts)
+    attributes |= {"feature_relevance_": relevances, "feature_importances_": shares(relevances)}
     resume = None
     if settings.is_stream:
         resume = Resume(settings.solver, best.resume, random_state)
@@ -232,7 +251,10 @@ def published(problem, settings, fits, *, start, random_state):
 def _statistics(problem, fit):
     """What the posterior of a fit says of the noise, the weights and the evidence."""
     posterior, y_scale = fit.posterior, problem.scale.y_scale
-    statistics = {"n_effective_params_": posterior.n_effective}
+    statistics = {
+        "n_effective_params_": posterior.n_effective,
+        "curvature_rows_": posterior.n_rows,
+    }
     if problem.targets.loss.is_squared_error:
         precision = posterior.noise_precision / y_scale**2
         one_target = len(precision) == 1

@@ -14,6 +14,8 @@ k outputs,
     A2 (n, k).
 ``is_squared_error``
     Whether the residuals have a noise precision; the log loss has none.
+``ignores_shift``
+    Whether a number added to all raw predictions of a row changes nothing.
 ``mean_target(y, weight, n_outputs)``
     Weighted mean (k,) of the targets, or share of each class.
 ``constant(mean_target)``
@@ -48,6 +50,7 @@ class SquaredError:
 
     output_activation = "identity"
     is_squared_error = True
+    ignores_shift = False
 
     def predict(self, Z2):
         return Z2
@@ -75,6 +78,7 @@ class _LogisticOutput:
     """Losses with A2 = sigma(Z2)."""
 
     output_activation = "logistic"
+    ignores_shift = False
 
     def predict(self, Z2):
         return logistic(Z2.copy())
@@ -138,6 +142,7 @@ class MulticlassLogLoss:
 
     output_activation = "softmax"
     is_squared_error = False
+    ignores_shift = True
 
     def predict(self, Z2):
         A2 = np.exp(Z2 - Z2.max(axis=1, keepdims=True))

@@ -183,6 +183,12 @@ class MeanLoss:
         (gradient,) = self.rows.sum(block)
         return self._outgoing(gradient) / self.rows.weight_of_blocks
 
+    def gauss_newton_product(self, params, v):
+        """J' H J v (p,) over the rows, / S, without the matrix: forward along v, then backward."""
+        block = partial(self._block_product, self.incoming(params), v=self.incoming(v))
+        (gradient,) = self.rows.sum(block)
+        return self._outgoing(gradient) / self.rows.weight_of_blocks
+
     def block_raw_prediction(self, params):
         """Z2 (n, k), as a function of a block."""
         return partial(self._block_raw_prediction, self.incoming(params))
@@ -221,6 +227,12 @@ class MeanLoss:
         Z2, A1 = self._inner.forward(params, X)
         second = second_order.second_directional_derivative(self._inner, params, v, X, A1=A1)
         delta = np.einsum("ncd,nd->nc", self._weighted_hessian(Z2, weight), second)
+        return (self._backward(params, X, A1, delta),)
+
+    def _block_product(self, params, X, y, weight, *, v):
+        Z2, A1 = self._inner.forward(params, X)
+        along = second_order.directional_derivative(self._inner, params, v, X, A1=A1)
+        delta = np.einsum("ncd,nd->nc", self._weighted_hessian(Z2, weight), along)
         return (self._backward(params, X, A1, delta),)
 
     def _block_root(self, params, X, y, weight):
@@ -279,6 +291,19 @@ class PenalisedLoss:
         alpha = self.penalty.per_weight
         value = loss + self.penalty.value(params)
         return value, gradient + alpha * params, curvature.with_diagonal(alpha)
+
+    def largest_curvature(self, params):
+        """The largest eigenvalue of the Gauss-Newton matrix of F.
+
+        The search for it starts along W2, whatever the order of the units and outputs.
+        """
+        mean_loss, start = self.mean_loss, np.zeros(len(params))
+        mean_loss.network.unpack(start)[2][...] = mean_loss.network.unpack(params)[2]
+
+        def product(v):
+            return mean_loss.gauss_newton_product(params, v) + self.penalty.per_weight * v
+
+        return second_order.largest_eigenvalue(product, start)
 
     def acceleration(self, params, v):
         """Second directional derivative of Z2 along v, pulled back to the weights (p,)."""

@@ -160,12 +160,58 @@ def tanh_form_pays(network, dtype):
     return network.activation == "logistic" and dtype == np.float32 and TANH_IS_FAST
 
 
-def column_moments(rows, name):
-    """Weighted mean and standard deviation of each column, in one pass over the rows.
+@dataclass(frozen=True)
+class Moments:
+    """What one pass over the rows tells of each column (f,).
 
-    The moments are taken around the first row, so that the variance loses no
-    digits to a large mean, and a constant column has variance exactly zero; it
-    gets scale 1.
+    Parameters
+    ----------
+    mean, scale : ndarray
+        Weighted mean and standard deviation; a constant column gets scale 1.
+    is_constant : ndarray of bool
+    least, greatest : ndarray
+        Of the rows that have a weight.
+    total_weight : float
+        S, or the number of rows if that is more.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    is_constant: np.ndarray
+    least: np.ndarray
+    greatest: np.ndarray
+    total_weight: float
+
+    @property
+    def spread(self):
+        """The standard deviation: 0 for a constant column."""
+        return np.where(self.is_constant, 0.0, self.scale)
+
+    @property
+    def is_too_small(self):
+        """Columns that vary, but whose squares are too small to be told from zero."""
+        return (self.spread == 0) & (self.least < self.greatest) & (self.mean**2 == 0)
+
+    @property
+    def most_distant(self):
+        """The value of each column that is farthest from its mean."""
+        is_low = self.mean - self.least > self.greatest - self.mean
+        return np.where(is_low, self.least, self.greatest)
+
+    @property
+    def share_of_others(self):
+        """Sum of squares of each column without one row of that value, over that with it."""
+        n = self.total_weight
+        with np.errstate(over="ignore", under="ignore"):
+            distance = (self.most_distant - self.mean) / self.scale
+        return np.where(self.is_constant, 1.0, 1 - distance**2 / max(n - 1, 1))
+
+
+def column_moments(rows, name):
+    """The moments of each column, in one pass over the rows.
+
+    They are taken around the first row, so that the variance loses no digits to a large
+    mean, and a constant column has variance exactly zero.
 
     Parameters
     ----------
@@ -180,8 +226,9 @@ def column_moments(rows, name):
         If a column is too large for its variance to be a number.
     """
     shift = rows.first_row
-    with np.errstate(over="ignore", invalid="ignore"):
-        stored, first, second = rows.sum(partial(_block_moments, np.append(shift, 1.0)))
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        block = partial(_block_moments, np.append(shift, 1.0))
+        stored, first, second, least, greatest = rows.reduce(block, _merge_moments)
         total = stored[-1]  # S, summed in the same order as the other columns
         absent = total - stored[:-1]
         offset = (first[:-1] - absent * shift) / total
@@ -194,24 +241,61 @@ def column_moments(rows, name):
             f"not a finite number. Divide the column by a constant first."
         )
     constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(shift)
-    return shift + offset, np.where(constant, 1.0, scale)
+    ends = least[:-1], greatest[:-1]
+    scale = np.where(constant, 1.0, scale)
+    return Moments(shift + offset, scale, constant, *ends, rows.total_weight)
+
+
+def _merge_moments(total, parts):
+    """Sums, and the least and the greatest, of rows of which there were ``total`` before."""
+    if total is None:
+        return [np.array(part, np.float64) for part in parts]
+    *sums, least, greatest = total
+    for sum_, part in zip(sums, parts):
+        sum_ += part
+    np.minimum(least, parts[-2], out=least)
+    np.maximum(greatest, parts[-1], out=greatest)
+    return total
 
 
 def _block_moments(shift, X, y, weight):
-    """Per column: sum of w, of w (x - shift) and of w (x - shift)^2 over a block [X 1].
+    """Per column: sum of w, of w (x - shift) and of w (x - shift)^2, and the extremes.
 
-    For sparse X the sums run over the stored entries; what is not stored is
-    exactly zero and is added at the end.
+    Over a block [X 1]. For sparse X the sums run over the stored entries; what is not stored
+    is exactly zero and is added at the end.
     """
-    n, width = X.shape
-    weight = np.ones(n) if weight is None else weight
+    width = X.shape[1]
+    if weight is not None and not weight.all():
+        X, weight = X[weight > 0], weight[weight > 0]
+    extremes = _extremes(X)
+    weight = np.ones(X.shape[0]) if weight is None else weight
     if sparse.issparse(X):
         X.sum_duplicates()
         X = X.tocoo()
         weight, deviation = weight[X.row], X.data - shift[X.col]
         powers = (weight, weight * deviation, weight * deviation**2)
-        return tuple(np.bincount(X.col, weights=power, minlength=width) for power in powers)
+        sums = (np.bincount(X.col, weights=power, minlength=width) for power in powers)
+        return *sums, *extremes
     deviation = X - shift
     first = weight @ deviation
     deviation *= deviation
-    return np.full(width, weight.sum()), first, weight @ deviation
+    return np.full(width, weight.sum()), first, weight @ deviation, *extremes
+
+
+def _extremes(X):
+    """The least and the greatest value of each column of a block; zeros count.
+
+    Of dense rows many are treated as one long one, as in ``Standardization.update``.
+    """
+    n, width = X.shape
+    if not n:
+        return np.full(width, np.inf), np.full(width, -np.inf)
+    if sparse.issparse(X):
+        return [dense(end).reshape(width) for end in (X.min(axis=0), X.max(axis=0))]
+    m = 32 if width < 64 and n >= 32 else 1
+    long, rest = X[: n - n % m].reshape(-1, m * width), X[n - n % m :]
+    ends = []
+    for end in (np.minimum, np.maximum):
+        many = end.reduce(long, axis=0).reshape(m, width)
+        ends.append(end.reduce(np.concatenate([many, rest]), axis=0))
+    return ends

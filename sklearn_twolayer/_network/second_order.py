@@ -1,4 +1,4 @@
-"""Second order of a block of rows: Jacobian, Gauss-Newton matrix, second derivative of Z2.
+"""Second order of a block of rows: Jacobian, Gauss-Newton matrix, derivatives of Z2 along v.
 
 As in ``backprop`` there is no loss in it: ``hessian`` (n, k, k) = d^2 loss / d Z2^2 arrives
 as an argument. A1 is what ``network.forward(params, X)`` returned, and stays as it is.
@@ -24,6 +24,43 @@ def jacobian(network, params, X, A1):
         J[:, c, network.n_first + c : network.n_first + h * k : k] = A1
         J[:, c, network.n_first + h * k + c] = 1
     return J
+
+
+def without_shift(J):
+    """J (n, k, p) less its mean over the outputs, in place: d (Z2 - mean Z2) / d params.
+
+    Under the softmax a common shift of the raw predictions means nothing, and free biases leave
+    it without any curvature: G^-1 is infinite there, where the rest of J never points.
+    """
+    J -= J.mean(axis=1, keepdims=True)
+    return J
+
+
+def directional_derivative(network, params, v, X, *, A1):
+    """J v = R{Z2} (n, k), the derivative of Z2(params + t v) at t = 0, without J.
+
+    Forward as the network goes: R{Z1} = X V1 + c1, R{A1} = g'(Z1) * R{Z1}, and
+    R{Z2} = R{A1} W2 + A1 V2 + c2.
+    """
+    _, _, W2, _ = network.unpack(params)
+    _, _, V2, c2 = network.unpack(v)
+    RA1 = ACTIVATIONS[network.activation].derivative(A1, out=np.empty_like(A1))
+    RA1 *= X @ network.first_layer(v)
+    return RA1 @ W2 + A1 @ V2 + c2
+
+
+def largest_eigenvalue(product, start, n_iter=20):
+    """The largest eigenvalue of a positive semidefinite matrix G, by power iteration.
+
+    ``product(v)`` is G v. The estimate comes from below.
+    """
+    v, eigenvalue = start, float(np.linalg.norm(start))
+    for _ in range(n_iter):
+        if not eigenvalue > 0:
+            break
+        v = product(v / eigenvalue)
+        eigenvalue = float(np.linalg.norm(v))
+    return eigenvalue
 
 
 def second_directional_derivative(network, params, v, X, *, A1):

@@ -11,6 +11,8 @@ status  meaning
 1       out of iterations
 2       stalled at rounding: no step that floating point can see goes down
 ======  ==================================================================
+
+and ``learning_rate``, that of the last step, where steps have one.
 """
 
 from dataclasses import dataclass
@@ -33,8 +35,10 @@ class Step:
     """Where a search is after an iteration: ``x``, and ``value`` = F(x).
 
     ``best`` and ``least`` are the weights and the value that it would return if it ended
-    here: those of this iteration, unless the solver is stochastic. ``state`` is what going
-    on needs beside the weights: the damping of Levenberg-Marquardt, or a StochasticState.
+    here: those of this iteration, unless the solver is gd or stochastic, which may go up.
+    ``state`` is what going on needs beside the weights: the damping of Levenberg-Marquardt,
+    the learning rate of gd, or a StochasticState. ``learning_rate`` is that of the last step,
+    where steps have one.
     """
 
     x: np.ndarray
@@ -43,6 +47,7 @@ class Step:
     least: float
     n_iter: int
     state: Any = None
+    learning_rate: float | None = None
 
 
 def ended(step, status):
@@ -54,11 +59,14 @@ def ended(step, status):
         status=status,
         success=status == CONVERGED,
         state=step.state,
+        learning_rate=step.learning_rate,
     )
 
 
 def gradient_descent(fun, x0, *, learning_rate, max_iter, tol, callback):
     """Steps w <- w - learning_rate dF/dw, nothing else, until max |dF/dw| <= tol.
+
+    Where the rate is a little too large F swings: the weights of the least F are returned.
 
     Raises
     ------
@@ -67,7 +75,7 @@ def gradient_descent(fun, x0, *, learning_rate, max_iter, tol, callback):
     """
     x = x0
     start, gradient = fun(x)
-    step = Step(x, start, x, start, 0)
+    step, rate = Step(x, start, x, start, 0), (learning_rate, learning_rate)
     for iteration in range(1, max_iter + 1):
         x = x - learning_rate * gradient
         with np.errstate(over="ignore", invalid="ignore"):
@@ -78,7 +86,9 @@ def gradient_descent(fun, x0, *, learning_rate, max_iter, tol, callback):
                 f"in {iteration} iterations with learning_rate={learning_rate:.3g}. Try "
                 f"learning_rate={learning_rate / 10:.3g}, or another solver."
             )
-        step = Step(x, value, x, value, iteration)
+        is_least = iteration == 1 or value < step.least
+        best, least = (x, value) if is_least else (step.best, step.least)
+        step = Step(x, value, best, least, iteration, *rate)
         callback(step)
         if np.abs(gradient).max() <= tol:
             return ended(step, CONVERGED)

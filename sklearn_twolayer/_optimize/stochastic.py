@@ -166,7 +166,8 @@ def stochastic(objective, state, *, rule, batches, options, callback):
     OptimizeResult
         Of the best epoch, with ``state`` to go on from.
     """
-    start_value = objective.value(state.average)
+    with np.errstate(over="ignore", invalid="ignore"):
+        start_value = objective.value(state.average)
     highest = MAX_GROWTH * abs(start_value) + np.finfo(float).tiny
     step = Step(state.average, start_value, state.average, np.inf, 0, state)
     pace, refusals, waited, status = 1 / (options.max_iter * len(batches)), 0, 0, OUT_OF_ITERATIONS
@@ -184,7 +185,8 @@ def stochastic(objective, state, *, rule, batches, options, callback):
         refusals = 0
         waited = 0 if value < step.least - options.tol else waited + 1
         best, least = (trial.average, value) if value < step.least else (step.best, step.least)
-        step = Step(trial.average, value, best, least, step.n_iter + 1, trial)
+        where = trial.average, value, best, least, step.n_iter + 1
+        step = Step(*where, trial, options.learning_rate)
         callback(step)
         if waited >= options.n_iter_no_change and options.tol > 0:
             status = CONVERGED

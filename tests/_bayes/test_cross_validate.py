@@ -3,17 +3,10 @@
 import numpy as np
 from scipy import sparse
 
-from sklearn_twolayer._bayes.cross_validate import (
-    MIN_ROWS,
-    N_FOLDS,
-    PRECISIONS,
-    PREFERENCE,
-    choose_precision,
-    folds,
-    least,
-)
+from sklearn_twolayer._bayes.cross_validate import GRIDS, N_FOLDS, folds
 from sklearn_twolayer._network.scale import Standardization
 
+GRID = GRIDS[False]
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
 Y = (X[:, 0] * X[:, 1] > 0).astype(int)
@@ -68,20 +61,20 @@ def test_multilabel_rows_are_alike_where_all_labels_are():
 
 
 def test_the_least_loss_wins():
-    for best in PRECISIONS:
-        losses = {precision: 1.0 + (precision != best) for precision in PRECISIONS}
-        assert least(losses) == best
+    for best in GRID.strengths:
+        losses = {precision: 1.0 + (precision != best) for precision in GRID.strengths}
+        assert GRID.least(losses) == best
 
 
 def test_unit_precision_wins_unless_another_is_clearly_better():
-    losses = {precision: 1.0 - 0.005 * (precision != 1) for precision in PRECISIONS}
-    assert least(losses) == 1
-    assert sorted(PREFERENCE) == list(PRECISIONS)
+    losses = {precision: 1.0 - 0.005 * (precision != 1) for precision in GRID.strengths}
+    assert GRID.least(losses) == 1
+    assert sorted(GRID.preference) == list(GRID.strengths)
 
 
 def test_few_rows_are_learned_under_the_weakest_penalty():
-    fold = np.arange(MIN_ROWS - 1) % N_FOLDS
-    assert choose_precision(None, fold, MIN_ROWS - 1) == PRECISIONS[0]
+    fold = np.arange(GRID.min_rows - 1) % N_FOLDS
+    assert GRID.choose(None, fold, GRID.min_rows - 1) == GRID.strengths[0]
 
 
 def test_every_row_is_left_out_once():
@@ -91,14 +84,14 @@ def test_every_row_is_left_out_once():
         assert not (kept & left_out).any()
         assert (kept | left_out).all()
         seen[left_out] += 1
-        return np.ones(len(PRECISIONS))
+        return np.ones(len(GRID.strengths))
 
-    choose_precision(losses, fold, 20)
+    GRID.choose(losses, fold, 20)
     assert (seen == 1).all()
 
 
 def test_what_was_judged_counts_where_the_time_is_over():
-    answers = [np.arange(len(PRECISIONS), 0.0, -1), None]
+    answers = [np.arange(len(GRID.strengths), 0.0, -1), None]
     fold = np.arange(20) % N_FOLDS
-    assert choose_precision(lambda *_: answers.pop(0), fold, 20) == PRECISIONS[-1]
-    assert choose_precision(lambda *_: None, fold, 20) == 1
+    assert GRID.choose(lambda *_: answers.pop(0), fold, 20) == GRID.strengths[-1]
+    assert GRID.choose(lambda *_: None, fold, 20) == 1

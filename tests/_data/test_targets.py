@@ -370,9 +370,10 @@ def test_a_start_has_every_class():
 def test_a_warm_start_needs_the_same_classes():
     targets = LabelTargets(np.arange(2), False)
     targets.check_same(LabelTargets(np.arange(2), False, "balanced"))
-    for other in (LabelTargets(np.arange(3), False), LabelTargets(np.arange(2), True)):
-        with pytest.raises(ValueError, match="same classes as in the previous"):
-            targets.check_same(other)
+    with pytest.raises(ValueError, match="same classes as in the previous"):
+        targets.check_same(LabelTargets(np.arange(3), False))
+    with pytest.raises(ValueError, match="another kind of y"):
+        targets.check_same(LabelTargets(np.arange(2), True))
 
 
 @pytest.mark.parametrize("parts", [1, 2])

@@ -15,6 +15,7 @@ from sklearn_twolayer._fit.settings import (
     resolve,
     streaming,
 )
+from sklearn_twolayer._fit.training import CURVATURE_SHARE
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
 SOLVERS = ["gd", "sgd", "adam", "lbfgs", "lm"]
@@ -73,9 +74,9 @@ def test_auto_values_are_those_of_the_documented_table():
     found = {solver: resolved(solver=solver).max_iter for solver in rows["parameter"]}
     assert found == MAX_ITER == dict(zip(rows["parameter"], map(int, rows["max_iter"])))
     rates = [resolved(solver=solver).learning_rate for solver in SOLVERS]
-    assert rates[0] == 1 / (1 + 7 + 12)
-    assert rates[3:] == [None, None]
-    assert " ".join(rows["learning_rate"]) == f"1 / (1 + f + h) {rates[1]} {rates[2]} -- --"
+    assert [rates[0], *rates[3:]] == [None] * 3  # gd finds its own where it starts
+    expected = f"{CURVATURE_SHARE} / curvature {rates[1]} {rates[2]} -- --"
+    assert " ".join(rows["learning_rate"]) == expected
 
 
 @pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])
@@ -85,7 +86,8 @@ def test_the_estimators_document_the_constants(Estimator):
     assert "iterations of gd and lbfgs, epochs of sgd and adam, accepted steps of lm" in text
     assert f'"auto" is {gd}, {lbfgs}, {sgd}, {adam} and {lm}.' in text
     rates = [resolved(solver=solver).learning_rate for solver in ("sgd", "adam")]
-    assert f'"auto" is 1 / (1 + n_features + n_hidden), {rates[0]} and {rates[1]}.' in text
+    gd_rate = f'"auto" is {CURVATURE_SHARE} / (largest eigenvalue of the Gauss-Newton matrix'
+    assert f"{gd_rate} at the start), {rates[0]} and {rates[1]}." in text
 
 
 @pytest.mark.parametrize(

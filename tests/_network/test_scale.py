@@ -21,7 +21,8 @@ NETWORK = TwoLayerNetwork(3, 4, 2, "tanh")
 def moments(X, weight=None, block_size=64):
     """Column means and scales in blocks."""
     with Rows(X, None, weight, standardization=None, dtype=float, block_size=block_size) as rows:
-        return column_moments(rows, "X")
+        found = column_moments(rows, "X")
+    return found.mean, found.scale
 
 
 def plain_moments(X, weight=None):

@@ -1,0 +1,98 @@
+"""What a fit asks of the rows before it begins: the penalty, and the noise of each target."""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+
+from sklearn_twolayer._bayes.cross_validate import GRIDS, folds
+from sklearn_twolayer._fit.monitor import Watch
+from sklearn_twolayer._fit.run import fit_member
+from sklearn_twolayer._fit.settings import compares_penalties
+from sklearn_twolayer._fit.training import left_out_losses
+from sklearn_twolayer._fit.weights import WarmStart
+from sklearn_twolayer._network.objective import Penalty
+
+#: Pilot fits that tell the noise of several targets; after the second it moved no more
+#: (docs/benchmarks.md).
+MOST_PILOTS = 2
+#: Noises that differ by less are taken for the same: no further pilot is needed.
+SAME_NOISE = 1.5
+#: Least noise, as a share of the largest: squares that count ten thousand times as much would
+#: leave the other targets to rounding.
+LEAST_NOISE = 0.01
+
+
+def prepare(problem, settings, random_state, *, deadline, start=None):
+    """What to learn with which alpha, and from where, once the rows have been asked for it.
+
+    Returns
+    -------
+    problem : Problem
+    settings : Settings
+    start : WarmStart or None
+    """
+    options = {"deadline": deadline, "start": start}
+    settings = choose_alpha(problem, settings, random_state, **options)
+    problem, start = weigh_targets(problem, settings, random_state, **options)
+    return problem, settings, start
+
+
+def weigh_targets(problem, settings, random_state, *, deadline, start=None):
+    """The problem with each target in units of its noise, where the evidence chooses penalties.
+
+    Squared errors of several targets count by their noise precisions beta_c, as in their
+    likelihood, if y_c is measured in units of beta_c^-1/2. The noise is that of pilot fits by
+    the evidence: the first weighs all targets alike, and noisy ones drown the others.
+
+    Returns
+    -------
+    problem : Problem
+    start : WarmStart or None
+        Where to start: from the pilot if there is no time left to do better.
+    """
+    k, loss = problem.targets.n_outputs, problem.targets.loss
+    chooses = isinstance(settings.alpha, str) and loss.is_squared_error
+    if k == 1 or not chooses or loss.output_activation != "identity":
+        return problem, start
+    pilot = replace(settings, alpha="evidence", early_stopping=False, verbose=0)
+    for _ in range(MOST_PILOTS):
+        watch, states = Watch(deadline), deepcopy(random_state)
+        fit = fit_member(replace(problem, held_out=None), pilot, states, watch=watch, start=start)
+        if deadline.is_over():
+            return problem, WarmStart(*problem.weights(fit.params))
+        noise = fit.posterior.noise_precision**-0.5
+        noise = np.maximum(noise, LEAST_NOISE * noise.max())
+        noise /= np.exp(np.log(noise).mean())
+        scale = replace(problem.scale, y_scale=problem.scale.y_scale * noise)
+        problem = replace(problem, scale=scale)
+        if noise.max() < SAME_NOISE * noise.min():
+            break
+    return problem, start
+
+
+def choose_alpha(problem, settings, random_state, *, deadline, start=None):
+    """Settings in which alpha is the one whose networks predict left-out rows best.
+
+    Every network goes through the penalties from weak to strong, and so will the fit, unless it
+    goes on from a warm ``start``. The regressor has other ways where there are more rows.
+    """
+    if settings.alpha != "auto" or not compares_penalties(settings, problem.size):
+        return settings
+    grid, network = GRIDS[problem.targets.is_numeric], problem.network
+    fold, n_distinct = folds(problem.table.X, problem.table.encoded, problem.scale)
+    if start is None:
+        params = problem.draw_start(deepcopy(random_state))
+    else:
+        params = start.params(network, problem.scale)
+    candidates = [Penalty.fixed(network, strength) for strength in grid.strengths]
+
+    def losses(kept, left_out):
+        if deadline.is_over():
+            return None
+        return left_out_losses(problem, settings, params, candidates, rows=(kept, left_out))
+
+    strength = grid.choose(losses, fold, n_distinct)
+    total_weight = max(problem.table.total_weight, problem.table.n_rows)
+    *path, alpha = (weaker / total_weight for weaker in grid.up_to(strength))
+    return replace(settings, alpha=alpha, path=() if start is not None else tuple(path))

@@ -1,0 +1,298 @@
+"""Posteriors from all rows or a part of them, noise target by target, answers block by block."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from gradient_check import random_problem
+
+from sklearn_twolayer._bayes.leave_one_out import leave_one_out_mean
+from sklearn_twolayer._bayes.noise import noise_precisions, shares_of_targets, sums_of_targets
+from sklearn_twolayer._bayes.posterior import (
+    PRIOR_PRECISION_BOUNDS,
+    expected_softmax,
+    posterior_factor,
+    posterior_of,
+)
+from sklearn_twolayer._bayes.predictions import (
+    BLOCK_BYTES,
+    MIN_ROWS,
+    MODERATED_PROBABILITY,
+    rows_of_block,
+    standard_deviation,
+)
+from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.losses import (
+    BinaryLogLoss,
+    LogisticSquaredError,
+    MulticlassLogLoss,
+    SquaredError,
+)
+from sklearn_twolayer._network.objective import Penalty
+from sklearn_twolayer._network.second_order import jacobian, without_shift
+
+LOSSES = [SquaredError, LogisticSquaredError, BinaryLogLoss, MulticlassLogLoss]
+
+
+def taken(problem, indices):
+    """The problem of some of the rows."""
+    weight = None if problem.weight is None else problem.weight[indices]
+    return replace(problem, X=problem.X[indices], y=problem.y[indices], weight=weight)
+
+
+def posterior(problem, part=None, params=None, few=None):
+    """Posterior of a problem, its curvature from the rows ``part``."""
+    params = problem.params if params is None else params
+    with problem.rows() as rows:
+        mean_loss = problem.mean_loss(rows)
+        others = {}
+        for name, indices in (("part", part), ("few", few)):
+            if indices is not None:
+                chosen = taken(problem, indices)
+                others[name] = chosen.mean_loss(chosen.rows())
+        return posterior_of(mean_loss, params, problem.penalty, **others)
+
+
+@pytest.mark.parametrize("loss_class", LOSSES)
+def test_a_part_of_all_rows_gives_the_same_posterior(loss_class):
+    problem = random_problem(loss_class, n_outputs=3, n_rows=60)
+    whole, part = posterior(problem), posterior(problem, np.arange(60))
+    for name in ("scale", "n_effective", "log_marginal_likelihood", "temperature", "n_rows"):
+        assert getattr(part, name) == pytest.approx(getattr(whole, name), rel=1e-12)
+    np.testing.assert_allclose(part.noise_precision, whole.noise_precision, rtol=1e-12)
+    X = np.column_stack([problem.X, np.ones(60)])
+    for found, expected in zip(part.raw_prediction(X), whole.raw_prediction(X)):
+        np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("loss_class", LOSSES)
+def test_a_part_is_scaled_to_all_rows(loss_class):
+    """Every row twice, of which the part has one: the matrix and S are those of all."""
+    half = random_problem(loss_class, n_outputs=3, n_rows=40)
+    problem = taken(half, np.tile(np.arange(40), 2))
+    whole, part = posterior(problem), posterior(problem, np.arange(40))
+    assert (whole.n_rows, part.n_rows) == (80, 40)
+    for name in ("total_weight", "scale", "n_effective", "log_marginal_likelihood", "temperature"):
+        assert getattr(part, name) == pytest.approx(getattr(whole, name), rel=1e-8)
+    np.testing.assert_allclose(part.noise_precision, whole.noise_precision, rtol=1e-10)
+    X = np.column_stack([problem.X, np.ones(80)])
+    expected = whole.raw_prediction(X)[1]
+    np.testing.assert_allclose(part.raw_prediction(X)[1], expected, rtol=1e-8, atol=1e-12)
+
+
+def test_the_noise_is_that_of_all_rows_whatever_the_part():
+    """Outliers beyond the part widen the bars."""
+    problem = random_problem(SquaredError, n_outputs=2, n_rows=60)
+    calm = posterior(problem, np.arange(30))
+    problem.y[50] += 100
+    loud = posterior(problem, np.arange(30))
+    assert (loud.noise_precision < 0.1 * calm.noise_precision).all()
+
+
+@pytest.mark.parametrize("loss_class", [SquaredError, LogisticSquaredError])
+def test_noise_of_targets_is_that_of_their_residuals_and_leverages(loss_class):
+    """beta_c = (S - gamma_c) / sum_i s_i r_ic^2, from the residuals of each target alone."""
+    problem = random_problem(loss_class, n_outputs=3, n_rows=60)
+    problem.y *= [1, 0.1, 0.01]
+    with problem.rows() as rows:
+        mean_loss, params = problem.mean_loss(rows), problem.params
+        factor = posterior_factor(
+            mean_loss.quadratic(params)[2].with_diagonal(problem.penalty.per_weight)
+        )
+        squares, _ = sums_of_targets(mean_loss, params)
+        shares = shares_of_targets(mean_loss, params, factor)
+        found = noise_precisions(mean_loss, params, 7.0, few=mean_loss, factor=factor)
+        Z2 = rows.map(mean_loss.block_raw_prediction(params))
+    ones = problem.standardization.apply_block(np.column_stack([problem.X, np.ones(60)]))
+    A2, s = problem.loss.predict(Z2), problem.weight
+    S = max(s.sum(), 60)
+    np.testing.assert_allclose(squares, s @ (A2 - problem.y) ** 2 * S / s.sum(), rtol=1e-12)
+    J = (
+        jacobian(problem.network, params, ones, problem.network.forward(params, ones)[1])
+        * problem.loss.slope(Z2)[:, :, None]
+    )
+    leverage = np.array([[j @ factor.solve(j) for j in row] for row in J])
+    expected = s @ leverage / (s @ leverage).sum()
+    np.testing.assert_allclose(shares, expected, rtol=1e-8)
+    np.testing.assert_allclose(found, (S - 7 * expected) / squares, rtol=1e-8)
+
+
+def test_effective_parameters_of_linear_targets_are_shared_by_their_leverages():
+    """All of gamma is the sum of all leverages: nothing is left over by the shares."""
+    problem = random_problem(SquaredError, n_outputs=3, n_rows=60)
+    found = posterior(problem)
+    J = jacobian(
+        problem.network,
+        problem.params,
+        ones := problem.standardization.apply_block(np.column_stack([problem.X, np.ones(60)])),
+        problem.network.forward(problem.params, ones)[1],
+    )
+    s = problem.weight / problem.weight.sum()
+    leverage = np.einsum("n,ncc->", s, found.factor.covariance(J)) * 2 / 3
+    assert leverage == pytest.approx(found.n_effective, rel=1e-6)
+
+
+def test_a_constant_target_is_given_one_more_row_and_the_others_are_not():
+    problem = random_problem(SquaredError, n_outputs=2, n_rows=60, is_weighted=False)
+    before = posterior(problem)
+    problem.y[:, 1] = 0.7
+    found = posterior(problem)
+    residual = sum_of_squares(problem)[1]
+    share = shares(problem)[1]
+    expected = (61 - found.n_effective * share) / (residual + 1)
+    assert found.noise_precision[1] == pytest.approx(expected, rel=1e-8)
+    assert found.noise_precision[0] == pytest.approx(before.noise_precision[0], rel=1e-8)
+
+
+def sum_of_squares(problem):
+    with problem.rows() as rows:
+        return sums_of_targets(problem.mean_loss(rows), problem.params)[0]
+
+
+def shares(problem):
+    with problem.rows() as rows:
+        mean_loss = problem.mean_loss(rows)
+        return shares_of_targets(mean_loss, problem.params, posterior(problem).factor)
+
+
+def test_the_spread_of_one_target_is_one():
+    problem = random_problem(SquaredError, n_rows=60)
+    np.testing.assert_allclose(posterior(problem).spread, [1.0], rtol=1e-12)
+    problem = random_problem(MulticlassLogLoss, n_outputs=3, n_rows=60)
+    np.testing.assert_array_equal(posterior(problem).spread, np.ones(3))
+
+
+def test_a_standard_deviation_is_in_proportion_to_the_noise_of_its_own_target():
+    """Where targets share no weights: f + sigma e and one that is noise alone."""
+    problem = random_problem(SquaredError, n_outputs=2, n_rows=60)
+    loud = taken(problem, np.arange(60))
+    with problem.rows() as rows:
+        Z2 = rows.map(problem.mean_loss(rows).block_raw_prediction(problem.params))
+    loud.y[:, 1] = Z2[:, 1] + 10 * (problem.y[:, 1] - Z2[:, 1])
+    X = np.column_stack([problem.X, np.ones(60)])
+    quiet_std, loud_std = (
+        standard_deviation([posterior(each)], X, slope=np.ones_like) for each in (problem, loud)
+    )
+    np.testing.assert_allclose(loud_std, quiet_std * [1, 10], rtol=1e-8)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1e-30])
+@pytest.mark.parametrize("loss_class", LOSSES)
+def test_without_a_penalty_the_weakest_prior_of_the_evidence_holds_the_weights(alpha, loss_class):
+    """Two equal columns: their difference has no curvature, and a variance of 1 / prior."""
+    problem = random_problem(loss_class, n_outputs=3, n_rows=60, alpha=alpha)
+    problem.X[:, 1] = problem.X[:, 0]
+    problem.standardization.mean[1] = problem.standardization.mean[0]
+    problem.standardization.scale[1] = problem.standardization.scale[0]
+    found = posterior(problem)
+    direction = np.zeros(problem.network.n_params)
+    direction[[0, 4]] = 0.5**0.5, -(0.5**0.5)  # W1[0, 0] - W1[1, 0] of 4 hidden units
+    variance = direction @ found.factor.solve(direction) / found.scale
+    assert 0.1 < variance * PRIOR_PRECISION_BOUNDS[0] < 10
+
+
+@pytest.mark.parametrize("n_outputs", [3, 6])
+@pytest.mark.parametrize("alpha", [0.0, 1e-3])
+def test_moderated_probabilities_do_not_hang_on_the_last_digit_of_a_weight(n_outputs, alpha):
+    """Free biases leave the common shift of the softmax without curvature."""
+    problem = random_problem(MulticlassLogLoss, n_outputs=n_outputs, n_rows=80, alpha=alpha)
+    problem.params *= 0.3
+    X = np.column_stack([problem.X, np.ones(80)])
+    first, moderated = (
+        replace(posterior(problem), temperature=1.0),
+        MODERATED_PROBABILITY["softmax"],
+    )
+    expected = moderated([first], X)
+    for seed in range(3):
+        change = 1e-15 * np.random.default_rng(seed).choice([-1, 1], size=len(problem.params))
+        other = posterior(problem, params=problem.params * (1 + change))
+        assert other.temperature == posterior(problem).temperature
+        other = replace(other, temperature=1.0)
+        found = moderated([other], X)
+        assert np.abs(found - expected).max() < 1e-10
+
+
+def test_the_covariance_of_softmax_outputs_has_no_common_shift():
+    problem = random_problem(MulticlassLogLoss, n_outputs=4, n_rows=80, alpha=1e-3)
+    _, V = posterior(problem).raw_prediction(np.column_stack([problem.X, np.ones(80)]))
+    assert np.abs(V.sum(axis=2)).max() < 1e-10 * np.abs(V).max()
+    assert np.abs(V).max() < 1e4
+
+
+def test_without_shift_takes_the_mean_over_outputs_away():
+    J = np.random.default_rng(0).normal(size=(5, 3, 7))
+    centring = np.eye(3) - 1 / 3
+    expected = np.einsum("cd,ndp->ncp", centring, J)
+    np.testing.assert_allclose(without_shift(J.copy()), expected, atol=1e-15)
+
+
+def test_left_out_rows_are_predicted_without_the_shift():
+    """What a row adds to the fit is finite, as is what is predicted without it."""
+    problem = random_problem(MulticlassLogLoss, n_outputs=4, n_rows=80, alpha=1e-3)
+    largest = []
+
+    def row_function(y, Z2, V):
+        largest.append(np.abs(V).max())
+        return np.zeros(len(y))
+
+    with problem.rows() as rows:
+        mean_loss = problem.mean_loss(rows)
+        options = {"inflation": 1.0, "row_function": row_function}
+        leave_one_out_mean(mean_loss, problem.params, posterior(problem).factor, **options)
+    assert max(largest) < 1e4
+
+
+def test_expected_softmax_does_not_hang_on_the_choice_of_eigenvectors():
+    """Equal eigenvalues have no eigenvectors of their own."""
+    Z2, V = np.array([[1.0, 0.0, -1.0, 0.3]]), 2 * np.eye(4)[None]
+    expected = expected_softmax(Z2, V)
+    for seed in range(5):
+        noise = 1e-15 * np.random.default_rng(seed).normal(size=(1, 4, 4))
+        found = expected_softmax(Z2, V + noise + noise.transpose(0, 2, 1))
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(("f", "h", "k"), [(3, 4, 1), (20, 50, 10), (50, 90, 1), (10, 50, 60)])
+def test_a_block_is_bounded(f, h, k):
+    """Its Jacobian has at most 16 MB, or few rows."""
+    network = TwoLayerNetwork(f, h, k, "logistic")
+    n_rows = rows_of_block(network)
+    assert n_rows >= MIN_ROWS
+    assert n_rows == MIN_ROWS or 8 * n_rows * k * network.n_params <= BLOCK_BYTES
+
+
+def test_penalties_of_biases_stay_free():
+    problem = random_problem(SquaredError, n_rows=60, alpha=0.0)
+    weak = posterior(problem)
+    problem = replace(problem, penalty=Penalty.fixed(problem.network, 1e-9))
+    np.testing.assert_allclose(posterior(problem).n_effective, weak.n_effective, rtol=1e-3)
+
+
+def test_the_likelihood_is_that_of_all_rows_whatever_the_part():
+    """M = c F with the residuals of all rows: beyond the part they tell the evidence too."""
+    problem = random_problem(SquaredError, n_rows=60)
+    problem = replace(problem, penalty=Penalty(problem.penalty.groups, np.full(4, 0.1)))
+    calm = posterior(problem, np.arange(30))
+    problem.y[50] += 100
+    loud = posterior(problem, np.arange(30))
+    assert loud.scale < 0.1 * calm.scale
+    assert loud.log_marginal_likelihood < calm.log_marginal_likelihood - 10
+
+
+def test_a_row_left_out_is_one_of_all_rows():
+    """What it adds to the fit goes by S, not by the weight of those that are judged."""
+    problem = random_problem(SquaredError, n_rows=60)
+    covariances = []
+
+    def row_function(y, Z2, V):
+        covariances.append(V)
+        return np.zeros(len(y))
+
+    with problem.rows(block_size=100) as rows:
+        mean_loss, factor = problem.mean_loss(rows), posterior(problem).factor
+        options = {"inflation": 1.0, "row_function": row_function}
+        leave_one_out_mean(mean_loss, problem.params, factor, **options)
+        total_weight = 2 * rows.total_weight
+        options["total_weight"] = total_weight
+        leave_one_out_mean(mean_loss, problem.params, factor, **options)
+    np.testing.assert_allclose(2 * covariances[1], covariances[0], rtol=1e-12)

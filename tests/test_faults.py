@@ -1,0 +1,188 @@
+"""What users have stumbled over: wrong values that were accepted, and errors that named another."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+
+BOTH = [TwoLayerRegressor, TwoLayerClassifier]
+X = np.random.RandomState(0).normal(size=(40, 3))
+LABELS = (X[:, 0] > 0).astype(int)
+
+
+@pytest.mark.parametrize("Estimator", BOTH)
+def test_the_sigmoid_is_called_logistic(Estimator):
+    with pytest.raises(
+        ValueError, match=r"activation='sigmoid' is not valid .* or 'identity'\. "
+    ) as e:
+        Estimator(activation="sigmoid").fit(X, LABELS)
+    assert str(e.value).endswith("The sigmoid is called 'logistic' here.")
+
+
+def test_and_so_it_is_for_the_output():
+    with pytest.raises(ValueError, match=r"or 'logistic'\. The sigmoid is called 'logistic' here"):
+        TwoLayerRegressor(output_activation="sigmoid").fit(X, LABELS)
+
+
+CODES = [(-1, 1), (1, 2), (0, 2), (2, 2)]
+INDICATOR = np.column_stack([LABELS, X[:, 1] > 0.3]).astype(int)
+
+
+def coded(low, high):
+    return np.where(INDICATOR == 1, high, low)
+
+
+def tables(y):
+    """X and a matrix y, as arrays and as they come otherwise."""
+    array = pytest.importorskip("dask.array")
+    chunks = (10, -1)
+    return {
+        "dense": (X, y),
+        "floats": (X, y.astype(float)),
+        "sparse": (X, sparse.csr_array(y)),
+        "dask": (array.from_array(X, chunks), array.from_array(y, chunks)),
+    }
+
+
+@pytest.mark.parametrize("codes", CODES)
+@pytest.mark.parametrize("kind", ["dense", "floats", "sparse", "dask"])
+def test_other_codes_of_a_multilabel_matrix_are_refused(kind, codes):
+    data = tables(coded(*codes))[kind]
+    with pytest.raises(ValueError, match="coded 0 and 1, but y holds") as refusal:
+        TwoLayerClassifier(4, alpha=0.1, random_state=0).fit(*data)
+    assert str(sorted({*codes}))[1:-1] in str(refusal.value).replace(".0", "")
+
+
+def test_partitions_that_look_well_coded_are_refused_together():
+    array = pytest.importorskip("dask.array")
+    y = np.repeat([[1, 1], [2, 2]], 20, axis=0)
+    with pytest.raises(ValueError, match=r"but y holds \[1, 2\]"):
+        TwoLayerClassifier(4, alpha=0.1).fit(
+            array.from_array(X, (20, -1)), array.from_array(y, (20, -1))
+        )
+
+
+def test_other_codes_are_refused_after_the_fit_too():
+    model = TwoLayerClassifier(4, solver="adam", max_iter=3, random_state=0)
+    wrong, refusal = coded(-1, 1), pytest.raises(ValueError, match="coded 0 and 1")
+    with refusal:
+        model.fit(X, INDICATOR, X_val=X, y_val=wrong)
+    with refusal:
+        model.partial_fit(X, wrong, classes=[0, 1])
+    model.partial_fit(X, INDICATOR, classes=[0, 1])
+    for method in (model.partial_fit, model.loss_and_gradient):
+        with refusal:
+            method(X, wrong)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+@pytest.mark.parametrize("kind", ["numbers", "names", "matrix"])
+def test_missing_values_of_y_are_called_missing(kind, missing):
+    y = {"numbers": X[:, 0], "names": np.where(LABELS, "yes", "no"), "matrix": INDICATOR}[kind]
+    Estimator = TwoLayerRegressor if kind == "numbers" else TwoLayerClassifier
+    y = y.astype(object)
+    model = Estimator(4, alpha=0.1, random_state=0).fit(X, y.tolist())
+    y[(3, 0) if y.ndim == 2 else 3] = missing
+    for method in (model.fit, model.loss_and_gradient):
+        with pytest.raises(ValueError, match=r"missing values.* row 3|contains NaN"):
+            method(X, y)
+
+
+def test_none_is_named_with_its_row():
+    y = X[:, 0].astype(object)
+    y[[7, 9]] = None
+    with pytest.raises(ValueError, match=r"\(None or nan\) in 2 row\(s\), the first .* row 7\."):
+        TwoLayerRegressor(4).fit(X, y)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_warm_start_says_that_the_kind_of_y_changed(turned):
+    model = TwoLayerClassifier(4, alpha=0.1, warm_start=True, random_state=0)
+    before, after = (INDICATOR, LABELS) if turned else (LABELS, INDICATOR)
+    model.fit(X, before)
+    with pytest.raises(ValueError, match=r"another kind of y: it was .*multilabel matrix"):
+        model.fit(X, after)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", ["lm", "lbfgs", "adam", "sgd", "gd"])
+@pytest.mark.parametrize("settings", [{}, {"early_stopping": True}, {"standardize": False}])
+def test_a_constant_y_is_fitted_exactly(settings, solver):
+    model = TwoLayerRegressor(4, solver=solver, alpha=0.01, max_iter=30, random_state=0)
+    model.set_params(**settings).fit(X, np.full(len(X), 3.7))
+    assert np.abs(model.predict(X) - 3.7).max() < 1e-12
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_and_so_is_a_constant_target_among_others(solver):
+    y = np.column_stack([X[:, 0], np.full(len(X), -2.5)])
+    model = TwoLayerRegressor(4, solver=solver, early_stopping=True, random_state=0).fit(X, y)
+    assert np.abs(model.predict(X)[:, 1] + 2.5).max() < 1e-12
+
+
+@pytest.mark.parametrize("y_val", [LABELS, X[:, 0].tolist()])
+def test_errors_of_validation_rows_name_them(y_val):
+    message = "^X_val and y_val: X has 2 features, but TwoLayerRegressor is expecting 3 features"
+    with pytest.raises(ValueError, match=message):
+        TwoLayerRegressor(4, alpha=0.1).fit(X, X[:, 0], X_val=X[:, :2], y_val=y_val)
+    y_val = [np.nan, *y_val[1:]]
+    with pytest.raises(ValueError, match=r"^X_val and y_val: Input y contains NaN"):
+        TwoLayerRegressor(4, alpha=0.1).fit(X, X[:, 0], X_val=X, y_val=y_val)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_a_stream_of_huge_targets_is_refused_and_nothing_else(solver):
+    model = TwoLayerRegressor(4, solver=solver, standardize=False, random_state=0)
+    with pytest.raises(ValueError, match="too large for float64"):  # and no RuntimeWarning
+        model.partial_fit(X, 1e200 * X[:, 0])
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_an_absurd_learning_rate_is_told(solver, method):
+    model = TwoLayerRegressor(4, solver=solver, learning_rate=1e300, max_iter=20, random_state=0)
+    message = r"learning_rate=1e\+300 is far too large.*Try learning_rate='auto'"
+    with pytest.warns(ConvergenceWarning, match=message) as caught:
+        getattr(model, method)(X, X[:, 0])
+    assert caught[0].filename == __file__
+
+
+RELATIVE = 1 / np.random.RandomState(1).uniform(0.05, 0.2, size=40) ** 2
+
+
+@pytest.mark.parametrize("settings", [{}, {"alpha": "evidence"}, {"solver": "lbfgs"}])
+def test_weights_that_are_no_counts_are_told(settings):
+    model = TwoLayerRegressor(4, random_state=0, **settings)
+    with pytest.warns(
+        UserWarning, match="each row counts as .* divide them by their mean"
+    ) as caught:
+        model.fit(X, X[:, 0], RELATIVE)
+    assert caught[0].filename == __file__
+    assert f"sum to {RELATIVE.sum():.6g}" in str(caught[0].message)
+
+
+@pytest.mark.parametrize("weight", [RELATIVE / RELATIVE.mean(), np.full(40, 9.0), None])
+def test_weights_of_ordinary_size_are_not(weight):
+    TwoLayerRegressor(4, random_state=0).fit(X, X[:, 0], weight)
+
+
+@pytest.mark.parametrize("settings", [{"alpha": 0.1}, {"solver": "adam"}])
+def test_where_no_penalty_is_chosen_weights_may_be_anything(settings):
+    TwoLayerRegressor(4, random_state=0, **settings).fit(X, X[:, 0], RELATIVE)
+
+
+def test_class_weights_are_not_meant():
+    options = {"class_weight": {0: 1000, 1: 1000}, "random_state": 0}
+    TwoLayerClassifier(4, **options).fit(X, LABELS)
+    array = pytest.importorskip("dask.array")
+    data = array.from_array(X, (10, -1)), array.from_array(LABELS, 10)
+    TwoLayerClassifier(4, **options).fit(*data)
+    with pytest.warns(UserWarning, match="each row counts as"):
+        TwoLayerClassifier(4, random_state=0).fit(*data, array.from_array(RELATIVE, 10))
+
+
+def test_a_stream_whose_first_rows_are_alike_starts_as_any_other():
+    model = TwoLayerRegressor(4, solver="adam", random_state=0).partial_fit(X, np.ones(len(X)))
+    assert np.abs(model.coefs_[1]).min() > 0.01

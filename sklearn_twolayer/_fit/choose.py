@@ -13,6 +13,8 @@ from sklearn_twolayer._fit.training import left_out_losses
 from sklearn_twolayer._fit.weights import WarmStart
 from sklearn_twolayer._network.objective import Penalty
 
+#: Most iterations under each penalty that is compared: the networks need not converge.
+COMPARED_STEPS = 300
 #: Pilot fits that tell the noise of several targets; after the second it moved no more
 #: (docs/benchmarks.md).
 MOST_PILOTS = 2
@@ -85,12 +87,14 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
         params = problem.draw_start(deepcopy(random_state))
     else:
         params = start.params(network, problem.scale)
-    candidates = [Penalty.fixed(network, strength) for strength in grid.strengths]
 
-    def losses(kept, left_out):
+    brief = replace(settings, max_iter=min(settings.max_iter, COMPARED_STEPS))
+
+    def losses(kept, left_out, strengths):
         if deadline.is_over():
             return None
-        return left_out_losses(problem, settings, params, candidates, rows=(kept, left_out))
+        candidates = [Penalty.fixed(network, strength) for strength in strengths]
+        return left_out_losses(problem, brief, params, candidates, rows=(kept, left_out))
 
     strength = grid.choose(losses, fold, n_distinct)
     total_weight = max(problem.table.total_weight, problem.table.n_rows)

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from sklearn_twolayer._bayes.cross_validate import GRIDS, N_FOLDS, folds
+from sklearn_twolayer._bayes.cross_validate import GRIDS, MIN_RACED, N_FOLDS, folds
 from sklearn_twolayer._network.scale import Standardization
 
 GRID = GRIDS[False]
@@ -80,7 +80,7 @@ def test_few_rows_are_learned_under_the_weakest_penalty():
 def test_every_row_is_left_out_once():
     fold, seen = np.arange(20) % N_FOLDS, np.zeros(20, int)
 
-    def losses(kept, left_out):
+    def losses(kept, left_out, strengths):
         assert not (kept & left_out).any()
         assert (kept | left_out).all()
         seen[left_out] += 1
@@ -95,3 +95,18 @@ def test_what_was_judged_counts_where_the_time_is_over():
     fold = np.arange(20) % N_FOLDS
     assert GRID.choose(lambda *_: answers.pop(0), fold, 20) == GRID.strengths[-1]
     assert GRID.choose(lambda *_: None, fold, 20) == 1
+
+
+def test_what_is_hopeless_in_the_first_fold_is_not_asked_again():
+    asked = []
+
+    def losses(kept, left_out, strengths):
+        asked.append(strengths)
+        return [1.0 if strength == 1 else 1.2 if strength > 1 else 3.0 for strength in strengths]
+
+    fold = np.arange(MIN_RACED) % N_FOLDS
+    assert GRID.choose(losses, fold, MIN_RACED) == 1
+    assert asked == [list(GRID.strengths), *[[1.0, 3.0, 10.0]] * 4]
+    asked.clear()
+    assert GRID.choose(losses, fold, MIN_RACED - 1) == 1
+    assert asked == [list(GRID.strengths)] * 5

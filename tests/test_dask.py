@@ -32,17 +32,6 @@ PARTITIONS = pytest.mark.parametrize(
 ESTIMATORS = pytest.mark.parametrize("estimator", [TwoLayerRegressor, TwoLayerClassifier])
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    """Two workers of one thread, as threads of this process."""
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
-        ) as cluster,
-    ):
-        yield cluster
-
-
 @pytest.fixture
 def client(cluster):
     with distributed.Client(cluster) as client:

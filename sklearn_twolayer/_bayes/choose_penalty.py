@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_twolayer._bayes.cross_validate import MARGIN
 from sklearn_twolayer._bayes.evidence import go_on, maximize_evidence
 from sklearn_twolayer._bayes.leave_one_out import leave_one_out_loss
 from sklearn_twolayer._bayes.posterior import (
@@ -55,8 +56,6 @@ FIXED_PENALTIES = {
     False: ((3e-4, 1e-3, 3e-3, 1e-2, 3e-2),),
 }
 BIAS_SHARE = 0.01
-#: A later candidate must be better by this factor: rounding must not decide.
-MARGIN = 0.99
 #: Factor on the leverage of a row. 1 is exact for a linear model under squared
 #: error; under log loss the curvature changes when a row leaves.
 INFLATION = {True: 1.0, False: 1.2}

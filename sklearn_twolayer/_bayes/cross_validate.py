@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-#: A later one must be better by this factor: rounding must not decide.
+#: A later one of several (penalties, starts) must be better by this factor: rounding must not
+#: decide.
 MARGIN = 0.99
 N_FOLDS = 5
 #: What loses by this factor in the first fold is not asked again, if that has 20 rows or more.

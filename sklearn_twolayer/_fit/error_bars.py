@@ -26,8 +26,8 @@ MAX_COST_OF_JUDGED, MIN_JUDGED = 3e10, 100
 ENTRIES_IN_CACHE = 2**19
 
 TOO_MANY_WEIGHTS = (
-    "its {p} weights are more than the 5,000 of a Gauss-Newton matrix that can be afforded: choose "
-    "a smaller n_hidden"
+    "its {p} weights are more than the {most:,} of a Gauss-Newton matrix that can be afforded: "
+    "choose a smaller n_hidden"
 )
 TOO_LONG = (
     "its Gauss-Newton matrix of {p} weights and {k} outputs would take more than ten seconds: "
@@ -60,7 +60,7 @@ def why_no_error_bars(problem, resume):
     if resume is not None and resume.is_stream:
         return STREAM
     p, k = problem.network.n_params, problem.network.n_outputs
-    return (TOO_MANY_WEIGHTS if p > MAX_WEIGHTS else TOO_LONG).format(p=p, k=k)
+    return (TOO_MANY_WEIGHTS if p > MAX_WEIGHTS else TOO_LONG).format(p=p, k=k, most=MAX_WEIGHTS)
 
 
 def posterior_of_fit(problem, fit):

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import STRATEGIES, Search
-from sklearn_twolayer._bayes.cross_validate import folds
+from sklearn_twolayer._bayes.cross_validate import MARGIN, folds
 from sklearn_twolayer._bayes.posterior import Likelihood
 from sklearn_twolayer._fit.weights import are_equal, fold_members
 from sklearn_twolayer._network.objective import MeanLoss, Penalty
@@ -41,8 +41,6 @@ TRIAL_STEPS = 20
 CURVATURE_SHARE = 0.5
 #: Folds, of five, and steps under each penalty, to judge a fit by networks without some rows.
 JUDGED_FOLDS, JUDGED_STEPS = 3, 30
-#: A later start must be better by this factor: rounding must not decide.
-MARGIN = 0.99
 
 
 @dataclass(frozen=True)

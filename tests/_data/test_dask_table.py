@@ -27,14 +27,8 @@ CHUNKS = pytest.mark.parametrize("chunks", [60, 25, (1, 40, 19)], ids=["one", "e
 
 
 @pytest.fixture(scope="module")
-def client():
-    """Two workers of one thread, as threads of this process."""
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
+def client(cluster):
+    with distributed.Client(cluster) as client:
         yield client
 
 

@@ -25,9 +25,10 @@ from sklearn_twolayer._data.threads import SINGLE_THREADED_BLAS, may_start_threa
 from sklearn_twolayer._network.products import Workspace
 
 N_LANES = 16
-#: Bytes of the widest (rows, width) array of a block. Larger ones leave the cache; in
-#: smaller ones threads wait for the interpreter lock more than they compute.
-BLOCK_BYTES = 2**22
+#: Bytes of the widest (rows, width) array of a block. Larger ones leave the second-level cache:
+#: gradients of 4 MiB blocks took 1.1 to 1.2 times as long. In smaller ones threads wait for the
+#: interpreter lock more than they compute.
+BLOCK_BYTES = 2**20
 #: Large blocks have a multiple of so many rows, which suits vectors and matrix products.
 ROWS_UNIT = 128
 

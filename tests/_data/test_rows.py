@@ -259,12 +259,12 @@ def test_extreme_weights_are_handed_out_in_a_unit():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("width", [1, 100, 10**3, 10**6])
 def test_block_size(width, dtype):
-    """Whole units of rows, whose widest array has about 4 MB, within bounds."""
+    """Whole units of rows, whose widest array has about 1 MiB, within bounds."""
     n_rows = block_size(width, dtype)
     row_bytes = width * np.dtype(dtype).itemsize
     assert n_rows % 128 == 0
     assert 128 <= n_rows <= 2**15
-    assert n_rows in (128, 2**15) or 0 <= 2**22 - n_rows * row_bytes < 128 * row_bytes
+    assert n_rows in (128, 2**15) or 0 <= 2**20 - n_rows * row_bytes < 128 * row_bytes
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 100, 1000, 1001, 5000, 100_000, 999_999])

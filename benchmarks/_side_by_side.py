@@ -20,16 +20,18 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "jax")
-#: What a peer needs beside the dependencies; the tables say where it is not installed.
+#: What a peer needs beside the dependencies; the tables have "--" where it was left out.
 NEEDS = {"PyTorch": "torch", "torch.compile": "torch", "JAX": "jax", "JAX scan": "jax"}
 REST = 0.03
 SHORTEST_TURN = 0.02
 
 
 def arguments(description):
-    """Parse the command line that all benchmarks share: ``--quick``."""
+    """Parse the command line: ``--quick``, ``--main`` and ``--without PEER``."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few rounds and small sizes")
+    parser.add_argument("--main", action="store_true", help="the main size in float32 only")
+    parser.add_argument("--without", action="append", default=[], help="a peer to leave out")
     return parser.parse_args()
 
 
@@ -63,9 +65,10 @@ def n_cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
-def installed(makers):
+def installed(makers, without=()):
     """{name: what its maker makes} of the peers whose packages are there."""
-    return {name: make() for name, make in makers.items() if find_spec(NEEDS.get(name, "numpy"))}
+    wanted = [name for name in makers if name not in without]
+    return {name: makers[name]() for name in wanted if find_spec(NEEDS.get(name, "numpy"))}
 
 
 def contender(function):
@@ -109,7 +112,7 @@ def ratio(seconds, peer, ours):
 def format_ratio(seconds, peer, ours):
     """``6.1 (5.9 to 6.4)``: how many times faster ours is, with quartiles."""
     if peer not in seconds:
-        return "not installed"
+        return "--"
     middle, low, high = ratio(seconds, peer, ours)
     return f"{middle:.3g} ({low:.3g} to {high:.3g})"
 

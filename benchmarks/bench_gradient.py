@@ -1,6 +1,6 @@
 """Full-batch loss and gradient: this package, scikit-learn's MLP, PyTorch and JAX.
 
-    python benchmarks/bench_gradient.py [--quick]
+    python benchmarks/bench_gradient.py [--quick] [--main] [--without PEER]
 
 The same network (logistic hidden layer, no penalty), the same standardised rows
 and weights; all results are compared before the clock starts. Ours also centres
@@ -238,7 +238,7 @@ def check_equal(problem, functions):
             )
 
 
-def compare(problem, n_rounds):
+def compare(problem, n_rounds, without):
     """A row of the table: our time, peers' times as multiples of it, share of the limit."""
     plain, in_our_units = scikit_learn(problem)
     makers = {
@@ -247,7 +247,7 @@ def compare(problem, n_rounds):
         "torch.compile": partial(pytorch, problem, compiled=True),
         "JAX": partial(jax_jit, problem),
     }
-    peers = installed(makers)
+    peers = installed(makers, without)
     turn = ours(problem)
     with turn() as our_function:
         check_equal(problem, {"ours": our_function, **peers, "scikit-learn": in_our_units})
@@ -266,9 +266,12 @@ def compare(problem, n_rounds):
     ]
 
 
-def problems(quick):
+def problems(quick, is_main):
     """The main size in both precisions, then one change at a time."""
     n = 20_000 if quick else 100_000
+    if is_main:
+        yield Problem(n, 20, 100, 1, 0, np.float32)
+        return
     for dtype in (np.float32, np.float64):
         yield Problem(n, 20, 100, 1, 0, dtype)
         yield Problem(n, 20, 100, 10, 0, dtype)
@@ -286,7 +289,8 @@ def main():
     print("Peers: times slower than ours, median over interleaved rounds (quartiles).\n")
     header = ("problem", "ours", "scikit-learn", "PyTorch", "torch.compile", "JAX jit")
     n_rounds = 5 if options.quick else 15
-    rows = (compare(problem, n_rounds) for problem in problems(options.quick))
+    sizes = problems(options.quick, options.main)
+    rows = (compare(problem, n_rounds, options.without) for problem in sizes)
     print_table((*header, "of the limit"), rows)
 
 

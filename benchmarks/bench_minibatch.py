@@ -1,6 +1,6 @@
 """Adam on mini-batches of 200 rows: this package, scikit-learn's MLP, PyTorch and JAX.
 
-    python benchmarks/bench_minibatch.py [--quick]
+    python benchmarks/bench_minibatch.py [--quick] [--main] [--without PEER]
 
 One epoch over shuffled rows, divided by its number of steps; the hidden layer is
 logistic, the data term the mean squared error or the log loss, without a penalty.
@@ -157,14 +157,14 @@ def check_equal(problem, epochs):
             )
 
 
-def compare(problem, n_rounds):
+def compare(problem, n_rounds, without):
     """A row of the table: time of a step, peers as multiples of it, share of the limit."""
     makers = {
         "PyTorch": partial(pytorch, problem, compiled=False),
         "torch.compile": partial(pytorch, problem, compiled=True),
         "JAX scan": partial(jax_scan, problem),
     }
-    checkable = installed(makers)
+    checkable = installed(makers, without)
     turn = ours(problem)
     with turn() as epoch:
         check_equal(problem, {"ours": epoch, **checkable})
@@ -185,9 +185,12 @@ def compare(problem, n_rounds):
     ]
 
 
-def problems(quick):
+def problems(quick, is_main):
     """The main size in both precisions, then one change at a time."""
     n = 4_000 if quick else 20_000
+    if is_main:
+        yield Problem(n, 20, 100, 1, 0, np.float32)
+        return
     for dtype in (np.float32, np.float64):
         yield Problem(n, 20, 100, 1, 0, dtype)
         yield Problem(n, 20, 100, 10, 0, dtype)
@@ -205,7 +208,8 @@ def main():
     print("Peers: times slower than ours, median over interleaved rounds (quartiles).\n")
     header = ("problem", "ours", "scikit-learn", "PyTorch", "torch.compile", "JAX scan")
     n_rounds = 5 if options.quick else 11
-    rows = (compare(problem, n_rounds) for problem in problems(options.quick))
+    sizes = problems(options.quick, options.main)
+    rows = (compare(problem, n_rounds, options.without) for problem in sizes)
     print_table((*header, "of the limit"), rows)
 
 

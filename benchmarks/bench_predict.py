@@ -1,6 +1,6 @@
 """Prediction of 1, 1,000 and 1,000,000 rows: this package and its peers.
 
-    python benchmarks/bench_predict.py [--quick]
+    python benchmarks/bench_predict.py [--quick] [--main] [--without PEER]
 
 The two estimators validate their input, which is most of the time for one row:
 the last column is what ours takes beyond scikit-learn's ``validate_data``.
@@ -66,7 +66,7 @@ def jax_jit(problem, n_rows):
     return lambda: jax.block_until_ready(forward(X))
 
 
-def compare(problem, n_rows, n_rounds):
+def compare(problem, n_rows, n_rounds, without):
     """A row of the table."""
     ours, peer = estimators(problem)
     X = problem.X[:n_rows]
@@ -82,7 +82,7 @@ def compare(problem, n_rows, n_rounds):
         "PyTorch": partial(pytorch, problem, n_rows),
         "JAX": partial(jax_jit, problem, n_rows),
     }
-    others = installed(makers)
+    others = installed(makers, without)
     tolerance = 1e-4 if problem.dtype is np.float32 else 1e-9
     expected = functions["ours"]()
     np.testing.assert_allclose(
@@ -102,9 +102,12 @@ def compare(problem, n_rows, n_rounds):
     ]
 
 
-def cases(quick):
+def cases(quick, is_main):
     """Problems and numbers of rows."""
     n = 100_000 if quick else 1_000_000
+    if is_main:
+        yield Problem(n, 20, 100, 1, 0, np.float32), n
+        return
     for dtype in (np.float32, np.float64):
         for n_rows in (1, 1000, n):
             yield Problem(n, 20, 100, 1, 0, dtype), n_rows
@@ -121,7 +124,8 @@ def main():
     print("Peers: times slower than ours, median over interleaved rounds (quartiles).\n")
     header = ("problem", "ours", "scikit-learn", "PyTorch", "JAX jit", "ours less validation")
     n_rounds = 5 if options.quick else 11
-    print_table(header, (compare(*case, n_rounds) for case in cases(options.quick)))
+    sizes = cases(options.quick, options.main)
+    print_table(header, (compare(*case, n_rounds, options.without) for case in sizes))
 
 
 if __name__ == "__main__":

@@ -39,8 +39,16 @@ ALLOWED = {
     # on top of them
     "_display": set(),
     "_network_display": {"_display"},
+    "_prediction_display": {"_display"},
     "onnx": {"_base", "_classifier", "_network", "_regressor"},
-    "__init__": {"_classifier", "_display", "_network_display", "_regressor", "_version"},
+    "__init__": {
+        "_classifier",
+        "_display",
+        "_network_display",
+        "_prediction_display",
+        "_regressor",
+        "_version",
+    },
 }
 #: Private names of dependencies that are used because there are no public ones.
 UNAVOIDABLE = {
@@ -279,8 +287,9 @@ for name in names:
 
 
 def test_the_public_names():
-    names = ["LossCurveDisplay", "NetworkDisplay", "TwoLayerClassifier", "TwoLayerRegressor"]
-    assert sorted(sklearn_twolayer.__all__) == sorted([*names, "__version__"])
+    displays = ["LossCurveDisplay", "NetworkDisplay", "PredictionDisplay"]
+    names = [*displays, "TwoLayerClassifier", "TwoLayerRegressor", "__version__"]
+    assert sorted(sklearn_twolayer.__all__) == sorted(names)
     assert all(hasattr(sklearn_twolayer, name) for name in sklearn_twolayer.__all__)
 
 

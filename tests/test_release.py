@@ -1,0 +1,38 @@
+"""What a release says of itself: one version, and no dependency that it does not need."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import sklearn_twolayer
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_citation_names_the_version():
+    text = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert re.findall(r"^version: (\S+)$", text, re.MULTILINE) == [sklearn_twolayer.__version__]
+
+
+def test_the_version_stands_in_one_file_of_the_package():
+    folder = Path(sklearn_twolayer.__file__).parent
+    holding = [
+        path.name
+        for path in folder.rglob("*.py")
+        if f'"{sklearn_twolayer.__version__}"' in path.read_text("utf-8")
+    ]
+    assert holding == ["_version.py"]
+
+
+def imported_packages(module):
+    """Top-level packages in memory after the import of a module, in a process of its own."""
+    code = f"import sys, {module}; print(*{{name.split('.')[0] for name in sys.modules}})"
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_importing_loads_no_package_that_the_mlp_of_scikit_learn_does_not():
+    """An import is to cost little more than that of the MLP."""
+    ours, mlp = map(imported_packages, ("sklearn_twolayer", "sklearn.neural_network"))
+    assert ours - mlp - sys.stdlib_module_names == {"sklearn_twolayer"}

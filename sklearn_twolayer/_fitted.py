@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_twolayer._data.lazy import map_collection
 from sklearn_twolayer._data.table import is_collection
-from sklearn_twolayer._version import __version__, check_version
+from sklearn_twolayer._version import DOCUMENTATION, __version__, check_version
 
 if TYPE_CHECKING:
     from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -61,6 +61,10 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     A fit sets public attributes, and ``_learned_`` for everything else; both end in an
     underscore, by which the next fit knows what to forget.
     """
+
+    # Where the picture of an estimator in a notebook links to.
+    _doc_link_module = "sklearn_twolayer"
+    _doc_link_template = DOCUMENTATION + "/reference/{estimator_module}.{estimator_name}.html"
 
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]

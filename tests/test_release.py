@@ -3,9 +3,14 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import pytest
+
 import sklearn_twolayer
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._version import DOCUMENTATION
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,6 +28,19 @@ def test_the_version_stands_in_one_file_of_the_package():
         if f'"{sklearn_twolayer.__version__}"' in path.read_text("utf-8")
     ]
     assert holding == ["_version.py"]
+
+
+def test_the_documentation_is_where_the_project_says():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["urls"]["Documentation"] == DOCUMENTATION
+
+
+@pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])
+def test_the_picture_in_a_notebook_links_to_the_documentation(Estimator):
+    link = f"{DOCUMENTATION}/reference/sklearn_twolayer.{Estimator.__name__}.html"
+    html = Estimator()._repr_html_()
+    assert f'href="{link}"' in html
+    assert "scikit-learn.org" not in html.split("</style>")[-1]
 
 
 def imported_packages(module):

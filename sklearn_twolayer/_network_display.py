@@ -3,6 +3,9 @@
 matplotlib is imported when something is drawn, and not before.
 """
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
@@ -45,19 +48,33 @@ class NetworkDisplay:
     --------
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_twolayer import NetworkDisplay, TwoLayerClassifier
-    >>> X, y = load_iris(return_X_y=True, as_frame=True)  # doctest: +SKIP
-    >>> model = TwoLayerClassifier(4, random_state=0).fit(X, y)  # doctest: +SKIP
-    >>> display = NetworkDisplay.from_estimator(model)  # doctest: +SKIP
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> model = TwoLayerClassifier(4, random_state=0).fit(X, y)
+    >>> display = NetworkDisplay.from_estimator(model)
     """
 
-    def __init__(self, *, W1, W2, feature_names, output_names):
+    def __init__(
+        self,
+        *,
+        W1: np.ndarray,
+        W2: np.ndarray,
+        feature_names: list[str],
+        output_names: list[str],
+    ) -> None:
         self.W1 = W1
         self.W2 = W2
         self.feature_names = feature_names
         self.output_names = output_names
 
     @classmethod
-    def from_estimator(cls, estimator, *, feature_names=None, ax=None, **kwargs):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        feature_names: Sequence[str] | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the network of a fitted estimator.
 
         Weights are shown on the standardised scale of the fit, where those of
@@ -108,7 +125,7 @@ class NetworkDisplay:
         names = {"feature_names": list(feature_names), "output_names": _output_names(estimator)}
         return cls(W1=W1, W2=W2, **names).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, *, max_units=20, max_width=4.0):
+    def plot(self, ax: Any = None, *, max_units: int = 20, max_width: float = 4.0) -> Self:
         """Draw units and weights.
 
         Parameters

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+import sklearn_twolayer
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "sklearn_twolayer"
 README = ROOT / "README.md"
-DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 #: Document -> what its snippets import beyond the dependencies: all in the test extra.
 OPTIONAL = {
     "deployment.md": ["skl2onnx", "onnxruntime", "skops"],
@@ -131,6 +131,7 @@ def test_readme_begins_with_two_commands_of_one_line():
     assert first.count("\n") == second.count("\n") == 1
     assert first.rstrip().endswith("docs/examples/quickstart.py")
     assert "-m pytest" in second
+    assert second.strip() in _text(ROOT / ".github" / "workflows" / "ci.yml")
 
 
 def test_readme_shows_each_module_once_in_its_folder():
@@ -157,14 +158,14 @@ def test_readme_names_the_functions_of_a_fit():
 
 
 def _public_names():
-    """The estimators, the public methods that the package defines, the ONNX converters."""
+    """The public classes, the public methods that the package defines, the ONNX converters."""
     yield "sklearn_twolayer.onnx.register_converters"
-    for estimator in (TwoLayerRegressor, TwoLayerClassifier):
-        name = f"sklearn_twolayer.{estimator.__name__}"
-        yield name
-        for method, function in inspect.getmembers(estimator, inspect.isfunction):
-            if function.__module__.startswith("sklearn_twolayer") and not method.startswith("_"):
-                yield f"{name}.{method}"
+    for name, public in inspect.getmembers(sklearn_twolayer, inspect.isclass):
+        yield f"sklearn_twolayer.{name}"
+        for method, function in inspect.getmembers(public, inspect.isroutine):
+            module = getattr(function, "__module__", None) or ""
+            if module.startswith("sklearn_twolayer") and not method.startswith("_"):
+                yield f"sklearn_twolayer.{name}.{method}"
 
 
 @pytest.mark.parametrize("name", list(_public_names()))

@@ -47,6 +47,7 @@ myst_heading_anchors = 3
 # Formulas are drawn by MathJax, whose one file with its fonts comes from a package: no network.
 _mathjax = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
 mathjax_path = "tex-svg.js"
+mathjax3_config = {"svg": {"scale": 0.95}}
 
 # The API reference: a page for each class, with all its methods.
 autosummary_generate = True

@@ -5,6 +5,7 @@ import importlib.util
 import inspect
 import io
 import re
+import runpy
 import sys
 from pathlib import Path
 
@@ -26,9 +27,12 @@ OPTIONAL = {
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"(?<!\w)-?\d+(?:\.\d+)?")
-#: In a table: `line of code` | [`file.py`](../sklearn_twolayer/folder/file.py)
-QUOTATION = re.compile(
-    r"`([^`]+)` \| \[`(\w+\.py)`\]\(\.\./sklearn_twolayer/(\S+\.py)\) \|$", re.MULTILINE
+#: In a table: [`line of code`](../sklearn_twolayer/folder/file.py) |
+QUOTATION = re.compile(r"\[`([^`]+)`\]\(\.\./sklearn_twolayer/(\S+\.py)\) \|$", re.MULTILINE)
+#: A program that a page shows, and what it prints.
+PROGRAM = re.compile(
+    r"^:::\{literalinclude\} (examples/\w+\.py)\n(?::.*\n)*:::\n\n```text\n(.*?)^```$",
+    re.MULTILINE | re.DOTALL,
 )
 #: Not asked of docstrings: an extended summary, a See Also and an example in each method, a
 #: capital where a description begins with a name (lbfgs), and ``self : object`` as scikit-learn
@@ -78,6 +82,20 @@ def test_snippets_run_and_print_what_the_document_shows(path, tmp_path, monkeypa
             printed, end = output.getvalue(), fence.end()
 
 
+PROGRAMS = [
+    pytest.param(ROOT / "docs" / program, output, id=f"{path.name}-{program}")
+    for path in DOCUMENTS
+    for program, output in PROGRAM.findall(_text(path))
+]
+
+
+@pytest.mark.parametrize(("program", "output"), PROGRAMS)
+def test_programs_print_what_the_document_shows(program, output, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(program), run_name="__main__")
+    _assert_same_output(capsys.readouterr().out, output)
+
+
 def test_output_comparison_sees_a_difference():
     _assert_same_output("loss 0.123 after 7 steps\n", "loss  0.124 after ... steps")
     for wrong in ("loss 0.126", "lass 0.123", "loss 1.123", "loss 0.123 0.5", "loss -0.123"):
@@ -92,15 +110,14 @@ def test_quoted_lines_of_code_exist():
     text = _text(ROOT / "docs" / "derivation.md")
     quotations = QUOTATION.findall(text)
     assert len(quotations) == text.count(".py) |\n") >= 15
-    for line, name, target in quotations:
-        assert name == Path(target).name
+    for line, target in quotations:
         lines = [source.strip() for source in _text(PACKAGE / target).splitlines()]
         assert line in lines, f"{target} has no line {line!r}"
 
 
 def test_every_line_of_backward_stands_in_the_derivation():
     """What the code does beside fetching names and memory, in the order of the derivation."""
-    quoted = [line for line, *_ in QUOTATION.findall(_text(ROOT / "docs" / "derivation.md"))]
+    quoted = [line for line, _ in QUOTATION.findall(_text(ROOT / "docs" / "derivation.md"))]
     lines = [line.strip() for line in inspect.getsource(TwoLayerNetwork.backward).splitlines()]
     computing = [line for line in lines if line.startswith(("product", "delta", "d1"))]
     assert len(computing) == 5

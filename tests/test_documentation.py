@@ -25,6 +25,9 @@ OPTIONAL = {
     "scaling_out.md": ["dask.array", "distributed"],
 }
 
+#: Documents whose snippets build on those of the sections before.
+ONE_TEXT = {"derivation.md"}
+
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"(?<!\w)-?\d+(?:\.\d+)?")
 #: In a table: [`line of code`](../sklearn_twolayer/folder/file.py) |
@@ -58,20 +61,34 @@ def _assert_same_output(found, expected):
         assert abs(float(a) - float(b)) <= allowed, f"{a}, but the document shows {b}:\n{found}"
 
 
+def _sections(text):
+    """(start, end) of the text before the first heading, and of each section under one."""
+    blank = FENCE.sub(lambda fence: " " * len(fence.group()), text)
+    starts = [0, *(heading.start() for heading in re.finditer(r"^##+ ", blank, re.MULTILINE))]
+    return list(zip(starts, [*starts[1:], len(text)]))
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_snippets_run_and_print_what_the_document_shows(path, tmp_path, monkeypatch):
-    """The python blocks of a document run in order, in one namespace and an empty folder.
+    """Each section can be pasted alone; the derivation is one text from top to bottom.
 
-    A text block that follows one directly is what it prints.
+    The python blocks run in order, in one namespace and an empty folder. A text block that
+    follows one directly is what it prints.
     """
     for package in OPTIONAL.get(path.name, []):
         reason = f"{path.name} needs {package}, which comes with the test extra"
         pytest.importorskip(package, reason=reason, exc_type=ModuleNotFoundError)
     monkeypatch.chdir(tmp_path)
-    text, namespace, printed, end = _text(path), {}, "", 0
-    for fence in FENCE.finditer(text):
+    text = _text(path)
+    for start, end in [(0, len(text))] if path.name in ONE_TEXT else _sections(text):
+        _run_snippets(text, start, end, path)
+
+
+def _run_snippets(text, start, end, path):
+    namespace, printed, last = {}, "", start
+    for fence in FENCE.finditer(text, start, end):
         language, body = fence.groups()
-        if language == "text" and printed and not text[end : fence.start()].strip():
+        if language == "text" and printed and not text[last : fence.start()].strip():
             _assert_same_output(printed, body)
         printed = ""
         if language == "python":
@@ -79,7 +96,7 @@ def test_snippets_run_and_print_what_the_document_shows(path, tmp_path, monkeypa
             output = io.StringIO()
             with contextlib.redirect_stdout(output):
                 exec(compile(lines_above + body, str(path), "exec"), namespace)
-            printed, end = output.getvalue(), fence.end()
+            printed, last = output.getvalue(), fence.end()
 
 
 PROGRAMS = [

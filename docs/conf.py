@@ -34,6 +34,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "_results",
     "_source_pages",
 ]
 exclude_patterns = ["_build", "_templates", "gallery", "examples"]

@@ -10,23 +10,27 @@ import sys
 from pathlib import Path
 
 import pytest
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
+import sklearn_twolayer
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "sklearn_twolayer"
 README = ROOT / "README.md"
+SOURCE_PAGE = ROOT / "docs" / "reading_the_source.md"
 DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
 #: Document -> what its snippets import beyond the dependencies: all in the test extra.
 OPTIONAL = {
     "deployment.md": ["skl2onnx", "onnxruntime", "skops"],
     "features.md": ["matplotlib", "pandas", "rich", "sklearn.callback"],
+    "messy_table.md": ["pandas"],
     "scaling_out.md": ["dask.array", "distributed"],
 }
 
 #: Documents whose snippets build on those of the sections before.
-ONE_TEXT = {"derivation.md"}
+ONE_TEXT = {"derivation.md", "messy_table.md"}
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"(?<!\w)-?\d+(?:\.\d+)?")
@@ -70,7 +74,7 @@ def _sections(text):
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_snippets_run_and_print_what_the_document_shows(path, tmp_path, monkeypatch):
-    """Each section can be pasted alone; the derivation is one text from top to bottom.
+    """Each section can be pasted alone, but for two documents that are one text each.
 
     The python blocks run in order, in one namespace and an empty folder. A text block that
     follows one directly is what it prints.
@@ -167,10 +171,10 @@ def test_readme_begins_with_two_commands_of_one_line():
     assert "-m pytest" in second
 
 
-def test_readme_shows_each_module_once_in_its_folder():
-    start = _text(README).index("## Where to start reading the source")
-    tree = FENCE.search(_text(README), start).group(2)
-    assert len(tree.splitlines()) <= 30
+def test_the_tree_shows_each_module_once_in_its_folder():
+    start = _text(SOURCE_PAGE).index("## The tree")
+    tree = FENCE.search(_text(SOURCE_PAGE), start).group(2)
+    assert len(tree.splitlines()) <= 32
     listed, folder = [], ""
     for line in tree.splitlines()[1:]:
         indent, name = re.match(r"( +)(\w+/?)", line).groups()
@@ -181,13 +185,33 @@ def test_readme_shows_each_module_once_in_its_folder():
     assert sorted(listed) == sorted(name for name in modules if "/__init__" not in name)
 
 
-def test_readme_names_the_functions_of_a_fit():
+def test_the_walk_names_the_functions_of_a_fit():
     """In the walk through a fit, ``name`` (``file``) says where a function stands."""
-    walk = _text(README).split("One fit by gradient descent")[1].split("## More")[0]
+    walk = _text(SOURCE_PAGE).split("## The walk of one fit")[1].split("\n## ")[0]
     found = re.findall(r"`([\w.]+)` \(`([\w/]+\.py)`\)", walk)
     assert len(found) >= 6
     for name, file in found:
         assert f"def {name.split('.')[-1]}(" in _text(PACKAGE / file), f"{file} has no {name}"
+
+
+def test_every_parameter_of_the_mlp_is_translated():
+    """Each stands in the first column of the table, and ours in the second exist."""
+    table = _text(ROOT / "docs" / "coming_from_mlp.md").split("## Parameters")[1].split("\n\n")[1]
+    theirs, ours = set(), set()
+    for line in table.splitlines()[2:]:
+        first, second = (re.findall(r"`(\w+)", cell) for cell in line.split("|")[1:3])
+        theirs, ours = theirs | set(first), ours | set(second)
+    known = {**MLPRegressor().get_params(), **MLPClassifier().get_params()}
+    assert theirs >= known.keys()
+    assert ours <= TwoLayerRegressor().get_params().keys()
+
+
+def test_the_reference_has_all_public_names():
+    listed = re.findall(
+        r"^   (?:onnx\.)?(\w+)$", _text(ROOT / "docs" / "reference.md"), re.MULTILINE
+    )
+    public = {*sklearn_twolayer.__all__, "register_converters"} - {"__version__"}
+    assert sorted(listed) == sorted(public)
 
 
 def _public_names():

@@ -1,9 +1,13 @@
 """What the benchmarks share: options, versions and machine, tables, means with standard errors."""
 
 import argparse
+import datetime
 import importlib.metadata
+import json
 import os
 import platform
+import shlex
+import sys
 import warnings
 from contextlib import contextmanager
 from inspect import signature
@@ -68,8 +72,13 @@ def _processor():
     return names[0] if names else platform.processor() or platform.machine()
 
 
+#: The tables that this run has printed.
+TABLES = []
+
+
 def print_table(title, header, rows):
     """A markdown heading and table; the first column is left-aligned, the others right-aligned."""
+    TABLES.append({"title": title, "header": list(header), "rows": [list(row) for row in rows]})
     rows = [list(map(str, row)) for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*rows)]
     rule = ["-" * widths[0]] + ["-" * (width - 1) + ":" for width in widths[1:]]
@@ -77,6 +86,23 @@ def print_table(title, header, rows):
     for row in (rows[0], rule, *rows[1:]):
         cells = [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]
         print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def save_tables(path):
+    """What was printed, with the command, the day, the versions and the machine; for the site.
+
+    ``docs/benchmarks.md`` shows the file by ``:::{results} NAME``.
+    """
+    if path is None:
+        return
+    results = {
+        "command": shlex.join(["python", *sys.argv]),
+        "date": datetime.date.today().isoformat(),
+        "environment": environment(),
+        "tables": TABLES,
+    }
+    text = json.dumps(results, ensure_ascii=False, indent=1, default=str)
+    Path(path).write_text(text + "\n", encoding="utf-8")
 
 
 def mean_and_error(values):

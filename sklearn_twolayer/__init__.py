@@ -1,4 +1,4 @@
-"""The best network with one hidden layer that anyone can fit."""
+"""Networks with one hidden layer as scikit-learn estimators, trained by backward propagation."""
 
 from sklearn_twolayer._classifier import TwoLayerClassifier
 from sklearn_twolayer._display import LossCurveDisplay

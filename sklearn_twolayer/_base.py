@@ -118,8 +118,8 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
     ) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
         """Return the objective F that ``fit`` minimises, and its gradient: backprop in public.
 
-        F = (1 / S) sum_i s_i loss_i + 1/2 sum_g penalty_g |w_g|^2 on the scale that was set in
-        ``fit``, with S = sum_i s_i and ``penalty_`` of each group of weights.
+        ``F = (1 / S) sum_i s_i loss_i + 1/2 sum_g penalty_g |w_g|^2`` on the scale that was set
+        in ``fit``, with S = sum_i s_i and ``penalty_`` of each group of weights.
 
         Parameters
         ----------

@@ -164,7 +164,8 @@ def import_pyplot(caller):
         from matplotlib import pyplot
     except ImportError as error:
         raise ImportError(
-            f'{caller} needs matplotlib. Install it with pip install "sklearn_twolayer[plot]".'
+            f"{caller} needs matplotlib. Install it with pip install matplotlib, or this package "
+            "with the extra plot."
         ) from error
     return pyplot
 

@@ -71,8 +71,8 @@ def register_converters() -> None:
         from skl2onnx import update_registered_converter as register
     except ImportError as error:
         raise ImportError(
-            "register_converters needs skl2onnx. Install it with "
-            'pip install "sklearn_twolayer[onnx]".'
+            "register_converters needs skl2onnx. Install it with pip install skl2onnx onnx, or "
+            "this package with the extra onnx."
         ) from error
     either = [False, True]
     classifier_options = {

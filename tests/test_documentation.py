@@ -5,30 +5,41 @@ import importlib.util
 import inspect
 import io
 import re
+import runpy
 import sys
 from pathlib import Path
 
 import pytest
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import sklearn_twolayer
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "sklearn_twolayer"
 README = ROOT / "README.md"
+SOURCE_PAGE = ROOT / "docs" / "reading_the_source.md"
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 #: Document -> what its snippets import beyond the dependencies: all in the test extra.
 OPTIONAL = {
     "deployment.md": ["skl2onnx", "onnxruntime", "skops"],
     "features.md": ["matplotlib", "pandas", "rich", "sklearn.callback"],
+    "messy_table.md": ["pandas"],
     "scaling_out.md": ["dask.array", "distributed"],
 }
 
+#: Documents whose snippets build on those of the sections before.
+ONE_TEXT = {"derivation.md", "messy_table.md"}
+
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"(?<!\w)-?\d+(?:\.\d+)?")
-#: In a table: `line of code` | [`file.py`](../sklearn_twolayer/folder/file.py)
-QUOTATION = re.compile(
-    r"`([^`]+)` \| \[`(\w+\.py)`\]\(\.\./sklearn_twolayer/(\S+\.py)\) \|$", re.MULTILINE
+#: In a table: [`line of code`](../sklearn_twolayer/folder/file.py) |
+QUOTATION = re.compile(r"\[`([^`]+)`\]\(\.\./sklearn_twolayer/(\S+\.py)\) \|$", re.MULTILINE)
+#: A program that a page shows, and what it prints.
+PROGRAM = re.compile(
+    r"^:::\{literalinclude\} (examples/\w+\.py)\n(?::.*\n)*:::\n\n```text\n(.*?)^```$",
+    re.MULTILINE | re.DOTALL,
 )
 #: Not asked of docstrings: an extended summary, a See Also and an example in each method, a
 #: capital where a description begins with a name (lbfgs), and ``self : object`` as scikit-learn
@@ -54,20 +65,34 @@ def _assert_same_output(found, expected):
         assert abs(float(a) - float(b)) <= allowed, f"{a}, but the document shows {b}:\n{found}"
 
 
+def _sections(text):
+    """(start, end) of the text before the first heading, and of each section under one."""
+    blank = FENCE.sub(lambda fence: " " * len(fence.group()), text)
+    starts = [0, *(heading.start() for heading in re.finditer(r"^##+ ", blank, re.MULTILINE))]
+    return list(zip(starts, [*starts[1:], len(text)]))
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_snippets_run_and_print_what_the_document_shows(path, tmp_path, monkeypatch):
-    """The python blocks of a document run in order, in one namespace and an empty folder.
+    """Each section can be pasted alone, but for two documents that are one text each.
 
-    A text block that follows one directly is what it prints.
+    The python blocks run in order, in one namespace and an empty folder. A text block that
+    follows one directly is what it prints.
     """
     for package in OPTIONAL.get(path.name, []):
         reason = f"{path.name} needs {package}, which comes with the test extra"
         pytest.importorskip(package, reason=reason, exc_type=ModuleNotFoundError)
     monkeypatch.chdir(tmp_path)
-    text, namespace, printed, end = _text(path), {}, "", 0
-    for fence in FENCE.finditer(text):
+    text = _text(path)
+    for start, end in [(0, len(text))] if path.name in ONE_TEXT else _sections(text):
+        _run_snippets(text, start, end, path)
+
+
+def _run_snippets(text, start, end, path):
+    namespace, printed, last = {}, "", start
+    for fence in FENCE.finditer(text, start, end):
         language, body = fence.groups()
-        if language == "text" and printed and not text[end : fence.start()].strip():
+        if language == "text" and printed and not text[last : fence.start()].strip():
             _assert_same_output(printed, body)
         printed = ""
         if language == "python":
@@ -75,7 +100,21 @@ def test_snippets_run_and_print_what_the_document_shows(path, tmp_path, monkeypa
             output = io.StringIO()
             with contextlib.redirect_stdout(output):
                 exec(compile(lines_above + body, str(path), "exec"), namespace)
-            printed, end = output.getvalue(), fence.end()
+            printed, last = output.getvalue(), fence.end()
+
+
+PROGRAMS = [
+    pytest.param(ROOT / "docs" / program, output, id=f"{path.name}-{program}")
+    for path in DOCUMENTS
+    for program, output in PROGRAM.findall(_text(path))
+]
+
+
+@pytest.mark.parametrize(("program", "output"), PROGRAMS)
+def test_programs_print_what_the_document_shows(program, output, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(program), run_name="__main__")
+    _assert_same_output(capsys.readouterr().out, output)
 
 
 def test_output_comparison_sees_a_difference():
@@ -92,15 +131,14 @@ def test_quoted_lines_of_code_exist():
     text = _text(ROOT / "docs" / "derivation.md")
     quotations = QUOTATION.findall(text)
     assert len(quotations) == text.count(".py) |\n") >= 15
-    for line, name, target in quotations:
-        assert name == Path(target).name
+    for line, target in quotations:
         lines = [source.strip() for source in _text(PACKAGE / target).splitlines()]
         assert line in lines, f"{target} has no line {line!r}"
 
 
 def test_every_line_of_backward_stands_in_the_derivation():
     """What the code does beside fetching names and memory, in the order of the derivation."""
-    quoted = [line for line, *_ in QUOTATION.findall(_text(ROOT / "docs" / "derivation.md"))]
+    quoted = [line for line, _ in QUOTATION.findall(_text(ROOT / "docs" / "derivation.md"))]
     lines = [line.strip() for line in inspect.getsource(TwoLayerNetwork.backward).splitlines()]
     computing = [line for line in lines if line.startswith(("product", "delta", "d1"))]
     assert len(computing) == 5
@@ -134,10 +172,10 @@ def test_readme_begins_with_two_commands_of_one_line():
     assert second.strip() in _text(ROOT / ".github" / "workflows" / "ci.yml")
 
 
-def test_readme_shows_each_module_once_in_its_folder():
-    start = _text(README).index("## Where to start reading the source")
-    tree = FENCE.search(_text(README), start).group(2)
-    assert len(tree.splitlines()) <= 30
+def test_the_tree_shows_each_module_once_in_its_folder():
+    start = _text(SOURCE_PAGE).index("## The tree")
+    tree = FENCE.search(_text(SOURCE_PAGE), start).group(2)
+    assert len(tree.splitlines()) <= 32
     listed, folder = [], ""
     for line in tree.splitlines()[1:]:
         indent, name = re.match(r"( +)(\w+/?)", line).groups()
@@ -148,13 +186,33 @@ def test_readme_shows_each_module_once_in_its_folder():
     assert sorted(listed) == sorted(name for name in modules if "/__init__" not in name)
 
 
-def test_readme_names_the_functions_of_a_fit():
+def test_the_walk_names_the_functions_of_a_fit():
     """In the walk through a fit, ``name`` (``file``) says where a function stands."""
-    walk = _text(README).split("One fit by gradient descent")[1].split("## More")[0]
+    walk = _text(SOURCE_PAGE).split("## The walk of one fit")[1].split("\n## ")[0]
     found = re.findall(r"`([\w.]+)` \(`([\w/]+\.py)`\)", walk)
     assert len(found) >= 6
     for name, file in found:
         assert f"def {name.split('.')[-1]}(" in _text(PACKAGE / file), f"{file} has no {name}"
+
+
+def test_every_parameter_of_the_mlp_is_translated():
+    """Each stands in the first column of the table, and ours in the second exist."""
+    table = _text(ROOT / "docs" / "coming_from_mlp.md").split("## Parameters")[1].split("\n\n")[1]
+    theirs, ours = set(), set()
+    for line in table.splitlines()[2:]:
+        first, second = (re.findall(r"`(\w+)", cell) for cell in line.split("|")[1:3])
+        theirs, ours = theirs | set(first), ours | set(second)
+    known = {**MLPRegressor().get_params(), **MLPClassifier().get_params()}
+    assert theirs >= known.keys()
+    assert ours <= TwoLayerRegressor().get_params().keys()
+
+
+def test_the_reference_has_all_public_names():
+    listed = re.findall(
+        r"^   (?:onnx\.)?(\w+)$", _text(ROOT / "docs" / "reference.md"), re.MULTILINE
+    )
+    public = {*sklearn_twolayer.__all__, "register_converters"} - {"__version__"}
+    assert sorted(listed) == sorted(public)
 
 
 def _public_names():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+import sklearn_twolayer
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 
 ROOT = Path(__file__).parents[1]
@@ -191,14 +191,14 @@ def test_readme_names_the_functions_of_a_fit():
 
 
 def _public_names():
-    """The estimators, the public methods that the package defines, the ONNX converters."""
+    """The public classes, the public methods that the package defines, the ONNX converters."""
     yield "sklearn_twolayer.onnx.register_converters"
-    for estimator in (TwoLayerRegressor, TwoLayerClassifier):
-        name = f"sklearn_twolayer.{estimator.__name__}"
-        yield name
-        for method, function in inspect.getmembers(estimator, inspect.isfunction):
-            if function.__module__.startswith("sklearn_twolayer") and not method.startswith("_"):
-                yield f"{name}.{method}"
+    for name, public in inspect.getmembers(sklearn_twolayer, inspect.isclass):
+        yield f"sklearn_twolayer.{name}"
+        for method, function in inspect.getmembers(public, inspect.isroutine):
+            module = getattr(function, "__module__", None) or ""
+            if module.startswith("sklearn_twolayer") and not method.startswith("_"):
+                yield f"sklearn_twolayer.{name}.{method}"
 
 
 @pytest.mark.parametrize("name", list(_public_names()))

@@ -2,13 +2,15 @@
 Forecasts from lags of a time series
 ====================================
 
-A network knows nothing of time. Give it the last values of the series as columns, and it
-predicts the next one; feed each forecast back, and it goes on.
+A network knows nothing of time. Give it the last values of the series as
+columns, and it predicts the next one; feed each forecast back, and it goes
+on.
 """
 
 # %%
-# The number of blood cells in a model of Mackey and Glass (1977): new ones ripen for 17 days, and
-# the later they are missed, the wilder the swings. The series never repeats itself.
+# The number of blood cells in a model of Mackey and Glass (1977): new ones
+# ripen for 17 days, and the later they are missed, the wilder the swings.
+# The series never repeats itself.
 
 import numpy as np
 import pandas as pd
@@ -16,19 +18,22 @@ import pandas as pd
 rng = np.random.default_rng(0)
 cells = [1.2] * 18
 for _ in range(900):
-    cells.append(0.9 * cells[-1] + 0.2 * cells[-18] / (1 + cells[-18] ** 10))
+    newly_ripe = 0.2 * cells[-18] / (1 + cells[-18] ** 10)
+    cells.append(0.9 * cells[-1] + newly_ripe)
 cells = pd.Series(cells[200:]) + 0.005 * rng.normal(size=718)
 
 # %%
-# A row for each day, with the counts of the 18 days before. The last 200 days are kept for the
-# test, and come after all that was learned: a time series is never shuffled. Where there is so
-# little noise, the penalty that makes the data most probable, ``alpha="evidence"``, fits best.
+# A row for each day, with the counts of the 18 days before. The last 200
+# days are kept for the test, and come after all that was learned: a time
+# series is never shuffled. ``alpha="evidence"`` suits data of little noise,
+# and takes less time than the default, which compares it with others.
 
 from sklearn.linear_model import LinearRegression
 
 from sklearn_twolayer import TwoLayerRegressor
 
-lags = pd.concat({f"{lag} before": cells.shift(lag) for lag in range(1, 19)}, axis=1).dropna()
+shifted = {f"{lag} before": cells.shift(lag) for lag in range(1, 19)}
+lags = pd.DataFrame(shifted).dropna()
 train, test = lags.index[:-200], lags.index[-200:]
 
 models = {
@@ -69,6 +74,7 @@ plt.show()
 # %%
 # What was seen
 # -------------
-# One day ahead the network errs by little more than the measurement does, and its forecasts
-# follow the swings for half a year. The straight line calms down to the mean, as linear forecasts
-# do. In a chaotic series every forecast departs from the truth in the end, this one too.
+# One day ahead the network errs by little more than the measurement does,
+# and its forecasts follow the swings for half a year. The straight line
+# calms down to the mean, as linear forecasts do. In a chaotic series every
+# forecast departs from the truth in the end, this one too.

@@ -2,8 +2,8 @@
 What the hidden units see
 =========================
 
-The weights of a hidden unit have the shape of a row of X. Where a row is a picture, they are a
-picture too: of what makes the unit answer.
+The weights of a hidden unit have the shape of a row of X. Where a row is a
+picture, they are a picture too: of what makes the unit answer.
 """
 
 # %%
@@ -16,13 +16,14 @@ from sklearn_twolayer import TwoLayerClassifier
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-model = TwoLayerClassifier(12, alpha=0.003, standardize=False, random_state=0)
+model = TwoLayerClassifier(12, alpha=0.003, random_state=0)
+model.set_params(standardize=False)  # pixels have a unit in common
 model.fit(X_train / 16, y_train)
 print(f"accuracy on new digits: {model.score(X_test / 16, y_test):.3f}")
 
 # %%
-# ``coefs_`` is [W1, W2]; column j of W1 belongs to unit j. Orange pixels push the unit up,
-# purple ones push it down.
+# ``coefs_`` is [W1, W2]; column j of W1 belongs to unit j. Orange pixels
+# push the unit up, purple ones push it down.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,8 +41,9 @@ figure.colorbar(image, ax=axes, label="weight")
 plt.show()
 
 # %%
-# ``transform`` returns the activation of the units, the features that the network has learned.
-# The mean of each over the new digits of a class shows who answers to what.
+# ``transform`` returns the activation of the units, the features that the
+# network has learned. The mean of each over the new digits of a class shows
+# who answers to what.
 
 hidden = model.set_output(transform="pandas").transform(X_test / 16)
 answers = hidden.groupby(y_test).mean()
@@ -57,6 +59,7 @@ plt.show()
 # %%
 # What was seen
 # -------------
-# No unit stands for a digit: each looks for strokes in some places and for their absence in others,
-# and a digit is the pattern of units that answer. Unit numbers mean nothing, and another
-# ``random_state`` finds other units that do as well.
+# No unit stands for a digit: each looks for strokes in some places and for
+# their absence in others, and a digit is the pattern of units that answer.
+# Unit numbers mean nothing, and another ``random_state`` finds other units
+# that do as well.

@@ -7,10 +7,10 @@ from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 
 BOTH = (TwoLayerRegressor, TwoLayerClassifier)
 SETTINGS = [
-    {"activation": "tanh"},
+    {"activation": "tanh", "n_hidden": 4},
     {"activation": "relu", "n_hidden": 10},
-    {"activation": "softplus"},
-    {"activation": "identity"},
+    {"activation": "softplus", "n_hidden": 4},
+    {"activation": "identity", "n_hidden": 4},
     {"solver": "lm", "n_hidden": 4},
     {"solver": "lbfgs", "n_hidden": 4},
     {"solver": "adam", "n_hidden": 8, "learning_rate": 0.03},

@@ -17,12 +17,6 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "sklearn_twolayer"
 README = ROOT / "README.md"
 DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
-#: Those whose snippets fit for seconds are run by CI, and by ``pytest -m slow``.
-QUICK = {"README.md", "derivation.md"}
-WITH_SNIPPETS = [
-    pytest.param(path, id=path.name, marks=() if path.name in QUICK else pytest.mark.slow)
-    for path in DOCUMENTS
-]
 #: Document -> what its snippets import beyond the dependencies: all in the test extra.
 OPTIONAL = {
     "deployment.md": ["skl2onnx", "onnxruntime", "skops"],
@@ -60,7 +54,8 @@ def _assert_same_output(found, expected):
         assert abs(float(a) - float(b)) <= allowed, f"{a}, but the document shows {b}:\n{found}"
 
 
-@pytest.mark.parametrize("path", WITH_SNIPPETS)
+@pytest.mark.slow
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_snippets_run_and_print_what_the_document_shows(path, tmp_path, monkeypatch):
     """The python blocks of a document run in order, in one namespace and an empty folder.
 

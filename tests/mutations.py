@@ -396,15 +396,21 @@ def pytest_passes(folder, arguments):
     output = folder / "output"
     process = os.fork()
     if not process:
-        with output.open("w") as file:
-            os.dup2(file.fileno(), 1)
-            os.dup2(file.fileno(), 2)
-        os.chdir(folder)
-        sys.path.insert(0, str(folder))
-        os.environ["PYTHONPATH"] = str(folder)  # of the processes that tests start
-        os._exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *arguments]))
-    _, status = os.waitpid(process, 0)
-    return status == 0, output.read_text(encoding="utf-8")
+        code = pytest.ExitCode.INTERNAL_ERROR
+        try:
+            with output.open("w") as file:
+                os.dup2(file.fileno(), 1)
+                os.dup2(file.fileno(), 2)
+            os.chdir(folder)
+            sys.path.insert(0, str(folder))
+            os.environ["PYTHONPATH"] = str(folder)  # of the processes that tests start
+            code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *arguments])
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    if code not in (0, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):
+        raise RuntimeError(f"pytest ended with {code}: {output.read_text(encoding='utf-8')}")
+    return code == 0, output.read_text(encoding="utf-8")
 
 
 def outcome(folder, file, old, new, tests):
@@ -445,7 +451,7 @@ def main(names):
 
 if __name__ == "__main__":
     sys.dont_write_bytecode = True
-    for name in ("scipy.optimize", "sklearn.ensemble", "sklearn.neural_network", "hypothesis"):
+    for name in ("scipy.optimize", "sklearn.ensemble", "sklearn.neural_network"):
         importlib.import_module(name)
     ONLY_FIRST = "--quick" in sys.argv
     sys.exit(main([name for name in sys.argv[1:] if name != "--quick"]))

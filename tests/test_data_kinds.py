@@ -5,7 +5,6 @@ import pytest
 from scipy import sparse
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._data import rows
 
 SOLVERS = ["gd", "sgd", "adam", "lbfgs", "lm"]
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
@@ -25,12 +24,6 @@ def fitted(Estimator, X, y=Y, sample_weight=None, **parameters):
 
 def raw(model, X):
     return model.predict(X) if isinstance(model, TwoLayerRegressor) else model.decision_function(X)
-
-
-@pytest.fixture
-def small_blocks(monkeypatch):
-    """Blocks of the fewest rows that there are: 128."""
-    monkeypatch.setattr(rows, "BLOCK_BYTES", 0)
 
 
 def read_only(X):

@@ -104,7 +104,10 @@ def test_diabetes_agrees_with_permutation_importance(settings):
     assert model.feature_importances_[2] > 0.1  # bmi
 
 
-@pytest.mark.parametrize("settings", [{}, {"alpha": 0.01}, {"solver": "adam"}])
+@pytest.mark.parametrize(
+    "settings",
+    [pytest.param({}, marks=pytest.mark.slow), {"alpha": 0.01}, {"solver": "adam"}],
+)
 def test_irrelevant_columns_get_little(settings):
     X, y = make_friedman1(300, noise=1.0, random_state=0)
     model = TwoLayerRegressor(random_state=0, **settings).fit(X, y)

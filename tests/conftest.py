@@ -2,6 +2,8 @@
 
 import pytest
 
+from sklearn_twolayer._data import rows
+
 
 @pytest.fixture(scope="module")
 def cluster():
@@ -11,3 +13,9 @@ def cluster():
         n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
     ) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Rows come in blocks of the fewest that there are: 128."""
+    monkeypatch.setattr(rows, "BLOCK_BYTES", 0)

@@ -183,10 +183,11 @@ def test_extreme_weights_have_one_unit(data):
     )
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_few_rows_with_many_weights(data):
     """The dual form, whose root of the Gauss-Newton matrix has a row for each residual."""
     X, y = data[0][:40], data[1][:40]
-    options = {"solver": "lm", "alpha": 1e-2, "random_state": 0}
+    options = {"solver": "lm", "alpha": 1e-2, "max_iter": 10, "random_state": 0}
     model = TwoLayerRegressor(20, **options).fit(da.from_array(X, chunks=(15, 3)), y)
     assert_same_fit(model, TwoLayerRegressor(20, **options).fit(X, y))
 
@@ -264,7 +265,7 @@ def test_a_memory_map_is_an_array(tmp_path, data):
 def test_stochastic_solvers_read_partition_after_partition(shuffle, solver, data):
     X, y = data[:2]
     options = {"solver": solver, "shuffle": shuffle, "batch_size": 30, "random_state": 0}
-    options.update(max_iter=40, learning_rate=0.05)
+    options.update(max_iter=20, learning_rate=0.1)
     rows = da.from_array(X, chunks=(90, 3))
     model, again = (TwoLayerRegressor(3, **options).fit(rows, y) for _ in range(2))
     assert model.loss_ == again.loss_
@@ -375,6 +376,7 @@ def test_scores_of_targets_far_from_zero(data):
     assert score == pytest.approx(model.score(X, y + 1e7), abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
 def test_memory_is_bounded_by_the_blocks(solver):
     """40 partitions of 0.8 MB, made when they are asked for, two at a time."""
@@ -432,7 +434,7 @@ def test_what_is_wrong_is_named(on_cluster, change, message, data, request):
 def test_collections_that_do_not_go_together(data):
     X, y = data[:2]
     rows, targets = da.from_array(X, chunks=(100, 3)), da.from_array(y, chunks=100)
-    model = TwoLayerRegressor(3)
+    model = TwoLayerRegressor(3, **FAST)
     with pytest.raises(TypeError, match="Got ndarray where a Dask array"):
         model.fit(X, targets)
     unknown = rows[targets > -np.inf]
@@ -447,6 +449,7 @@ def test_collections_that_do_not_go_together(data):
         model.predict(rows[:, :2]).compute()
 
 
+@pytest.mark.slow
 def test_a_lost_worker_does_not_lose_the_fit(data):
     """One of two processes is killed while the fit runs; its partitions are read again."""
     X, y = data[:2]

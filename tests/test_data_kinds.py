@@ -129,9 +129,9 @@ def test_sparse_is_dense(Estimator, container, standardize):
 
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
-def test_sparse_is_dense_for_every_solver_and_many_blocks(Estimator, solver):
-    big = np.tile(X, (170, 1)) * np.linspace(0.5, 2, 60 * 170)[:, None]
-    y = np.tile(Y, 170)
+def test_sparse_is_dense_for_every_solver_and_many_blocks(Estimator, solver, small_blocks):
+    big = np.tile(X, (20, 1)) * np.linspace(0.5, 2, 60 * 20)[:, None]
+    y = np.tile(Y, 20)
     settings = {"y": y, "solver": solver, "max_iter": 3}
     model = fitted(Estimator, sparse.csr_array(big), **settings)
     expected = fitted(Estimator, big, **settings)
@@ -261,15 +261,15 @@ def test_one_feature():
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
-def test_many_blocks_are_predicted_as_one(Estimator):
+def test_many_blocks_are_predicted_as_one(Estimator, small_blocks):
     model = fitted(Estimator, X)
     big = np.tile(X, (170, 1))
     np.testing.assert_allclose(raw(model, big)[:60], raw(model, X), rtol=1e-13, atol=1e-13)
     np.testing.assert_allclose(raw(model, big)[-60:], raw(model, X), rtol=1e-13, atol=1e-13)
 
 
-@pytest.mark.parametrize("n_rows", [4095, 4096, 4097, 8193])
-def test_blocks_of_any_remainder(n_rows):
+@pytest.mark.parametrize("n_rows", [511, 512, 513, 1025])
+def test_blocks_of_any_remainder(n_rows, small_blocks):
     data = np.random.RandomState(1).normal(size=(n_rows, 2))
     model = fitted(TwoLayerRegressor, data, data[:, 0], n_hidden=2)
     by_hand = 1 / (1 + np.exp(-(data @ model.coefs_[0] + model.intercepts_[0])))

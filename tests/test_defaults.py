@@ -76,6 +76,7 @@ def peer(n_hidden):
     return make_model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_textbook_problems_are_learned_as_by_a_tuned_peer(name):
     draw, n = PROBLEMS[name]
@@ -92,6 +93,7 @@ def test_labels_that_are_noise_are_answered_by_their_rate():
     assert np.abs(model.predict_proba(X)[:, 1] - rate).max() < 0.15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [7, 10, 15, 20])
 def test_a_calibration_curve_is_interpolated(n):
     """A parabola without noise at a few points; the evidence alone answers with its mean."""
@@ -101,6 +103,7 @@ def test_a_calibration_curve_is_interpolated(n):
         assert model.score(new, new[:, 0] ** 2) > 0.99
 
 
+@pytest.mark.slow
 def test_a_product_of_two_inputs_is_learned_from_ten_rows():
     scores = []
     for seed in SEEDS:
@@ -111,6 +114,7 @@ def test_a_product_of_two_inputs_is_learned_from_ten_rows():
     assert np.mean(scores) > 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("frequency", "n"), [(10, 200), (5, 100)])
 def test_waves_are_learned_from_every_start(frequency, n):
     scores = []
@@ -123,6 +127,7 @@ def test_waves_are_learned_from_every_start(frequency, n):
     assert min(scores) > 0.3  # one of them may still be on its way
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("noise", "n", "n_hidden"), [(1, 200, 20), (3, 200, 20), (5, 1500, 10)])
 def test_noise_is_not_learned(noise, n, n_hidden):
     """Friedman-1 against a straight line, and intervals that cover what they say."""

@@ -72,6 +72,7 @@ def _sections(text):
     return list(zip(starts, [*starts[1:], len(text)]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_snippets_run_and_print_what_the_document_shows(path, tmp_path, monkeypatch):
     """Each section can be pasted alone, but for two documents that are one text each.
@@ -244,6 +245,7 @@ def quickstart():
     return module
 
 
+@pytest.mark.slow
 def test_quickstart_draws_a_picture(quickstart, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
     monkeypatch.setattr(quickstart, "SOLVERS", {"lm": "#D55E00"})

@@ -260,6 +260,7 @@ def three_targets(seed, n):
     return X, f + noise * random.normal(size=f.shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
     [{"solver": "lm", "alpha": "evidence"}, {"alpha": 1 / 300}, {"solver": "adam", "alpha": 3e-4}],
@@ -387,7 +388,7 @@ def peak(function):
 
 @pytest.mark.parametrize("kind", ["ten classes", "sixty targets", "ten labels"])
 def test_error_bars_take_the_memory_of_a_block_and_of_the_answer(kind):
-    random, n = np.random.RandomState(0), 1500
+    random, n = np.random.RandomState(0), 300 if kind == "sixty targets" else 1500
     X = random.normal(size=(4 * n, 4))
     if kind == "ten classes":
         model = fitted(TwoLayerClassifier, X[:300], random.randint(10, size=300), max_iter=5)

@@ -67,11 +67,12 @@ def test_a_committee_is_one_network():
     )
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("kind", TARGETS)
 def test_sparse_and_dask_tables_have_the_same(kind):
     array, y = pytest.importorskip("dask.array"), TARGETS[kind][1]
-    expected = network(kind).feature_relevance_
-    model = network(kind, X=sparse.csr_array(X))
+    expected = network(kind, max_iter=10).feature_relevance_
+    model = network(kind, X=sparse.csr_array(X), max_iter=10)
     np.testing.assert_allclose(model.feature_relevance_, expected, rtol=1e-4, atol=1e-12)
     model = clone(model).fit(array.from_array(X, (25, -1)), y)
     np.testing.assert_allclose(model.feature_relevance_, expected, rtol=1e-4, atol=1e-12)
@@ -86,7 +87,15 @@ def test_many_rows_are_judged_by_a_part():
     np.testing.assert_allclose(model.feature_relevance_, expected, rtol=0.02)
 
 
-@pytest.mark.parametrize("settings", [{}, {"alpha": 0.01}, {"solver": "adam"}, {"alpha": "ard"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({}, marks=pytest.mark.slow),
+        {"alpha": 0.01},
+        {"solver": "adam"},
+        pytest.param({"alpha": "ard"}, marks=pytest.mark.slow),
+    ],
+)
 def test_diabetes_agrees_with_permutation_importance(settings):
     X, y = load_diabetes(return_X_y=True)
     model = TwoLayerRegressor(random_state=0, **settings).fit(X, y)
@@ -95,7 +104,10 @@ def test_diabetes_agrees_with_permutation_importance(settings):
     assert model.feature_importances_[2] > 0.1  # bmi
 
 
-@pytest.mark.parametrize("settings", [{}, {"alpha": 0.01}, {"solver": "adam"}])
+@pytest.mark.parametrize(
+    "settings",
+    [pytest.param({}, marks=pytest.mark.slow), {"alpha": 0.01}, {"solver": "adam"}],
+)
 def test_irrelevant_columns_get_little(settings):
     X, y = make_friedman1(300, noise=1.0, random_state=0)
     model = TwoLayerRegressor(random_state=0, **settings).fit(X, y)

@@ -90,8 +90,8 @@ def test_the_order_of_shuffled_rows_follows_the_seed():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
-def test_the_number_of_threads_changes_no_bit(Estimator, solver, dtype, container):
-    big = RANDOM.normal(size=(10_000, 3)).astype(dtype)
+def test_the_number_of_threads_changes_no_bit(Estimator, solver, dtype, container, small_blocks):
+    big = RANDOM.normal(size=(1500, 3)).astype(dtype)
     y = np.digitize(big[:, 0] * big[:, 1], [0, 1])
     models, predictions = [], []
     for n_threads in (1, 2):

@@ -66,6 +66,7 @@ def test_a_gradient_that_is_not_finite_at_the_start_is_refused(solver):
         model.fit(X, np.arange(20, dtype=np.float32))
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(("alpha", "bends"), [(0.0, True), ("evidence", False)])
 def test_steps_bend_where_the_loss_has_become_small(alpha, bends, monkeypatch):
     x = np.linspace(-1, 1, 60)[:, None]

@@ -267,7 +267,7 @@ def test_block_size(width, dtype):
     assert n_rows in (128, 2**15) or 0 <= 2**20 - n_rows * row_bytes < 128 * row_bytes
 
 
-@pytest.mark.parametrize("n_rows", [1, 2, 100, 1000, 1001, 5000, 100_000, 999_999])
+@pytest.mark.parametrize("n_rows", [1, 2, 100, 1000, 1001, 5000, 99_999])
 @pytest.mark.parametrize("block_size", [1, 128, 1000])
 def test_blocks_partition_the_rows(block_size, n_rows):
     """Blocks of about the size asked for, the same number in each lane."""

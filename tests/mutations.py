@@ -1,0 +1,457 @@
+"""Break the package in one place after another, and see whether the tests notice.
+
+    python tests/mutations.py                  # every mutation
+    python tests/mutations.py objective.py     # those of files, or of texts, of such a name
+    python tests/mutations.py --quick          # asks only the tests that mirror the file
+
+A mutation replaces one piece of text in a copy of the package: a formula, a guard, an error.
+The tests that mirror its file run first, then all of them where those notice nothing, then the
+slow ones. What no test notices is printed as SURVIVED, and the command fails.
+"""
+
+import compileall
+import importlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before the fork, threads would be lost
+
+ROOT = Path(__file__).parents[1]
+#: File of the package -> the tests that should notice, and what is replaced by what.
+MUTATIONS = {
+    "_network/backprop.py": (
+        "_network/test_backprop.py _network/test_textbook_lines.py test_textbook.py",
+        ("d1 *= dg(A1, out=A1)", "dg(A1, out=A1)"),
+        ("delta.sum(axis=0, out=db2)", "delta.mean(axis=0, out=db2)"),
+        ("        Z2 += b2  #", "        Z2 -= b2  #"),
+        ("        product_over_rows(A1, delta, dW2", "        product_over_rows(A1, -delta, dW2"),
+        ("function(X @ W1 + b1) @ W2 + b2", "function(X @ W1 + b1) @ W2"),
+    ),
+    "_network/activations.py": (
+        "_network/test_activations.py",
+        ("np.subtract(A, A * A, out=out)", "np.subtract(A, A * A / 2, out=out)"),
+        ("np.multiply(A - A * A, 1 - 2 * A", "np.multiply(A - A * A, 1 - A"),
+        ("    out *= -2\n", "    out *= 2\n"),
+        ("np.greater(A, 0, out=out", "np.greater_equal(A, 0, out=out"),
+        ("np.log1p(np.exp(-np.abs(Z)))", "np.log1p(np.exp(Z))"),
+        ("        np.divide(-2, Z, out=Z)", "        np.divide(-1, Z, out=Z)"),
+    ),
+    "_network/losses.py": (
+        "_network/test_losses.py",
+        ("delta = residual * (2 / y.shape[1])", "delta = residual * 2"),
+        (
+            "delta = residual * A2 * (1 - A2) * (2 / y.shape[1])",
+            "delta = residual * 2 / y.shape[1]",
+        ),
+        ("(A2 * (1 - A2)) ** 2 * (2 / Z2.shape[1])", "(A2 * (1 - A2)) * (2 / Z2.shape[1])"),
+        (
+            "np.maximum(Z2, 0) - y * Z2 + np.log1p(np.exp(-np.abs(Z2)))",
+            "np.log1p(np.exp(Z2)) - y * Z2",
+        ),
+        ("delta[y, rows] -= 1", "delta[y, rows] -= 0.5"),
+        ("- A2[:, :, None] * A2[:, None, :]", "- 0 * A2[:, :, None] * A2[:, None, :]"),
+        ("return Z2 - logsumexp(Z2, axis=1, keepdims=True)", "return np.log(self.predict(Z2))"),
+        ("np.sqrt(np.maximum(eigenvalues, 0))", "np.sqrt(eigenvalues)"),
+        ("np.log(np.maximum(mean_target, 1e-6))", "np.log(mean_target)"),
+    ),
+    "_network/objective.py": (
+        "_network/test_objective.py _network/test_objective_gradients.py",
+        ("np.array([alpha, 0.0, alpha, 0.0])", "np.array([alpha, alpha, alpha, alpha])"),
+        (
+            "return 0.5 * float(self.per_weight @ params**2)",
+            "return float(self.per_weight @ params**2)",
+        ),
+        ("self.rows.n_rows / (batch[0].shape[0] * self", "1 / (batch[0].shape[0] * self"),
+        ("    delta *= weight[:, None]\n", ""),
+        ("root *= np.sqrt(weight)[:, None, None]", "root *= weight[:, None, None]"),
+        ("            hessian *= weight[:, None, None]\n", "            pass\n"),
+        (
+            "gradient + self.penalty.per_weight * params\n\n    def batch",
+            "gradient\n\n    def batch",
+        ),
+        ("curvature.with_diagonal(alpha)", "curvature.with_diagonal(0 * alpha)"),
+        ("not np.array_equal(self._point[0], params)", "False"),
+        ("            params = form.apply(params)\n", "            pass\n"),
+        ("+ self.penalty.per_weight * v\n", "\n"),
+    ),
+    "_network/second_order.py": (
+        "_network/test_second_order.py _network/test_objective.py",
+        (
+            "(2 * first * R) @ V2 + (second * R * R) @ W2",
+            "(first * R) @ V2 + (second * R * R) @ W2",
+        ),
+        ("(2 * first * R) @ V2 + (second * R * R) @ W2", "(2 * first * R) @ V2"),
+        ("return RA1 @ W2 + A1 @ V2 + c2", "return RA1 @ W2 + A1 @ V2"),
+        ("        M *= D[:, None, :]\n".removeprefix("    "), ""),
+        ("output[:, d, :, c] = output[:, c, :, d]", "output[:, d, :, c] = 0"),
+        ("J *= np.sqrt(hessian[:, 0])", "J *= hessian[:, 0]"),
+        ("    J -= J.mean(axis=1, keepdims=True)\n", ""),
+    ),
+    "_network/curvature.py": (
+        "_network/test_curvature.py",
+        (
+            "return 2 * np.log(self._upper.diagonal()).sum()",
+            "return np.log(self._upper.diagonal()).sum()",
+        ),
+        ("return 1 - self._penalties * inverse.diagonal()", "return 1 - inverse.diagonal()"),
+        ("small[np.diag_indices_from(small)] += 1", "small[np.diag_indices_from(small)] += 0.5"),
+        ("- np.log(self._inverse).sum()", "+ np.log(self._inverse).sum()"),
+        ("floor = LOW_RANK_FLOOR * max(data.max(), 1e-30)", "floor = 0 * data.max()"),
+        ("self._diagonal + mu  # the", "self._diagonal  # the"),
+    ),
+    "_network/scale.py": (
+        "_network/test_scale.py",
+        ("b1 = first[-1] - self.mean @ W1", "b1 = first[-1] + self.mean @ W1"),
+        ("b2 * self.y_scale + self.y_mean]", "b2 + self.y_mean]"),
+        ("+ np.outer(self.mean, db1)", "- np.outer(self.mean, db1)"),
+        ("first[:-1] - np.outer(self.standardization.mean, first[-1])", "first[:-1].copy()"),
+        ("        dW2 += db2\n", ""),
+        ("second[:-1] + absent * shift**2", "second[:-1]"),
+        ("10 * np.finfo(np.float64).eps * np.abs(shift)", "0 * np.abs(shift)"),
+        ("        X, weight = X[weight > 0], weight[weight > 0]\n", "        pass\n"),
+    ),
+    "_network/products.py": (
+        "_network/test_products.py _network/test_textbook_lines.py _network/test_blocks.py",
+        ("    first *= W2.T\n", ""),
+        ("        out += X[stacked:].T @ D[stacked:]\n", "        pass\n"),
+        ("        np.matmul(X[stacked:], W, out=out[stacked:])\n", "        pass\n"),
+    ),
+    "_optimize/first_order.py": (
+        "_optimize/test_full_batch.py test_gradient_descent.py test_train.py",
+        ("x = x - learning_rate * gradient", "x = x - 0.5 * learning_rate * gradient"),
+        ("iteration == 1 or value < step.least", "True"),
+        ("if not value <= MAX_GROWTH * start + 0.5:", "if False:"),
+        ("np.abs(gradient).max() <= tol", "False"),
+        ("return 10 * highest + 1, np.zeros_like(x)", "return value, gradient"),
+        (
+            "        if is_flat():\n            raise StopIteration",
+            "        if False:\n            raise StopIteration",
+        ),
+        ("            if highest is None:", "            if False:"),
+    ),
+    "_optimize/levenberg_marquardt.py": (
+        "_optimize/test_full_batch.py",
+        ("max(1 / 3, 1 - (2 * gain - 1) ** 3)", "1 / 3"),
+        ("if decrease > 0:", "if True:"),
+        ("0.5 * v @ (mu * v - gradient)", "v @ (mu * v - gradient)"),
+        ("return 0.5 * a if", "return -0.5 * a if"),
+        ("<= 0.375 * np.linalg.norm(v)", "<= 1e9 * np.linalg.norm(v)"),
+        ("        if small_steps == 3:", "        if small_steps == 1:"),
+        ("            return ended(step, STALLED)", "            return ended(step, CONVERGED)"),
+    ),
+    "_optimize/stochastic.py": (
+        "_optimize/test_stochastic.py",
+        ("        direction += gradient\n    else", "    else"),
+        ("c1 = (1 - beta1) / (1 - beta1**t)", "c1 = 1 - beta1"),
+        ("direction += epsilon / root", "direction += epsilon"),
+        (
+            "0.5 * (1 + cos(pi * min(progress, 1.0)))",
+            "0.5 * (1 + cos(pi * min(progress / 2, 1.0)))",
+        ),
+        ("weight = max(least_weight, 1 / n_steps)", "weight = least_weight"),
+        ("options.learning_rate / 2**refusals", "options.learning_rate / 2"),
+        ("value < step.least - options.tol else", "value < step.least else"),
+    ),
+    "_bayes/posterior.py": (
+        "_bayes/test_error_bars.py _bayes/test_reestimation.py _bayes/test_moderation.py "
+        "test_posterior.py",
+        (
+            "return 0.5 * noise_precision * self.n_residuals if",
+            "return noise_precision * self.n_residuals if",
+        ),
+        ("- 0.5 * log_determinant + 0.5 * log_prior", "- 0.5 * log_determinant"),
+        ("V *= self.temperature / self.scale *", "V *= 1 / self.scale *"),
+        ("self.n_residuals - min(n_effective, MAX", "self.n_residuals - min(0, MAX"),
+        ("/ len(parts) + between", "/ len(parts)"),
+        ("centring = np.eye(k) - 1 / k", "centring = np.eye(k)"),
+        ("loss < (1 - 1e-3) * losses[best]", "loss > losses[best]"),
+        (
+            "        strengths[[-3, -1]] = penalty.strengths[[-3, -1]]  # b1 and b2\n",
+            "        pass\n",
+        ),
+        ("(1e-6, 1e6)", "(1e-6, 1e1)"),
+        (
+            "penalty.groups, factor.determined()), 1e-3, size",
+            "penalty.groups, factor.determined()) / 2, 1e-3, size",
+        ),
+    ),
+    "_bayes/evidence.py": (
+        "_bayes/test_reestimation.py",
+        ("np.clip(strength * gamma / squares", "np.clip(gamma / squares"),
+        ("> MAX_EFFECTIVE_SHARE * likelihood.n_residuals", "> np.inf"),
+        ("while calm < 3 and", "while calm < 1 and"),
+    ),
+    "_bayes/leave_one_out.py": (
+        "_bayes/test_leave_one_out.py",
+        ("return Z2 + leave_one_out_shift(", "return Z2 - leave_one_out_shift("),
+        ("np.minimum(leverage, MAX_LEVERAGE)", "np.minimum(leverage, 0)"),
+        ("scale=inflation / total_weight", "scale=1 / total_weight"),
+    ),
+    "_bayes/noise.py": (
+        "test_posterior.py test_error_bars_of_any_fit.py _bayes/test_error_bars.py",
+        ("degrees + is_constant, squares + is_constant", "degrees, squares"),
+        ("np.minimum(n_effective * shares,", "np.minimum(n_effective,"),
+    ),
+    "_bayes/choose_penalty.py": (
+        "_bayes/test_strategies.py",
+        ("FREE_STEPS = (20, 100)", "FREE_STEPS = (1, 1)"),
+        ("chosen = chosen if rival < MARGIN * other else evident", "pass"),
+        ("            if n_worse == 2:", "            if False:"),
+        ("if _is_too_flexible(search, fit, factor, MAX_JUDGED_SHARE):", "if False:"),
+    ),
+    "_bayes/cross_validate.py": (
+        "_bayes/test_cross_validate.py test_choose_penalty.py",
+        ("losses[strength] < MARGIN * losses[chosen]", "losses[strength] <= losses[chosen]"),
+        ("        if n_distinct < self.min_rows:", "        if False:"),
+        ("is_new[1:] = (np.diff(labels[order]) != 0) | (np.diff(position[order]) != 0)", "pass"),
+    ),
+    "_data/targets.py": (
+        "_data/test_targets.py test_validation.py test_partial_fit.py",
+        ("        if encoded.shape[1] != self.n_outputs:", "        if False:"),
+        ("        if len(unknown):", "        if False:"),
+        ('        if "balanced" in each:', "        if False:"),
+        ("        if not np.array_equal(previous.classes, self.classes):", "        if False:"),
+        ("        if previous.is_multilabel != self.is_multilabel:", "        if False:"),
+        ("best = (Z2[:, 0] > 0)", "best = (Z2[:, 0] > 1)"),
+        ('if output_activation == "logistic" and (least < 0 or greatest > 1):', "if False:"),
+    ),
+    "_data/refuse.py": (
+        "_data/test_targets.py test_validation.py test_faults.py",
+        ("    if is_missing.any():", "    if False:"),
+        ("    if not np.isin(labels, (0, 1)).all():", "    if False:"),
+    ),
+    "_data/class_weight.py": (
+        "_data/test_targets.py test_classifier.py test_classes_without_weight.py",
+        ("totals.sum() / (weighs.sum() *", "totals.sum() / (len(totals) *"),
+        ("    if not is_part and not factor.any():", "    if False:"),
+        ("0 <= value < np.inf", "value < np.inf"),
+    ),
+    "_data/suspicious_rows.py": (
+        "_data/test_suspicious_rows.py",
+        ("LARGEST_SHARE, SHARE_OF_EACH = 0.02, 1e-4", "LARGEST_SHARE, SHARE_OF_EACH = 0.2, 1e-2"),
+        ("len(values) > FEW_VALUES and share", "share"),
+        ("    if ratio <= MANY_TIMES:", "    if True:"),
+        ("if n < LEAST_ROWS or", "if"),
+    ),
+    "_data/rows.py": (
+        "_data/test_rows.py test_reproducibility.py",
+        (
+            "                self.total = self._merge(self.total, self._waiting.pop(self._next))\n"
+            "                self._next += 1",
+            "                self.total = self._merge(self.total, self._waiting.pop(self._next))\n"
+            "                self._next += 2",
+        ),
+        ("return 1.0 if abs(exponent) < 30 else", "return 1.0 if True else"),
+        ("np.take(array, rows, axis=0)", "array[: len(rows)]"),
+        ("        out[:, -1] = 1\n", "        out[:, -1] = 0\n"),
+    ),
+    "_data/scores.py": (
+        "test_scorers.py test_dask.py",
+        ("total = second - first**2 / weight", "total = second"),
+        ("((Z2 > 0) == y).all(axis=1)", "((Z2 > 0) == y).any(axis=1)"),
+    ),
+    "_data/table.py": (
+        "test_validation.py test_early_stopping.py test_data_kinds.py",
+        ("    if (weight < 0).any():", "    if False:"),
+        ("    if total == 0:", "    if False:"),
+        ("    if not np.isfinite(total):", "    if False:"),
+        ("if counts.min() < 2 or len(counts) > room:", "if True:"),
+        ("    if weight.shape != (X.shape[0],):", "    if False:"),
+        ("        if sample_weight_val is not None:", "        if False:"),
+        ("(sample_weight) > 0)", "(sample_weight) >= 0)"),
+    ),
+    "_fit/settings.py": (
+        "_fit/test_settings.py test_parameters.py test_auto.py",
+        ("if settings.early_stopping:\n        raise", "if False:\n        raise"),
+        ("        if name in parameters and not is_valid", "        if False and not is_valid"),
+        ("MAX_CLASSIFIER_COST = 1e6", "MAX_CLASSIFIER_COST = 1e9"),
+        ('"auto" if has_choice else 1 / max(', '"auto" if has_choice else 2 / max('),
+        ("return not goes_on and cost", "return cost"),
+        ("n_free_steps=sum(FREE_STEPS)", "n_free_steps=0"),
+    ),
+    "_fit/run.py": (
+        "_fit/test_training.py test_committee.py test_stopping.py test_gradient_descent.py",
+        ("    if settings.n_members > 1 and settings.warm_start:", "    if False:"),
+        (
+            '    if settings.n_members > 1 and settings.output_activation == "logistic":',
+            "    if False:",
+        ),
+        ("    if asked and taken is not None and asked > MANY_TIMES * taken:", "    if False:"),
+        ("    if not swings or settings.early_stopping:", "    if True:"),
+        ("    if OUT_OF_TIME in endings:", "    if False:"),
+        ("                monitor.interrupt()\n", "                pass\n"),
+        ("len(fit.steps) >= limit for fit in kept", "False for fit in kept"),
+    ),
+    "_fit/training.py": (
+        "_fit/test_training.py test_train.py",
+        ("if fit.loss < MARGIN * least.loss:", "if fit.loss > least.loss:"),
+        ("        if not found.nit:", "        if False:"),
+        ("            if not np.isfinite(value):", "            if False:"),
+        (
+            "            return params, restart(state, params)\n".replace(
+                "            ", "        "
+            ),
+            "        return params, state\n",
+        ),
+        ("max(settings.max_iter // (2 * len(settings.path)), 1)", "settings.max_iter"),
+        ("candidate.strengths / kept.total_weight", "candidate.strengths"),
+        ("BENDING_SHARE * self.mean_loss", "0 * self.mean_loss"),
+    ),
+    "_fit/weights.py": (
+        "_fit/test_weights.py test_committee.py test_refit.py test_partial_fit.py",
+        ("2 * W1, 2 * b1, 2 * W2, b2 - W2.sum(axis=0)", "2 * W1, 2 * b1, 2 * W2, b2"),
+        ("[coefs[1] for coefs, _ in folded]) / len(members)", "[coefs[1] for coefs, _ in folded])"),
+        ("        if W1.shape != (f, h) or W2.shape != (h, k):", "        if False:"),
+        (
+            "    if not all(np.isfinite(array).all() for array in coefs + intercepts):",
+            "    if False:",
+        ),
+        ("key=lambda fit: fit.loss", "key=lambda fit: -fit.loss"),
+        ("posterior.noise_precision / y_scale**2", "posterior.noise_precision / y_scale"),
+        ("posterior.log_marginal_likelihood - shift", "posterior.log_marginal_likelihood"),
+    ),
+    "_fit/monitor.py": (
+        "_fit/test_monitor.py test_early_stopping.py",
+        ("score > self._bar + self._settings.tol else", "score > self._bar else"),
+        ("            self.best_params = params.copy()", "            self.best_params = params"),
+        ("        if not np.isfinite(score):", "        if False:"),
+        ("    if not table.is_in_memory:", "    if False:"),
+    ),
+    "_fit/error_bars.py": (
+        "test_error_bars_of_any_fit.py",
+        ("    if p > MAX_WEIGHTS:\n        return 0", "    if False:\n        return 0"),
+        ("max(int(MAX_COST / cost_of_row), -(-2 * p // k))", "int(MAX_COST / cost_of_row)"),
+        ("if n_rows == size.n_rows else mean_loss(", "if True else mean_loss("),
+    ),
+    "_fit/relevance.py": (
+        "test_relevance.py",
+        ("        W2 = W2 - W2.mean(axis=1, keepdims=True)\n", "        pass\n"),
+        ("W1 * spread[:, None], W2 / problem.scale.y_scale", "W1 * spread[:, None], W2"),
+        ("relevances / total if total > 0 else", "relevances / total if True else"),
+    ),
+    "_fit/choose.py": (
+        "test_choose_penalty.py _bayes/test_cross_validate.py test_compared_penalties.py",
+        ("if noise.max() < SAME_NOISE * noise.min():", "if False:"),
+        ("        problem = replace(problem, scale=scale)\n", "        pass\n"),
+        ("path=() if start is not None else tuple(path)", "path=()"),
+    ),
+    "_learned.py": (
+        "test_base.py test_persistence.py test_posterior.py test_regressor.py",
+        ("        if not are_equal(fitted, (coefs, intercepts)):", "        if False:"),
+        (
+            "        if not self.posteriors:\n            raise",
+            "        if False:\n            raise",
+        ),
+        ("slope[:, :, None] * (d1 @ W1.T)", "(d1 @ W1.T)"),
+        ("if self.keeps_matrix or not self.posteriors:", "if True:"),
+    ),
+    "_base.py": (
+        "test_base.py test_gradients.py test_validation.py test_partial_fit.py",
+        ("loss + penalty.value(params), gradient + penalty", "loss, gradient + penalty"),
+        ("validate_data(self, row, reset=reset)", "validate_data(self, row, reset=False)"),
+        (
+            '            raise TypeError(\n                "partial_fit takes',
+            '            pass\n            TypeError(\n                "partial_fit takes',
+        ),
+        ("return gradients[:, 0] if self.n_outputs_ == 1 else gradients", "return gradients"),
+    ),
+    "_version.py": (
+        "test_persistence.py",
+        ("    if version != __version__:", "    if False:"),
+    ),
+    "_regressor.py": (
+        "test_regressor.py test_posterior.py test_error_bars_of_any_fit.py",
+        ("        std *= self._learned_.scale.y_scale\n", ""),
+    ),
+    "_classifier.py": (
+        "test_classifier.py",
+        ("np.hstack([1 - A2, A2]) if", "np.hstack([A2, 1 - A2]) if"),
+        ("targets.loss.log_predict(-Z2), targets", "targets.loss.log_predict(Z2), targets"),
+    ),
+    "onnx.py": (
+        "test_onnx.py",
+        ("    check_is_fitted(model)\n", ""),
+    ),
+}
+
+
+def copy_of_the_repository(folder):
+    """What the tests need, compiled, and without what they have left behind."""
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "build", "dist")
+    shutil.copytree(ROOT, folder, ignore=ignored)
+    compileall.compile_dir(folder, quiet=1)
+
+
+def pytest_passes(folder, arguments):
+    """Whether the tests of a folder pass, and what they print; in a process of its own.
+
+    A fork, so that NumPy and the others need not be imported again and again.
+    """
+    output = folder / "output"
+    process = os.fork()
+    if not process:
+        code = pytest.ExitCode.INTERNAL_ERROR
+        try:
+            with output.open("w") as file:
+                os.dup2(file.fileno(), 1)
+                os.dup2(file.fileno(), 2)
+            os.chdir(folder)
+            sys.path.insert(0, str(folder))
+            os.environ["PYTHONPATH"] = str(folder)  # of the processes that tests start
+            code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *arguments])
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    if code not in (0, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):
+        raise RuntimeError(f"pytest ended with {code}: {output.read_text(encoding='utf-8')}")
+    return code == 0, output.read_text(encoding="utf-8")
+
+
+def outcome(folder, file, old, new, tests):
+    """CAUGHT, and by which test; SURVIVED; or GONE where the package no longer has the text."""
+    path = folder / "sklearn_twolayer" / file
+    source = path.read_text(encoding="utf-8")
+    if old not in source:
+        return "GONE", ""
+    path.write_text(source.replace(old, new, 1), encoding="utf-8")
+    first = [f"tests/{test}" for test in tests.split()]
+    try:
+        for arguments in (first, ["tests"], ["-m", "slow", "tests"])[: 1 if ONLY_FIRST else 3]:
+            passed, output = pytest_passes(folder, arguments)
+            if not passed:
+                found = re.search("^(?:FAILED|ERROR) (.*)", output, re.MULTILINE)
+                return "CAUGHT", found[1].split(" - ")[0] if found else output[-200:]
+        return "SURVIVED", ""
+    finally:
+        path.write_text(source, encoding="utf-8")
+
+
+def main(names):
+    """Print what becomes of each mutation; 1 if the tests let one pass."""
+    counts = {"CAUGHT": 0, "SURVIVED": 0, "GONE": 0}
+    with tempfile.TemporaryDirectory() as workspace:
+        folder = Path(workspace) / "repository"
+        copy_of_the_repository(folder)
+        for file, (tests, *replacements) in MUTATIONS.items():
+            for old, new in replacements:
+                if names and not any(name in file or name in old for name in names):
+                    continue
+                what, how = outcome(folder, file, old, new, tests)
+                counts[what] += 1
+                print(f"{what:8}  {file}  {old.strip()[:70]!r}  {how}", flush=True)
+    print(counts)
+    return int(counts["SURVIVED"] + counts["GONE"] > 0)
+
+
+if __name__ == "__main__":
+    sys.dont_write_bytecode = True
+    for name in ("scipy.optimize", "sklearn.ensemble", "sklearn.neural_network"):
+        importlib.import_module(name)
+    ONLY_FIRST = "--quick" in sys.argv
+    sys.exit(main([name for name in sys.argv[1:] if name != "--quick"]))

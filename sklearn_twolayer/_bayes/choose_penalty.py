@@ -26,8 +26,8 @@ import numpy as np
 from sklearn_twolayer._bayes.cross_validate import MARGIN
 from sklearn_twolayer._bayes.evidence import go_on, maximize_evidence
 from sklearn_twolayer._bayes.leave_one_out import leave_one_out_loss
+from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._bayes.posterior import (
-    Likelihood,
     Precisions,
     effective_parameters,
     posterior_factor,

@@ -1,4 +1,6 @@
-"""The noise precision of each target under squared error.
+"""The likelihood: what F is worth as an exponent, and the noise precision of each target.
+
+Under squared error
 
     1 / beta_c = sum_i s_i r_ic^2 / (S - gamma_c)
 
@@ -12,14 +14,66 @@ more row, whose residual is 1 on the standardised scale, and n equal rows are be
 as that: 1 / beta_c = 1 / (n + 1 - gamma_c).
 """
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-#: Range of the noise precision on the standardised scale.
+#: Range of the noise precision of a target whose variance is 1, as on the standardised scale.
 NOISE_PRECISION_BOUNDS = (1e-6, 1e8)
 #: Largest share of the rows that the weights may use up in the estimate of the noise.
 MAX_USED_SHARE = 0.99
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """What turns the objective F into the exponent M = scale F of a posterior.
+
+    Parameters
+    ----------
+    total_weight : float
+        S; weights are frequencies.
+    n_outputs : int
+        k.
+    is_gaussian : bool
+        True for squared error, whose noise has a precision beta; False for log loss.
+    variance : float
+        Mean variance of the targets: 1 on the standardised scale.
+    """
+
+    total_weight: float
+    n_outputs: int
+    is_gaussian: bool
+    variance: float = 1.0
+
+    @classmethod
+    def of(cls, mean_loss):
+        """That of a mean loss."""
+        n_outputs, is_gaussian = mean_loss.network.n_outputs, mean_loss.loss.is_squared_error
+        variance = target_variances(mean_loss.rows).mean() if is_gaussian else 0.0
+        return cls(mean_loss.rows.total_weight, n_outputs, is_gaussian, float(variance) or 1.0)
+
+    @property
+    def n_residuals(self):
+        """S k."""
+        return self.total_weight * self.n_outputs
+
+    def scale(self, noise_precision):
+        """The factor c with M = c F and alpha_g = a_g / c."""
+        return 0.5 * noise_precision * self.n_residuals if self.is_gaussian else self.total_weight
+
+    def noise_precision(self, loss, n_effective):
+        """Beta = (S k - gamma) / sum_i s_i |r_i|^2, within bounds; 1 for log loss."""
+        if not self.is_gaussian:
+            return 1.0
+        degrees = self.n_residuals - min(n_effective, MAX_USED_SHARE * self.n_residuals)
+        return float(precision_within_bounds(degrees, self.n_residuals * loss, self.variance))
+
+    def log_normalizer(self, noise_precision):
+        """Logarithm of (beta / 2 pi)^(S k / 2); 0 for log loss."""
+        if not self.is_gaussian:
+            return 0.0
+        return 0.5 * self.n_residuals * np.log(noise_precision / (2 * np.pi))
 
 
 def noise_precisions(mean_loss, params, n_effective, *, few, factor):
@@ -37,29 +91,47 @@ def noise_precisions(mean_loss, params, n_effective, *, few, factor):
     factor : DenseFactor or LowRankFactor
         Of the curvature of F.
     """
-    squares, variation = sums_of_targets(mean_loss, params)
+    squares, variances = sums_of_targets(mean_loss, params), target_variances(mean_loss.rows)
     total_weight = mean_loss.rows.total_weight
     shares = shares_of_targets(few, params, factor)
     degrees = total_weight - np.minimum(n_effective * shares, MAX_USED_SHARE * total_weight)
-    is_constant = variation == 0
+    is_constant = variances == 0
     degrees, squares = degrees + is_constant, squares + is_constant
+    return precision_within_bounds(degrees, squares, variances + is_constant)
+
+
+def precision_within_bounds(degrees, squares, variance):
+    """The ratio of both, but no more and no less than a target of this variance may have."""
     lowest, highest = NOISE_PRECISION_BOUNDS
-    return np.maximum(degrees / np.maximum(squares, degrees / highest), lowest)
+    return np.clip(
+        degrees / np.maximum(squares, degrees / highest * variance), lowest / variance, None
+    )
 
 
 def sums_of_targets(mean_loss, params):
-    """sum_i s_i r_ic^2 (k,), and the same of the distances from the first row's target."""
+    """sum_i s_i r_ic^2 (k,)."""
     rows = mean_loss.rows
     raw_prediction, predict = mean_loss.block_raw_prediction(params), mean_loss.loss.predict
-    options = {"raw_prediction": raw_prediction, "predict": predict, "first": rows.first_target}
-    sums = rows.sum(partial(_block_sums, **options))
-    return [part * (rows.total_weight / rows.weight_of_blocks) for part in sums]
+    (sums,) = rows.sum(partial(_block_sums, raw_prediction=raw_prediction, predict=predict))
+    return sums * (rows.total_weight / rows.weight_of_blocks)
 
 
-def _block_sums(X, y, weight, *, raw_prediction, predict, first):
-    residual, distance = predict(raw_prediction(X, y, weight)) - y, y - first
+def _block_sums(X, y, weight, *, raw_prediction, predict):
+    residual = predict(raw_prediction(X, y, weight)) - y
     weight = np.ones(len(y)) if weight is None else weight
-    return weight @ residual**2, weight @ distance**2
+    return (weight @ residual**2,)
+
+
+def target_variances(rows):
+    """Variance (k,) of each target; exactly zero of one that is constant."""
+    first, second = rows.sum(partial(_block_moments, shift=rows.first_target))
+    S = rows.weight_of_blocks
+    return np.maximum(second / S - (first / S) ** 2, np.finfo(float).tiny * (second > 0))
+
+
+def _block_moments(X, y, weight, *, shift):
+    distance, weight = y - shift, np.ones(len(y)) if weight is None else weight
+    return weight @ distance, weight @ distance**2
 
 
 def shares_of_targets(few, params, factor):

@@ -41,11 +41,7 @@ from numpy.polynomial.hermite_e import hermegauss
 from scipy.linalg import LinAlgError
 
 from sklearn_twolayer._bayes.leave_one_out import leave_one_out_mean
-from sklearn_twolayer._bayes.noise import (
-    MAX_USED_SHARE,
-    NOISE_PRECISION_BOUNDS,
-    noise_precisions,
-)
+from sklearn_twolayer._bayes.noise import Likelihood, noise_precisions
 from sklearn_twolayer._network.activations import logistic
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._network.second_order import jacobian, without_shift
@@ -66,54 +62,6 @@ TEMPERATURES = (0.0, 0.1, 0.25, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
-class Likelihood:
-    """What turns the objective F into the exponent M = scale F of a posterior.
-
-    Parameters
-    ----------
-    total_weight : float
-        S; weights are frequencies.
-    n_outputs : int
-        k.
-    is_gaussian : bool
-        True for squared error, whose noise has a precision beta; False for log loss.
-    """
-
-    total_weight: float
-    n_outputs: int
-    is_gaussian: bool
-
-    @classmethod
-    def of(cls, mean_loss):
-        """That of a mean loss."""
-        n_outputs, is_gaussian = mean_loss.network.n_outputs, mean_loss.loss.is_squared_error
-        return cls(mean_loss.rows.total_weight, n_outputs, is_gaussian)
-
-    @property
-    def n_residuals(self):
-        """S k."""
-        return self.total_weight * self.n_outputs
-
-    def scale(self, noise_precision):
-        """The factor c with M = c F and alpha_g = a_g / c."""
-        return 0.5 * noise_precision * self.n_residuals if self.is_gaussian else self.total_weight
-
-    def noise_precision(self, loss, n_effective):
-        """Beta = (S k - gamma) / sum_i s_i |r_i|^2, within bounds; 1 for log loss."""
-        if not self.is_gaussian:
-            return 1.0
-        degrees = self.n_residuals - min(n_effective, MAX_USED_SHARE * self.n_residuals)
-        lowest, highest = NOISE_PRECISION_BOUNDS
-        return float(max(degrees / max(self.n_residuals * loss, degrees / highest), lowest))
-
-    def log_normalizer(self, noise_precision):
-        """Logarithm of (beta / 2 pi)^(S k / 2); 0 for log loss."""
-        if not self.is_gaussian:
-            return 0.0
-        return 0.5 * self.n_residuals * np.log(noise_precision / (2 * np.pi))
-
-
-@dataclass(frozen=True)
 class Precisions:
     """Prior precision (G,) of the weights of each of the ``groups`` (p,), and the noise's."""
 
@@ -127,14 +75,24 @@ class Precisions:
 
 
 def posterior_factor(curvature):
-    """Factor of G, with the least jitter on the diagonal that makes it definite."""
+    """Factor of G, with the least jitter on the diagonal that makes it definite.
+
+    Raises
+    ------
+    ValueError
+        If none does.
+    """
     largest = max(curvature.diagonal.max(), np.finfo(float).tiny)
-    for jitter in (0.0, 1e-14, 1e-12, 1e-10, 1e-8):
+    for jitter in (0.0, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6):
         try:
             return curvature.factorize(jitter * largest)
         except LinAlgError:
             continue
-    return curvature.factorize(1e-6 * largest)
+    raise ValueError(
+        "The Gauss-Newton matrix is lost to rounding: X or y holds values too large, or a sparse "
+        "column of X values that differ by less than a millionth of their size. Scale the "
+        "columns, or subtract their means, or pass a dense X."
+    )
 
 
 def effective_parameters(penalty, factor):

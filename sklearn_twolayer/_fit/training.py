@@ -11,7 +11,7 @@ import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import STRATEGIES, Search
 from sklearn_twolayer._bayes.cross_validate import MARGIN, folds
-from sklearn_twolayer._bayes.posterior import Likelihood
+from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.weights import are_equal, fold_members
 from sklearn_twolayer._network.objective import MeanLoss, Penalty
 from sklearn_twolayer._optimize.first_order import (

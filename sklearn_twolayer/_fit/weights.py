@@ -210,7 +210,8 @@ def published(problem, settings, fits, *, start, random_state):
     best = best_member(members)
     dtype, params = problem.table.dtype, [fit.params for fit in members]
     coefs, intercepts = fold_members(problem.scale, problem.network, params, dtype)
-    if not all(np.isfinite(array).all() for array in coefs + intercepts):
+    are_numbers = all(np.isfinite(array).all() for array in coefs + intercepts)
+    if not are_numbers or problem.scale.y_scale.min() < np.finfo(dtype).tiny:
         raise ValueError(
             f"The weights do not fit into {dtype} in the units of X and y. Scale the "
             "columns of X and y, or pass float64."

@@ -99,7 +99,7 @@ def test_noise_of_targets_is_that_of_their_residuals_and_leverages(loss_class):
         factor = posterior_factor(
             mean_loss.quadratic(params)[2].with_diagonal(problem.penalty.per_weight)
         )
-        squares, _ = sums_of_targets(mean_loss, params)
+        squares = sums_of_targets(mean_loss, params)
         shares = shares_of_targets(mean_loss, params, factor)
         found = noise_precisions(mean_loss, params, 7.0, few=mean_loss, factor=factor)
         Z2 = rows.map(mean_loss.block_raw_prediction(params))
@@ -146,7 +146,7 @@ def test_a_constant_target_is_given_one_more_row_and_the_others_are_not():
 
 def sum_of_squares(problem):
     with problem.rows() as rows:
-        return sums_of_targets(problem.mean_loss(rows), problem.params)[0]
+        return sums_of_targets(problem.mean_loss(rows), problem.params)
 
 
 def shares(problem):

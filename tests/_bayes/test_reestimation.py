@@ -7,9 +7,8 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from sklearn_twolayer._bayes.evidence import maximize_evidence, update_precisions
+from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS, Likelihood
 from sklearn_twolayer._bayes.posterior import (
-    NOISE_PRECISION_BOUNDS,
-    Likelihood,
     Precisions,
     effective_parameters,
     log_marginal_likelihood,

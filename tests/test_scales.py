@@ -1,0 +1,76 @@
+"""Columns and targets of any size: constant, far from zero, tiny or huge, standardised or not."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._network.curvature import DenseCurvature
+from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
+
+RANDOM = np.random.RandomState(0)
+X = RANDOM.normal(size=(60, 3))
+Y = np.sin(X[:, 0]) + X[:, 1] + 0.2 * RANDOM.normal(size=60)
+SOLVERS = ["lm", "lbfgs", "adam"]
+
+
+def regressor(X, y=Y, **parameters):
+    parameters = {"n_hidden": 4, "alpha": 0.001, "max_iter": 30, "tol": 1, **parameters}
+    return TwoLayerRegressor(random_state=0, **parameters).fit(X, y)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1e6, 1e9, -1e15])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_large_constant_column_costs_no_digits(solver, size, dtype, container):
+    """Neither in the fit nor when the standardisation is folded into the weights."""
+    with_constant = np.column_stack([X, np.full(60, size)]).astype(dtype)
+    of_ones = np.column_stack([X, np.ones(60)]).astype(dtype)
+    found = regressor(container(with_constant), solver=solver).predict(container(with_constant))
+    expected = regressor(of_ones, solver=solver).predict(of_ones)
+    np.testing.assert_allclose(found, expected, atol=1e-2 if dtype == np.float32 else 1e-6)
+
+
+@pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])
+def test_a_sparse_column_that_centring_loses_is_refused_with_a_way_out(Estimator):
+    distant = sparse.csr_array(np.column_stack([X, X[:, 0] + 1e12]))
+    with pytest.raises(ValueError, match=r"lost to rounding.*subtract their means"):
+        Estimator(4, alpha=0.001, random_state=0).fit(distant, Y > 0)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_without_standardisation_error_bars_go_by_the_unit_of_y(unit):
+    """The bounds of the noise are those of a target of variance 1."""
+    y = X @ [1.0, -2.0, 0.5] + 0.2 * RANDOM.normal(size=60)
+    parameters = {"activation": "identity", "n_hidden": 1, "alpha": 0, "tol": 1e-9}
+    expected = regressor(X, y, **parameters).predict(X, return_std=True)[1]
+    model = regressor(X, unit * y, standardize=False, solver="lm", **parameters)
+    found = model.predict(X, return_std=True)[1]
+    np.testing.assert_allclose(found / unit, expected, rtol=0.05)
+    assert model.noise_precision_ * unit**2 == pytest.approx(1 / 0.2**2, rel=0.5)
+
+
+def test_targets_too_small_for_float32_are_refused():
+    with pytest.raises(ValueError, match="do not fit into float32"):
+        regressor(X.astype(np.float32), 1e-60 * Y)
+    regressor(X, 1e-60 * Y)
+
+
+def test_columns_with_squares_near_the_largest_number_are_told_by_name_and_not_by_numpy():
+    """What NumPy warns of on the way is an error in tests."""
+    parameters = {"activation": "identity", "standardize": False}
+    assert np.isfinite(regressor(1e150 * X, solver="lm", **parameters).predict(1e150 * X)).all()
+    with pytest.raises(ValueError, match="Gradient descent diverged"):
+        regressor(1e150 * X, solver="gd", **parameters)
+
+
+def test_a_curvature_that_is_no_number_is_refused():
+    """And not damped without an end."""
+
+    class Flat:
+        def quadratic(self, x):
+            return 1.0, np.ones(2), DenseCurvature(np.full((2, 2), np.inf), np.zeros(2))
+
+    with pytest.raises(ValueError, match=r"curvature is not finite .* standardize=True"):
+        levenberg_marquardt(Flat(), np.zeros(2), max_iter=1, tol=0, callback=lambda step: None)

@@ -17,7 +17,7 @@ class Results(Directive):
     """The tables of a file of results."""
 
     required_arguments = 1
-    option_spec = {"titles": directives.unchanged}  # noqa: RUF012: docutils' own name
+    option_spec = {"titles": directives.unchanged}  # noqa: RUF012
 
     def run(self):
         path = RESULTS / f"{self.arguments[0]}.json"

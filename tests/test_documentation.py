@@ -13,7 +13,7 @@ import pytest
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import sklearn_twolayer
-from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer import TwoLayerRegressor
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 
 ROOT = Path(__file__).parents[1]

@@ -256,7 +256,7 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         if not targets.is_numeric:
             self.classes_ = targets.classes
         vars(self).update(attributes)
-        keeps_matrix = isinstance(self.alpha, str)  # a pickle, though it dwarfs the weights
+        keeps_matrix = isinstance(self.alpha, str)  # in pickles, however large
         learned = targets, problem.scale, network.activation, resume, posteriors, keeps_matrix
         self._learned_ = Learned(*learned, why_no_error_bars(problem, resume))
 

@@ -26,30 +26,32 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
 
     by backprop, on standardised X, with sample weights s_i and their sum S.
 
+    Parameters are of the network (from ``n_hidden``), the penalty (``alpha``), training (from
+    ``solver``; ``verbose`` tells which are ignored), stopping (from ``max_iter``), and the rest.
+
     Parameters
     ----------
     n_hidden : int or "auto", default="auto"
-        Hidden units h. "auto" is 50, or with ``warm_start`` as many as there are.
+        **Network.** Hidden units h. "auto" is 50, or with ``warm_start`` as many as there are.
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
-    solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
-        "lm" is generalised Gauss-Newton with Levenberg-Marquardt damping; "lbfgs" limited-memory
-        BFGS; "adam" and "sgd" go through mini-batches; "gd" is w <- w - learning_rate dF/dw on
-        all rows. "auto" takes "lm" on some tens of rows, then "lbfgs", then "adam".
-    alpha : float or {"auto", "evidence", "ard"}, default="auto"
-        A float is that of F, on the standardised scale; biases are free. It means the same
-        for every solver, batch size and number of rows. "evidence" finds a penalty for each
-        of W1, b1, W2 and b2 by MacKay's evidence procedure, "ard" (automatic relevance
-        determination) one for each column of X; both need solver "lm".
-        "auto" chooses S alpha, with the sum S of the sample weights, from 0.03, 0.1, 0.3, 1,
-        3 and 10 by five-fold cross-validation with lm and lbfgs; fewer than ten distinct
-        rows take 0.03. It is 1 / S with early stopping, for Dask collections and for more
-        than 5 10^6 n_samples times weights, and 0.003 for sgd and adam.
     standardize : bool, default=True
         Centre and scale X; folded into ``coefs_`` and ``intercepts_`` after the fit.
     n_members : int, default=1
         Networks of a committee, each from a start of its own, whose raw predictions
         are averaged: folded into one network of n_members n_hidden units.
+    alpha : float or {"auto", "evidence", "ard"}, default="auto"
+        **Penalty.** A float is that of F, on the standardised scale; biases are free. It means the
+        same for every solver, batch size and number of rows. "evidence" finds a penalty for each of
+        W1, b1, W2 and b2 by MacKay's evidence procedure, "ard" (automatic relevance determination)
+        one for each column of X; both need solver "lm". "auto" chooses S alpha, with the sum S of
+        the sample weights, from 0.03, 0.1, 0.3, 1, 3 and 10 by five-fold cross-validation with lm
+        and lbfgs; fewer than ten distinct rows take 0.03. It is 1 / S with early stopping, for Dask
+        collections and for more than 5 10^6 n_samples times weights, and 0.003 for sgd and adam.
+    solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
+        **Training.** "lm" is generalised Gauss-Newton with Levenberg-Marquardt damping; "lbfgs"
+        limited-memory BFGS; "adam" and "sgd" take mini-batches; "gd" is w <- w - learning_rate
+        dF/dw on all rows. "auto" takes "lm" on some tens of rows, then "lbfgs", then "adam".
     learning_rate : float or "auto", default="auto"
         Of gd, sgd and adam. "auto" is 0.5 / (largest eigenvalue of the Gauss-Newton
         matrix at the start), 0.05 and 0.01.
@@ -60,12 +62,11 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     nesterovs_momentum : bool, default=True
         Whether sgd uses Nesterov's momentum.
     batch_size : int or "auto", default="auto"
-        Rows in a mini-batch of sgd and adam; "auto" is n_samples / 20,
-        at least 16 and at most 200.
+        Rows in a mini-batch of sgd and adam; "auto" is n_samples / 20, at least 16 and at most 200.
     shuffle : bool, default=True
         Whether sgd and adam draw a new order of the rows for each epoch.
     max_iter : int or "auto", default="auto"
-        Most iterations of gd and lbfgs, epochs of sgd and adam, accepted steps of
+        **Stopping.** Most iterations of gd and lbfgs, epochs of sgd and adam, accepted steps of
         lm. "auto" is 2000, 1000, 100, 100 and 200.
     max_time : float or None, default=None
         Most seconds of ``fit``: it ends at the first iteration after them, with the best
@@ -87,17 +88,16 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     n_iter_no_change : int or infinity, default=10
         Iterations without progress before early stopping or a plateau ends the fit.
     warm_start : bool, default=False
-        Start from the weights of the last fit instead of random ones.
+        **The rest.** Start from the weights of the last fit instead of random ones.
     n_jobs : int or None, default=None
         Processes that fit the members of a committee, as joblib counts them.
     class_weight : dict, "balanced", list of these, or None, default=None
-        Weight of each class, multiplied into ``sample_weight``. "balanced" gives
-        every class the same total weight. A list has one entry for each label of
-        multilabel targets.
+        Weight of each class, multiplied into ``sample_weight``. "balanced" gives every class the
+        same total weight. A list has one entry for each label of multilabel targets.
     random_state : int, RandomState instance or None, default=None
         Starting weights, order of the rows, validation split.
     verbose : bool or int, default=0
-        Print a line for each iteration.
+        Print each iteration, what the stages are for, and which parameters the solver ignores.
 
     Attributes
     ----------
@@ -180,10 +180,10 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         n_hidden: int | Literal["auto"] = "auto",
         *,
         activation: Literal["logistic", "tanh", "relu", "softplus", "identity"] = "logistic",
-        solver: Literal["auto", "lm", "lbfgs", "adam", "sgd", "gd"] = "auto",
-        alpha: float | Literal["auto", "evidence", "ard"] = "auto",
         standardize: bool = True,
         n_members: int = 1,
+        alpha: float | Literal["auto", "evidence", "ard"] = "auto",
+        solver: Literal["auto", "lm", "lbfgs", "adam", "sgd", "gd"] = "auto",
         learning_rate: float | Literal["auto"] = "auto",
         learning_rate_schedule: Literal["cosine", "constant"] = "cosine",
         momentum: float = 0.9,
@@ -205,10 +205,10 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     ) -> None:
         self.n_hidden = n_hidden
         self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
         self.standardize = standardize
         self.n_members = n_members
+        self.alpha = alpha
+        self.solver = solver
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
         self.momentum = momentum
@@ -224,9 +224,9 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
         self.n_jobs = n_jobs
+        self.class_weight = class_weight
         self.random_state = random_state
         self.verbose = verbose
-        self.class_weight = class_weight
 
     @over_collections
     def predict(self, X: Matrix) -> np.ndarray:

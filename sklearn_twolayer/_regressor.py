@@ -25,38 +25,39 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     by backprop, on standardised X and y, with sample weights s_i and their sum S. Where the
     evidence chooses alpha, several targets are divided by their noise instead of their spread.
 
+    Parameters are of the network (from ``n_hidden``), the penalty (``alpha``), training (from
+    ``solver``; ``verbose`` tells which are ignored), stopping (from ``max_iter``), and the rest.
+
     Parameters
     ----------
     n_hidden : int or "auto", default="auto"
-        Hidden units h. "auto" is 50, or with ``warm_start`` as many as there are.
+        **Network.** Hidden units h. "auto" is 50, or with ``warm_start`` as many as there are.
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
     output_activation : {"identity", "logistic"}, default="identity"
         Output activation; "logistic" keeps predictions in (0, 1), for targets there.
-    solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
-        "lm" is Levenberg-Marquardt; "lbfgs" limited-memory BFGS; "adam" and "sgd" go through
-        mini-batches; "gd" is the textbook rule w <- w - learning_rate dF/dw on all
-        rows. "auto" takes "lm" where its matrix is affordable, then "lbfgs", then
-        "adam"; ``solver_`` says which.
-    alpha : float or {"auto", "evidence", "ard"}, default="auto"
-        A float is the penalty alpha / 2 (sum W1^2 + sum W2^2) on the weights of the
-        standardised network; biases are free. It means the same for every solver,
-        batch size and number of rows. "evidence" finds a penalty for each group of
-        weights (W1, b1, W2, b2) by MacKay's evidence procedure, "ard" (automatic
-        relevance determination) one for each input column; both need solver "lm".
-        "auto" takes whichever of these and of a few fixed penalties predicts left-out
-        rows best, at two to three times the cost of "evidence", and chooses S alpha from
-        0.00001 to 1 by five-fold cross-validation up to 60 targets; of several targets
-        pilot fits find the noise first, in up to twice the time of "evidence". Where lm
-        does not see all rows (other solvers, early stopping) it is a float: 0.0003 for sgd
-        and adam, 1 / n_samples for the others (1 / S with weights that sum to more).
     standardize : bool, default=True
-        Centre and scale X and, with identity output, y with the weighted moments of
-        the training rows.
-        The scaling is folded into ``coefs_`` and ``intercepts_`` after the fit.
+        Centre and scale X and, with identity output, y with the weighted moments of the training
+        rows. The scaling is folded into ``coefs_`` and ``intercepts_`` after the fit.
     n_members : int, default=1
         Networks of a committee, each from a start of its own, whose raw predictions
         are averaged: folded into one network of n_members n_hidden units.
+    alpha : float or {"auto", "evidence", "ard"}, default="auto"
+        **Penalty.** A float is the penalty alpha / 2 (sum W1^2 + sum W2^2) on the weights of the
+        standardised network; biases are free. It means the same for every solver, batch size and
+        number of rows. "evidence" finds a penalty for each group of weights (W1, b1, W2, b2) by
+        MacKay's evidence procedure, "ard" (automatic relevance determination) one for each input
+        column; both need solver "lm". "auto" takes whichever of these and of a few fixed penalties
+        predicts left-out rows best, at two to three times the cost of "evidence", and chooses S
+        alpha from 0.00001 to 1 by five-fold cross-validation up to 60 targets; of several targets
+        pilot fits find the noise first, in up to twice the time of "evidence". Where lm does not
+        see all rows (other solvers, early stopping) it is a float: 0.0003 for sgd and adam, 1 /
+        n_samples for the others (1 / S with weights that sum to more).
+    solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
+        **Training.** "lm" is Levenberg-Marquardt; "lbfgs" limited-memory BFGS; "adam" and "sgd" go
+        through mini-batches; "gd" is the textbook rule w <- w - learning_rate dF/dw on all rows.
+        "auto" takes "lm" where its matrix is affordable, then "lbfgs", then "adam"; ``solver_``
+        says which.
     learning_rate : float or "auto", default="auto"
         Of gd, sgd and adam. "auto" is 0.5 / (largest eigenvalue of the Gauss-Newton
         matrix at the start), 0.05 and 0.01.
@@ -67,12 +68,11 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     nesterovs_momentum : bool, default=True
         Whether sgd uses Nesterov's momentum.
     batch_size : int or "auto", default="auto"
-        Rows in a mini-batch of sgd and adam; "auto" is n_samples / 20,
-        at least 16 and at most 200.
+        Rows in a mini-batch of sgd and adam; "auto" is n_samples / 20, at least 16 and at most 200.
     shuffle : bool, default=True
         Whether sgd and adam draw a new order of the rows for each epoch.
     max_iter : int or "auto", default="auto"
-        Most iterations of gd and lbfgs, epochs of sgd and adam, accepted steps of
+        **Stopping.** Most iterations of gd and lbfgs, epochs of sgd and adam, accepted steps of
         lm. "auto" is 2000, 1000, 100, 100 and 200. With "auto" and a float alpha, lm fits
         a small problem from five starts and keeps the best, unless ``warm_start`` or
         ``early_stopping`` is set; else there is one start.
@@ -96,13 +96,13 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     n_iter_no_change : int or infinity, default=10
         Iterations without progress before early stopping or a plateau ends the fit.
     warm_start : bool, default=False
-        Start from the weights of the last fit instead of random ones.
+        **The rest.** Start from the weights of the last fit instead of random ones.
     n_jobs : int or None, default=None
         Processes that fit the members of a committee, as joblib counts them.
     random_state : int, RandomState instance or None, default=None
         Starting weights, order of the rows, validation split.
     verbose : bool or int, default=0
-        Print a line for each iteration.
+        Print each iteration, what the stages are for, and which parameters the solver ignores.
 
     Attributes
     ----------
@@ -191,10 +191,10 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         *,
         activation: Literal["logistic", "tanh", "relu", "softplus", "identity"] = "logistic",
         output_activation: Literal["identity", "logistic"] = "identity",
-        solver: Literal["auto", "lm", "lbfgs", "adam", "sgd", "gd"] = "auto",
-        alpha: float | Literal["auto", "evidence", "ard"] = "auto",
         standardize: bool = True,
         n_members: int = 1,
+        alpha: float | Literal["auto", "evidence", "ard"] = "auto",
+        solver: Literal["auto", "lm", "lbfgs", "adam", "sgd", "gd"] = "auto",
         learning_rate: float | Literal["auto"] = "auto",
         learning_rate_schedule: Literal["cosine", "constant"] = "cosine",
         momentum: float = 0.9,
@@ -215,10 +215,11 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     ) -> None:
         self.n_hidden = n_hidden
         self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
+        self.output_activation = output_activation
         self.standardize = standardize
         self.n_members = n_members
+        self.alpha = alpha
+        self.solver = solver
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
         self.momentum = momentum
@@ -236,7 +237,6 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
-        self.output_activation = output_activation
 
     @overload
     def predict(self, X: Matrix, return_std: Literal[False] = False) -> np.ndarray: ...

@@ -13,7 +13,7 @@ import pytest
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import sklearn_twolayer
-from sklearn_twolayer import TwoLayerRegressor
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 
 ROOT = Path(__file__).parents[1]
@@ -234,6 +234,20 @@ def test_public_docstrings_follow_numpydoc(name):
     )
     errors = dict(validation.validate(name)["errors"])
     assert not {code: errors[code] for code in errors.keys() - NUMPYDOC_EXEMPT}
+
+
+@pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])
+def test_docstrings_of_the_estimators_group_their_parameters(Estimator):
+    """The first parameter of each group carries its name; numpydoc checks order and signature."""
+    groups = {
+        "Network": "n_hidden",
+        "Penalty": "alpha",
+        "Training": "solver",
+        "Stopping": "max_iter",
+        "The rest": "warm_start",
+    }
+    found = re.findall(r"^ +(\w+) : .*\n +\*\*(.+)\.\*\*", Estimator.__doc__, re.MULTILINE)
+    assert [(label, name) for name, label in found] == list(groups.items())
 
 
 @pytest.fixture

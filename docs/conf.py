@@ -63,7 +63,9 @@ sphinx_gallery_conf = {
     "filename_pattern": r"plot_.*\.py",
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
-    "min_reported_time": 1,
+    "min_reported_time": float("inf"),  # it would be that of the machine which builds the site
+    "image_srcset": ["2x"],
+    "show_signature": False,
     "show_memory": False,
     "remove_config_comments": True,
     "abort_on_example_error": True,
@@ -75,7 +77,7 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_twolayer"
 html_static_path = ["_static", str(_mathjax / "static" / "mathjax" / "tex-svg.js")]
-html_css_files = ["site.css"]
+html_css_files = ["site.css", "gallery.css"]
 html_copy_source = False
 html_context = {"default_mode": "auto"}
 html_sidebars = {"index": [], "derivation": [], "benchmarks": [], "source/**": []}

@@ -1,13 +1,12 @@
-"""BaseTwoLayer: fit from end to end, backprop in public, and what both estimators can do."""
+"""BaseTwoLayer: fit from end to end, and backprop in public."""
 
 import warnings
 from copy import copy
 from dataclasses import replace
-from functools import partial, wraps
+from functools import partial
 
-import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
@@ -15,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_twolayer._callbacks import CALLBACKS, CallbackSupportMixin, begin_fit, with_callbacks
 from sklearn_twolayer._data.dask_table import read_collection
-from sklearn_twolayer._data.lazy import map_collection
 from sklearn_twolayer._data.suspicious_rows import complaints
 from sklearn_twolayer._data.table import about, has_validation_rows, is_collection, read_arrays
 from sklearn_twolayer._fit.choose import prepare
@@ -30,42 +28,18 @@ from sklearn_twolayer._fit.run import (
 )
 from sklearn_twolayer._fit.settings import RULES, checked, streaming
 from sklearn_twolayer._fit.weights import WarmStart, published, random_state_of_stream
+from sklearn_twolayer._fitted import FLOATS, FittedNetwork
 from sklearn_twolayer._learned import Learned
 from sklearn_twolayer._network.objective import Penalty, weighted
-from sklearn_twolayer._version import __version__, check_version
 
 #: What an estimator knows of the columns of X.
 COLUMNS = ("n_features_in_", "feature_names_in_")
-#: In what X is computed: float32 stays.
-FLOATS = (np.float64, np.float32)
 
 
-def over_collections(method):
-    """Decorate a method of X: of a Dask collection it returns a Dask array, not yet computed.
-
-    Workers get what a fit has left behind, the error bars included, and no parameter.
-    """
-
-    @wraps(method)
-    def of_array_or_collection(self, X, *args, **kwargs):
-        if not is_collection(X):
-            return method(self, X, *args, **kwargs)
-        check_is_fitted(self)
-        model = self._with(only=lambda name: name.endswith("_"))
-        model._learned_ = self._learned_.for_workers()
-        return map_collection(X, lambda X: method(model, X, *args, **kwargs), self.n_features_in_)
-
-    return of_array_or_collection
-
-
-class BaseTwoLayer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator
-):
+class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
     """A network with one hidden layer, trained by backprop: what both estimators share.
 
-    A subclass names its ``_targets_class``: what y means. A fit sets public attributes, and
-    ``_learned_`` for everything else; both end in an underscore, by which the next fit knows
-    what to forget.
+    A subclass names its ``_targets_class``: what y means.
     """
 
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
@@ -171,63 +145,10 @@ class BaseTwoLayer(
         loss, gradient = loss + penalty.value(params), gradient + penalty.per_weight * params
         return loss, *scale.unfold_gradient(*network.unpack(gradient))
 
-    @over_collections
-    def transform(self, X):
-        """Return the hidden layer A1 = g(X W1 + b1): the features that the network has learned.
-
-        In a Pipeline a network is thus a feature map, fitted with y, for the step
-        behind it. The columns are named by ``get_feature_names_out``.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Inputs.
-
-        Returns
-        -------
-        A1 : ndarray of shape (n_samples, n_hidden)
-            Of all members side by side for a committee.
-        """
-        inputs = self._inputs(X)
-        return self._learned_.hidden_layer(*inputs)
-
-    @over_collections
-    def input_gradient(self, X):
-        """Return d prediction / d X: how each input moves the prediction, row by row.
-
-        For a regressor the prediction is ``predict``, for a classifier the raw
-        prediction Z2 of ``decision_function``, whose gradient does not vanish where
-        the probability is near 0 or 1. By the chain rule it is
-        (W2 * g'(Z1)) W1' times the slope of the output activation.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Inputs.
-
-        Returns
-        -------
-        gradient : ndarray of shape (n_samples, n_features) or \
-(n_samples, n_outputs, n_features)
-            In the units of y over the units of X; dense also for sparse X. With several
-            outputs, labels or more than two classes there is one gradient for each.
-        """
-        inputs = self._inputs(X)
-        gradients = self._learned_.input_gradient(
-            *inputs, output_slope=self._learned_.targets.output_slope
-        )
-        return gradients[:, 0] if self.n_outputs_ == 1 else gradients
-
     def _settings(self):
         """The parameters, checked: as attributes, which other constructors may have set."""
         parameters = {name: vars(self)[name] for name in RULES if name in vars(self)}
         return checked(parameters, type(self).__name__)
-
-    def _with(self, only):
-        """A copy with those attributes whose name ``only(name)`` takes."""
-        copied = type(self).__new__(type(self))
-        vars(copied).update({name: vars(self)[name] for name in vars(self) if only(name)})
-        return copied
 
     def _read(self, X, y, sample_weight, *, reset):
         """The rows as a table; with ``reset`` the estimator learns the columns of X."""
@@ -332,16 +253,6 @@ class BaseTwoLayer(
         vars(model).pop("feature_names_in_", None)
         return model
 
-    def _inputs(self, X, dtype=FLOATS):
-        """``coefs_``, ``intercepts_`` and X: what a prediction is made of."""
-        check_is_fitted(self, "coefs_")
-        X = validate_data(self, X, accept_sparse="csr", dtype=dtype, reset=False)
-        return self.coefs_, self.intercepts_, X
-
-    def _raw_prediction(self, X):
-        inputs = self._inputs(X)
-        return self._learned_.raw_prediction(*inputs)
-
     def _score(self, score_arrays, X, y, sample_weight):
         """R^2 or accuracy: scikit-learn's of arrays, of collections by a pass over them."""
         if not is_collection(X, y, sample_weight):
@@ -349,18 +260,6 @@ class BaseTwoLayer(
         check_is_fitted(self)
         table = self._read(X, y, sample_weight, reset=False).encode(self._learned_.targets)
         return self._learned_.score(self.coefs_, self.intercepts_, table)
-
-    @property
-    def _n_features_out(self):
-        """Columns of ``transform``, for their names."""
-        return self.coefs_[0].shape[1]
-
-    def __getstate__(self):
-        return {**super().__getstate__(), "_version": __version__}
-
-    def __setstate__(self, state):
-        check_version(type(self).__name__, state.pop("_version", None))
-        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

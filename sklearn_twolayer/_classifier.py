@@ -4,10 +4,11 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
-from sklearn_twolayer._base import BaseTwoLayer, over_collections
+from sklearn_twolayer._base import BaseTwoLayer
 from sklearn_twolayer._bayes.predictions import MODERATED_PROBABILITY
 from sklearn_twolayer._data.targets import LabelTargets
 from sklearn_twolayer._fit.settings import takes_batches
+from sklearn_twolayer._fitted import over_collections
 
 
 class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
@@ -41,8 +42,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         rows take 0.03. It is 1 / S with early stopping, for Dask collections and for more
         than 5 10^6 n_samples times weights, and 0.003 for sgd and adam.
     standardize : bool, default=True
-        Centre and scale X with the weighted moments of the training rows.
-        The scaling is folded into ``coefs_`` and ``intercepts_`` after the fit.
+        Centre and scale X; folded into ``coefs_`` and ``intercepts_`` after the fit.
     n_members : int, default=1
         Networks of a committee, each from a start of its own, whose raw predictions
         are averaged: folded into one network of n_members n_hidden units.

@@ -45,7 +45,7 @@ class LossCurveDisplay:
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = TwoLayerRegressor(solver="lbfgs", alpha=0.01, random_state=0)
     >>> model = model.fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
-    >>> display = LossCurveDisplay.from_estimator(model)  # doctest: +SKIP
+    >>> display = LossCurveDisplay.from_estimator(model)
     """
 
     def __init__(

@@ -45,9 +45,9 @@ class NetworkDisplay:
     --------
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_twolayer import NetworkDisplay, TwoLayerClassifier
-    >>> X, y = load_iris(return_X_y=True, as_frame=True)  # doctest: +SKIP
-    >>> model = TwoLayerClassifier(4, random_state=0).fit(X, y)  # doctest: +SKIP
-    >>> display = NetworkDisplay.from_estimator(model)  # doctest: +SKIP
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> model = TwoLayerClassifier(4, random_state=0).fit(X, y)
+    >>> display = NetworkDisplay.from_estimator(model)
     """
 
     def __init__(self, *, W1, W2, feature_names, output_names):

@@ -4,10 +4,11 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
-from sklearn_twolayer._base import BaseTwoLayer, over_collections
+from sklearn_twolayer._base import BaseTwoLayer
 from sklearn_twolayer._bayes.predictions import standard_deviation
 from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit.settings import takes_batches
+from sklearn_twolayer._fitted import over_collections
 
 
 class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):

@@ -14,7 +14,7 @@ import pytest
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import sklearn_twolayer
-from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer import TwoLayerRegressor
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 
 ROOT = Path(__file__).parents[1]
@@ -246,14 +246,14 @@ def test_the_reference_has_all_public_names():
 
 
 def _public_names():
-    """The estimators, the public methods that the package defines, the ONNX converters."""
+    """The public classes, the public methods that the package defines, the ONNX converters."""
     yield "sklearn_twolayer.onnx.register_converters"
-    for estimator in (TwoLayerRegressor, TwoLayerClassifier):
-        name = f"sklearn_twolayer.{estimator.__name__}"
-        yield name
-        for method, function in inspect.getmembers(estimator, inspect.isfunction):
-            if function.__module__.startswith("sklearn_twolayer") and not method.startswith("_"):
-                yield f"{name}.{method}"
+    for name, public in inspect.getmembers(sklearn_twolayer, inspect.isclass):
+        yield f"sklearn_twolayer.{name}"
+        for method, function in inspect.getmembers(public, inspect.isroutine):
+            module = getattr(function, "__module__", None) or ""
+            if module.startswith("sklearn_twolayer") and not method.startswith("_"):
+                yield f"sklearn_twolayer.{name}.{method}"
 
 
 @pytest.mark.parametrize("name", list(_public_names()))

@@ -33,23 +33,34 @@ ALLOWED = {
     "_version": set(),
     "_callbacks": set(),
     "_learned": {"_bayes", "_data", "_fit", "_network"},
-    "_base": {"_callbacks", "_data", "_fit", "_learned", "_network", "_version"},
-    "_regressor": {"_base", "_bayes", "_data", "_fit"},
-    "_classifier": {"_base", "_bayes", "_data", "_fit"},
+    "_fitted": {"_data", "_version"},
+    "_base": {"_callbacks", "_data", "_fit", "_fitted", "_learned", "_network"},
+    "_regressor": {"_base", "_bayes", "_data", "_fit", "_fitted"},
+    "_classifier": {"_base", "_bayes", "_data", "_fit", "_fitted"},
     # on top of them
     "_display": set(),
     "_network_display": {"_display"},
+    "_prediction_display": {"_display"},
     "onnx": {"_base", "_classifier", "_network", "_regressor"},
-    "__init__": {"_classifier", "_display", "_network_display", "_regressor", "_version"},
+    "__init__": {
+        "_classifier",
+        "_display",
+        "_network_display",
+        "_prediction_display",
+        "_regressor",
+        "_version",
+    },
 }
 #: Private names of dependencies that are used because there are no public ones.
 UNAVOIDABLE = {
     ("onnx.py", "skl2onnx._parse"),  # how an estimator names its outputs
     ("_data/partitions.py", "_meta"),  # the kind of a Dask data frame's partitions
     ("_callbacks.py", "_init_callback_context"),  # of scikit-learn's mixin
+    ("_fitted.py", "_label_binarizer"),  # by which scikit-learn's MLPClassifier names classes
 }
 #: Files that may read private attributes of an estimator.
 KNOW_ESTIMATORS = {
+    "_fitted.py",
     "_base.py",
     "_regressor.py",
     "_classifier.py",
@@ -57,7 +68,7 @@ KNOW_ESTIMATORS = {
     "_network_display.py",
     "onnx.py",
 }
-ESTIMATORS = {"BaseTwoLayer", "TwoLayerRegressor", "TwoLayerClassifier"}
+ESTIMATORS = {"FittedNetwork", "BaseTwoLayer", "TwoLayerRegressor", "TwoLayerClassifier"}
 MOST_LINES, MOST_PARAMETERS, MOST_POSITIONAL = 370, 6, 4
 
 SOURCES = {
@@ -142,6 +153,10 @@ def too_many_parameters(tree):
             yield f"{name}, line {function.lineno}: {len(every)}, {len(positional)} by position"
 
 
+def behind_self(attribute):
+    return ast.unparse(attribute.value) in ("self", "cls")
+
+
 def private_definitions(tree, classes=None):
     """Private names that the classes (all, or those named) define: methods and attributes."""
     for owner in ast.walk(tree):
@@ -151,7 +166,7 @@ def private_definitions(tree, classes=None):
             is_stored = isinstance(getattr(node, "ctx", None), ast.Store)
             if isinstance(node, ast.FunctionDef):
                 yield node.name
-            elif isinstance(node, ast.Attribute) and is_stored:
+            elif isinstance(node, ast.Attribute) and is_stored and behind_self(node):
                 yield node.attr
         for node in owner.body:
             targets = getattr(node, "targets", [getattr(node, "target", None)])
@@ -160,7 +175,7 @@ def private_definitions(tree, classes=None):
 
 def estimator_privates():
     """Private names of the estimators, which are nobody else's business."""
-    files = ("_base.py", "_regressor.py", "_classifier.py")
+    files = ("_fitted.py", "_base.py", "_regressor.py", "_classifier.py")
     found = chain.from_iterable(private_definitions(TREES[file], ESTIMATORS) for file in files)
     return set(filter(is_private, found))
 
@@ -176,8 +191,8 @@ def foreign_privates(tree, of_estimators):
         if isinstance(node, ast.Constant) and node.value in of_estimators:
             yield node.value
         elif isinstance(node, ast.Attribute) and is_private(node.attr):
-            behind_self = ast.unparse(node.value) in ("self", "cls")
-            if node.attr not in own or (node.attr in of_estimators and not behind_self):
+            is_own = node.attr in own and (behind_self(node) or node.attr not in of_estimators)
+            if not is_own:
                 yield node.attr
 
 
@@ -279,8 +294,9 @@ for name in names:
 
 
 def test_the_public_names():
-    names = ["LossCurveDisplay", "NetworkDisplay", "TwoLayerClassifier", "TwoLayerRegressor"]
-    assert sorted(sklearn_twolayer.__all__) == sorted([*names, "__version__"])
+    displays = ["LossCurveDisplay", "NetworkDisplay", "PredictionDisplay"]
+    names = [*displays, "TwoLayerClassifier", "TwoLayerRegressor", "__version__"]
+    assert sorted(sklearn_twolayer.__all__) == sorted(names)
     assert all(hasattr(sklearn_twolayer, name) for name in sklearn_twolayer.__all__)
 
 
@@ -361,6 +377,7 @@ def test_the_reader_sees_private_names(source, found):
         ("class A:\n def _read(self): pass\n def f(self, b): b._read()", ["_read"]),
         ("class A:\n def _read(self): pass\n def f(self): self._read()", []),
         ("class A:\n def f(self, b):\n  self._x = 1\n  return b._x", []),
+        ("class A:\n def f(self, b): b._x = 1", ["_x"]),
         ("class A:\n _x: int\n _y = 2\n def f(self): return self._x + self._y", []),
         ("def f(a): return a.__class__", []),
     ],

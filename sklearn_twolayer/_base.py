@@ -4,7 +4,10 @@ import warnings
 from copy import copy
 from dataclasses import replace
 from functools import partial
+from typing import Self
 
+import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
@@ -28,7 +31,7 @@ from sklearn_twolayer._fit.run import (
 )
 from sklearn_twolayer._fit.settings import RULES, checked, streaming
 from sklearn_twolayer._fit.weights import WarmStart, published, random_state_of_stream
-from sklearn_twolayer._fitted import FLOATS, FittedNetwork
+from sklearn_twolayer._fitted import FLOATS, FittedNetwork, Matrix, MaybeArray
 from sklearn_twolayer._learned import Learned
 from sklearn_twolayer._network.objective import Penalty, weighted
 
@@ -42,7 +45,16 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
     A subclass names its ``_targets_class``: what y means.
     """
 
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: MaybeArray = None,
+        *,
+        X_val: Matrix | None = None,
+        y_val: MaybeArray = None,
+        sample_weight_val: MaybeArray = None,
+    ) -> Self:
         """Fit the network to X and y.
 
         Parameters
@@ -101,7 +113,9 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
         return self
 
-    def loss_and_gradient(self, X, y, sample_weight=None):
+    def loss_and_gradient(
+        self, X: Matrix, y: ArrayLike, sample_weight: MaybeArray = None
+    ) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
         """Return the objective F that ``fit`` minimises, and its gradient: backprop in public.
 
         ``F = (1 / S) sum_i s_i loss_i + 1/2 sum_g penalty_g |w_g|^2`` on the scale that was set

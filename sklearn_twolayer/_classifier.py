@@ -1,6 +1,10 @@
 """TwoLayerClassifier: the log loss."""
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
@@ -8,7 +12,7 @@ from sklearn_twolayer._base import BaseTwoLayer
 from sklearn_twolayer._bayes.predictions import MODERATED_PROBABILITY
 from sklearn_twolayer._data.targets import LabelTargets
 from sklearn_twolayer._fit.settings import takes_batches
-from sklearn_twolayer._fitted import over_collections
+from sklearn_twolayer._fitted import Matrix, MaybeArray, over_collections
 
 
 class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
@@ -169,35 +173,36 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     """
 
     _targets_class = LabelTargets
+    classes_: np.ndarray
 
     def __init__(
         self,
-        n_hidden="auto",
+        n_hidden: int | Literal["auto"] = "auto",
         *,
-        activation="logistic",
-        solver="auto",
-        alpha="auto",
-        standardize=True,
-        n_members=1,
-        learning_rate="auto",
-        learning_rate_schedule="cosine",
-        momentum=0.9,
-        nesterovs_momentum=True,
-        batch_size="auto",
-        shuffle=True,
-        max_iter="auto",
-        max_time=None,
-        tol=1e-4,
-        early_stopping=False,
-        scoring=None,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        warm_start=False,
-        n_jobs=None,
-        class_weight=None,
-        random_state=None,
-        verbose=0,
-    ):
+        activation: Literal["logistic", "tanh", "relu", "softplus", "identity"] = "logistic",
+        solver: Literal["auto", "lm", "lbfgs", "adam", "sgd", "gd"] = "auto",
+        alpha: float | Literal["auto", "evidence", "ard"] = "auto",
+        standardize: bool = True,
+        n_members: int = 1,
+        learning_rate: float | Literal["auto"] = "auto",
+        learning_rate_schedule: Literal["cosine", "constant"] = "cosine",
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        max_iter: int | Literal["auto"] = "auto",
+        max_time: float | None = None,
+        tol: float = 1e-4,
+        early_stopping: bool = False,
+        scoring: str | Callable[..., float] | None = None,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: float = 10,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        class_weight: Mapping | Sequence | Literal["balanced"] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_hidden = n_hidden
         self.activation = activation
         self.solver = solver
@@ -224,7 +229,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         self.class_weight = class_weight
 
     @over_collections
-    def predict(self, X):
+    def predict(self, X: Matrix) -> np.ndarray:
         """Predict class labels: for each row the most probable class.
 
         Parameters
@@ -240,7 +245,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         Z2 = self._raw_prediction(X)
         return self._learned_.targets.decode(Z2)
 
-    def predict_proba(self, X, moderated=False):
+    @over_collections
+    def predict_proba(self, X: Matrix, moderated: bool = False) -> np.ndarray:
         """Predict probabilities.
 
         Moderated ones are averaged over the posterior of the weights (MacKay 1992, "The
@@ -264,24 +270,15 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         ValueError
             If ``moderated`` is asked of a fit without a posterior.
         """
-        return self._moderated_probability(X) if moderated else self._probability(X)
-
-    @over_collections
-    def _probability(self, X):
-        Z2 = self._raw_prediction(X)
-        return self._of_each_class(self._learned_.targets.loss.predict(Z2))
-
-    @over_collections
-    def _moderated_probability(self, X):
-        inputs = self._inputs(X, np.float64)
-        answer = MODERATED_PROBABILITY[self.out_activation_]
-        return self._of_each_class(self._learned_.by_posterior(*inputs, answer))
-
-    def _of_each_class(self, A2):
+        if moderated:
+            answer = MODERATED_PROBABILITY[self.out_activation_]
+            A2 = self._learned_.by_posterior(*self._inputs(X, np.float64), answer)
+        else:
+            A2 = self._learned_.targets.loss.predict(self._raw_prediction(X))
         return np.hstack([1 - A2, A2]) if self._learned_.targets.is_binary else A2
 
     @over_collections
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Matrix) -> np.ndarray:
         """Predict logarithms of probabilities.
 
         Parameters
@@ -300,7 +297,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         return targets.loss.log_predict(Z2)
 
     @over_collections
-    def decision_function(self, X):
+    def decision_function(self, X: Matrix) -> np.ndarray:
         """Return the raw prediction Z2, before sigma or softmax.
 
         Parameters
@@ -316,7 +313,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         Z2 = self._raw_prediction(X)
         return Z2.ravel() if self._learned_.targets.is_binary else Z2
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Matrix, y: ArrayLike, sample_weight: MaybeArray = None) -> float:
         """Return the accuracy; of Dask collections in one pass over the partitions.
 
         Parameters
@@ -336,7 +333,9 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         return self._score(super().score, X, y, sample_weight)
 
     @available_if(lambda self: takes_batches(self.solver))
-    def partial_fit(self, X, y, sample_weight=None, classes=None):
+    def partial_fit(
+        self, X: Matrix, y: ArrayLike, sample_weight: MaybeArray = None, classes: MaybeArray = None
+    ) -> Self:
         """Train for one epoch over these rows, at a constant learning rate.
 
         For sgd and adam. The first call fixes the classes, and the scaling of X: where its

@@ -3,6 +3,8 @@
 matplotlib is imported when something is drawn, and not before.
 """
 
+from typing import Any, Self
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -51,12 +53,12 @@ class LossCurveDisplay:
     def __init__(
         self,
         *,
-        loss_curve,
-        validation_loss_curve=None,
-        validation_scores=None,
-        estimator_name=None,
-        step_name="iteration",
-    ):
+        loss_curve: list[float],
+        validation_loss_curve: list[float] | None = None,
+        validation_scores: list[float] | None = None,
+        estimator_name: str | None = None,
+        step_name: str = "iteration",
+    ) -> None:
         self.loss_curve = loss_curve
         self.validation_loss_curve = validation_loss_curve
         self.validation_scores = validation_scores
@@ -64,7 +66,9 @@ class LossCurveDisplay:
         self.step_name = step_name
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, ax=None, **kwargs):
+    def from_estimator(
+        cls, estimator: Any, *, name: str | None = None, ax: Any = None, **kwargs: Any
+    ) -> Self:
         """Draw the loss curve of a fitted estimator.
 
         Parameters
@@ -110,7 +114,7 @@ class LossCurveDisplay:
         )
         return display.plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, *, name=None, **kwargs):
+    def plot(self, ax: Any = None, *, name: str | None = None, **kwargs: Any) -> Self:
         """Draw the curves.
 
         Parameters

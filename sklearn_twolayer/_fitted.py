@@ -1,16 +1,27 @@
 """FittedNetwork: what a fitted network can do without knowing y, and how it is stored."""
 
+from collections.abc import Callable
 from functools import wraps
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_twolayer._data.lazy import map_collection
 from sklearn_twolayer._data.table import is_collection
-from sklearn_twolayer._version import __version__, check_version
+from sklearn_twolayer._version import DOCUMENTATION, __version__, check_version
 
+if TYPE_CHECKING:
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+#: Rows of inputs; data frames and Dask collections pass for arrays.
+Matrix = ArrayLike | sparse.sparray | sparse.spmatrix
+MaybeArray = ArrayLike | None
+Method = TypeVar("Method", bound=Callable)
 #: What a fit sets that an MLP has too.
 MLP_ATTRIBUTES = {
     "n_outputs_",
@@ -26,7 +37,7 @@ MLP_ATTRIBUTES = {
 FLOATS = (np.float64, np.float32)
 
 
-def over_collections(method):
+def over_collections(method: Method) -> Method:
     """Decorate a method of X: of a Dask collection it returns a Dask array, not yet computed.
 
     Workers get what a fit has left behind, the error bars included, and no parameter.
@@ -51,8 +62,36 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     underscore, by which the next fit knows what to forget.
     """
 
+    # Where the picture of an estimator in a notebook links to.
+    _doc_link_module = "sklearn_twolayer"
+    _doc_link_template = DOCUMENTATION + "/reference/{estimator_module}.{estimator_name}.html"
+
+    coefs_: list[np.ndarray]
+    intercepts_: list[np.ndarray]
+    n_iter_: int
+    loss_: float
+    loss_curve_: list[float]
+    penalty_: np.ndarray
+    feature_relevance_: np.ndarray
+    feature_importances_: np.ndarray
+    prior_precision_: np.ndarray
+    n_effective_params_: float
+    curvature_rows_: int
+    log_marginal_likelihood_: float
+    best_loss_: float | None
+    validation_scores_: list[float] | None
+    validation_loss_curve_: list[float] | None
+    best_validation_score_: float | None
+    t_: int
+    solver_: str
+    n_hidden_: int
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    n_outputs_: int
+    out_activation_: str
+
     @over_collections
-    def transform(self, X):
+    def transform(self, X: Matrix) -> np.ndarray:
         """Return the hidden layer A1 = g(X W1 + b1): the features that the network has learned.
 
         In a Pipeline a network is thus a feature map, fitted with y, for the step
@@ -72,7 +111,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return self._learned_.hidden_layer(*inputs)
 
     @over_collections
-    def input_gradient(self, X):
+    def input_gradient(self, X: Matrix) -> np.ndarray:
         """Return d prediction / d X: how each input moves the prediction, row by row.
 
         For a regressor the prediction is ``predict``, for a classifier the raw
@@ -98,7 +137,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         )
         return gradients[:, 0] if self.n_outputs_ == 1 else gradients
 
-    def to_sklearn_mlp(self):
+    def to_sklearn_mlp(self) -> "MLPRegressor | MLPClassifier":
         """Return this network as a fitted MLP of scikit-learn, with the same predictions.
 
         The door to tools that know ``MLPRegressor`` and ``MLPClassifier`` by name. The weights

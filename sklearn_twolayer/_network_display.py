@@ -3,6 +3,9 @@
 matplotlib is imported when something is drawn, and not before.
 """
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
@@ -19,7 +22,8 @@ class NetworkDisplay:
 
     Create it with :meth:`from_estimator`; what it has drawn is in its attributes.
     Blue connections are positive weights and orange ones negative; width and opacity
-    grow with their size, relative to the largest weight of their layer.
+    grow with their size, relative to the largest weight of their layer; a line below each layer
+    shows how wide a weight of a round size is.
 
     Parameters
     ----------
@@ -34,6 +38,8 @@ class NetworkDisplay:
     ----------
     connections_ : list of matplotlib LineCollection
         The weights of the two layers.
+    scales_ : list of float
+        The sizes of weight that the lines below the two layers show.
     texts_ : list of matplotlib Text
         Names of inputs, hidden units and outputs.
     ax_ : matplotlib Axes
@@ -50,14 +56,28 @@ class NetworkDisplay:
     >>> display = NetworkDisplay.from_estimator(model)
     """
 
-    def __init__(self, *, W1, W2, feature_names, output_names):
+    def __init__(
+        self,
+        *,
+        W1: np.ndarray,
+        W2: np.ndarray,
+        feature_names: list[str],
+        output_names: list[str],
+    ) -> None:
         self.W1 = W1
         self.W2 = W2
         self.feature_names = feature_names
         self.output_names = output_names
 
     @classmethod
-    def from_estimator(cls, estimator, *, feature_names=None, ax=None, **kwargs):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        feature_names: Sequence[str] | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the network of a fitted estimator.
 
         Weights are shown on the standardised scale of the fit, where those of
@@ -108,7 +128,7 @@ class NetworkDisplay:
         names = {"feature_names": list(feature_names), "output_names": _output_names(estimator)}
         return cls(W1=W1, W2=W2, **names).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, *, max_units=20, max_width=4.0):
+    def plot(self, ax: Any = None, *, max_units: int = 20, max_width: float = 4.0) -> Self:
         """Draw units and weights.
 
         Parameters
@@ -138,10 +158,13 @@ class NetworkDisplay:
             _column(WIDTH, len(hidden), height),
             _column(2 * WIDTH, len(outputs), height),
         ]
-        self.connections_ = [
-            _draw_weights(ax, self.W1[np.ix_(inputs, hidden)], *columns[:2], max_width=max_width),
-            _draw_weights(ax, self.W2[np.ix_(hidden, outputs)], *columns[1:], max_width=max_width),
-        ]
+        drawn = self.W1[np.ix_(inputs, hidden)], self.W2[np.ix_(hidden, outputs)]
+        self.connections_, self.scales_ = [], []
+        for layer, W in enumerate(drawn):
+            ends = columns[layer : layer + 2]
+            self.connections_.append(_draw_weights(ax, W, *ends, max_width=max_width))
+            below = (layer + 0.5) * WIDTH, -height / 2 - 0.4
+            self.scales_.append(_draw_scale(ax, np.abs(W).max(), below, max_width=max_width))
         labels = (
             [self.feature_names[i] for i in inputs],
             hidden,
@@ -154,7 +177,7 @@ class NetworkDisplay:
             self.texts_ += _draw_units(ax, positions, names, align=align, shift=shift)
             title = _count(len(names), *total)
             ax.text(positions[0, 0], height / 2 + 0.3, title, ha="center", va="bottom", color="0.3")
-        ax.set(xlim=(-0.4 * WIDTH, 2.4 * WIDTH), ylim=(-height / 2 - 0.9, height / 2 + 0.9))
+        ax.set(xlim=(-0.4 * WIDTH, 2.4 * WIDTH), ylim=(-height / 2 - 1.6, height / 2 + 0.9))
         ax.axis("off")
         for color, label in ((POSITIVE, "positive"), (NEGATIVE, "negative")):
             ax.plot([], [], color=color, lw=max_width / 2, label=f"{label} weight")
@@ -193,10 +216,26 @@ def _draw_weights(ax, W, left, right, *, max_width):
         np.stack([left[starts], right[ends]], axis=1),
         colors=[POSITIVE if weight > 0 else NEGATIVE for weight in W.ravel()[order]],
         linewidths=max_width * size[order],
-        alpha=0.08 + 0.92 * size[order],
+        alpha=_opacity(size[order]),
         zorder=1,
     )
     return ax.add_collection(lines)
+
+
+def _draw_scale(ax, largest, middle, *, max_width):
+    """A line as wide as that of a weight of a round size, which is returned."""
+    largest = max(largest, np.finfo(float).tiny)
+    unit = 10.0 ** np.floor(np.log10(largest))
+    round_size = float(f"{unit * (largest // unit):.0e}")
+    share, (x, y) = round_size / largest, middle
+    style = {"color": "0.3", "solid_capstyle": "butt", "alpha": _opacity(share)}
+    ax.plot([x - 0.45, x - 0.05], [y, y], lw=max_width * share, **style)
+    ax.text(x + 0.05, y, f"{round_size:g}", va="center", fontsize=9, color="0.3")
+    return round_size
+
+
+def _opacity(share):
+    return 0.08 + 0.92 * share
 
 
 def _draw_units(ax, positions, names, *, align, shift):

@@ -3,10 +3,13 @@
 matplotlib is imported when something is drawn, and not before.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from inspect import signature
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
 from sklearn.base import is_classifier
 from sklearn.metrics import r2_score
@@ -66,13 +69,17 @@ class PredictionDisplay:
     >>> display = PredictionDisplay.from_estimator(model, X[300:], y[300:])
     """
 
-    def __init__(self, *, y_true, y_pred, y_std=None):
+    def __init__(
+        self, *, y_true: ArrayLike, y_pred: ArrayLike, y_std: ArrayLike | None = None
+    ) -> None:
         self.y_true = y_true
         self.y_pred = y_pred
         self.y_std = y_std
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, return_std=True, **kwargs):
+    def from_estimator(
+        cls, estimator: Any, X: Any, y: ArrayLike, *, return_std: bool = True, **kwargs: Any
+    ) -> Self:
         """Draw the predictions of a fitted regressor.
 
         Parameters
@@ -111,7 +118,9 @@ class PredictionDisplay:
         return cls.from_predictions(y, y_pred, y_std=y_std, **kwargs)
 
     @classmethod
-    def from_predictions(cls, y_true, y_pred, *, y_std=None, **kwargs):
+    def from_predictions(
+        cls, y_true: ArrayLike, y_pred: ArrayLike, *, y_std: ArrayLike | None = None, **kwargs: Any
+    ) -> Self:
         """Draw predictions.
 
         Parameters
@@ -132,7 +141,14 @@ class PredictionDisplay:
         """
         return cls(y_true=y_true, y_pred=y_pred, y_std=y_std).plot(**kwargs)
 
-    def plot(self, ax=None, *, level=0.95, max_points=500, target_names=None):
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        level: float = 0.95,
+        max_points: int = 500,
+        target_names: Sequence[str] | None = None,
+    ) -> Self:
         """Draw the panels.
 
         Parameters

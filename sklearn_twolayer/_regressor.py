@@ -1,6 +1,10 @@
 """TwoLayerRegressor: the squared error."""
 
+from collections.abc import Callable
+from typing import Literal, Self, overload
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
@@ -8,7 +12,7 @@ from sklearn_twolayer._base import BaseTwoLayer
 from sklearn_twolayer._bayes.predictions import standard_deviation
 from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit.settings import takes_batches
-from sklearn_twolayer._fitted import over_collections
+from sklearn_twolayer._fitted import Matrix, MaybeArray, over_collections
 
 
 class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
@@ -179,35 +183,36 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     """
 
     _targets_class = RealTargets
+    noise_precision_: float | np.ndarray
 
     def __init__(
         self,
-        n_hidden="auto",
+        n_hidden: int | Literal["auto"] = "auto",
         *,
-        activation="logistic",
-        output_activation="identity",
-        solver="auto",
-        alpha="auto",
-        standardize=True,
-        n_members=1,
-        learning_rate="auto",
-        learning_rate_schedule="cosine",
-        momentum=0.9,
-        nesterovs_momentum=True,
-        batch_size="auto",
-        shuffle=True,
-        max_iter="auto",
-        max_time=None,
-        tol=1e-4,
-        early_stopping=False,
-        scoring=None,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        activation: Literal["logistic", "tanh", "relu", "softplus", "identity"] = "logistic",
+        output_activation: Literal["identity", "logistic"] = "identity",
+        solver: Literal["auto", "lm", "lbfgs", "adam", "sgd", "gd"] = "auto",
+        alpha: float | Literal["auto", "evidence", "ard"] = "auto",
+        standardize: bool = True,
+        n_members: int = 1,
+        learning_rate: float | Literal["auto"] = "auto",
+        learning_rate_schedule: Literal["cosine", "constant"] = "cosine",
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        max_iter: int | Literal["auto"] = "auto",
+        max_time: float | None = None,
+        tol: float = 1e-4,
+        early_stopping: bool = False,
+        scoring: str | Callable[..., float] | None = None,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: float = 10,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_hidden = n_hidden
         self.activation = activation
         self.solver = solver
@@ -232,6 +237,12 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         self.random_state = random_state
         self.verbose = verbose
         self.output_activation = output_activation
+
+    @overload
+    def predict(self, X: Matrix, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict(self, X: Matrix, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
 
     def predict(self, X, return_std=False):
         """Predict targets, and how sure the prediction is.
@@ -279,7 +290,7 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         std *= self._learned_.scale.y_scale
         return std.ravel() if self._learned_.targets.is_1d else std
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Matrix, y: ArrayLike, sample_weight: MaybeArray = None) -> float:
         """Return R^2 of the predictions; of Dask collections in one pass over the partitions.
 
         Parameters
@@ -299,7 +310,7 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         return self._score(super().score, X, y, sample_weight)
 
     @available_if(lambda self: takes_batches(self.solver))
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(self, X: Matrix, y: ArrayLike, sample_weight: MaybeArray = None) -> Self:
         """Train for one epoch over these rows, at a constant learning rate.
 
         For sgd and adam. The first call fixes the scaling of X and y: where its rows

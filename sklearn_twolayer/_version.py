@@ -1,8 +1,10 @@
-"""The version of the package, which pickles remember."""
+"""The version of the package, which pickles remember, and where its documentation is."""
 
 import warnings
 
 __version__ = "0.1.0"
+#: Where the site is: Documentation of ``project.urls`` in ``pyproject.toml``.
+DOCUMENTATION = "https://sklearn-twolayer.readthedocs.io"
 
 
 def check_version(name, version):

@@ -33,7 +33,7 @@ HIDDEN_LAYER = "SklearnTwoLayerHiddenLayer"
 ANSWERS = {"SklearnZipMap", "SklearnZipMapColumns", "SklearnIdentity", "SklearnCast"}
 
 
-def register_converters():
+def register_converters() -> None:
     """Teach skl2onnx to convert TwoLayerRegressor and TwoLayerClassifier.
 
     Afterwards ``skl2onnx.to_onnx`` and ``skl2onnx.convert_sklearn`` convert the fitted

@@ -150,6 +150,27 @@ def test_the_network_has_its_units_and_weights(pyplot):
     assert sum(is_blue) == (model.coefs_[0] > 0).sum()
 
 
+@pytest.mark.parametrize(("largest", "shown"), [(2.31, 2), (0.96, 0.9), (1, 1), (0.0045, 0.004)])
+def test_a_line_below_each_layer_shows_the_scale(pyplot, largest, shown):
+    W1, W2 = np.array([[largest, -largest / 5]]), np.array([[10 * largest], [0.0]])
+    display = NetworkDisplay(W1=W1, W2=W2, feature_names=["a"], output_names=["b"]).plot()
+    assert display.scales_ == pytest.approx([shown, 10 * shown])
+    first, second = (line for line in display.ax_.lines if line.get_solid_capstyle() == "butt")
+    assert first.get_linewidth() == pytest.approx(4 * shown / largest)
+    assert second.get_linewidth() == pytest.approx(4 * shown / largest)
+    assert {f"{shown:g}", f"{10 * shown:g}"} <= {text.get_text() for text in display.ax_.texts}
+
+
+def test_the_scale_is_that_of_the_weights_that_are_drawn(pyplot):
+    display = NetworkDisplay(
+        W1=np.array([[5.0, 1.0]]),
+        W2=np.array([[0.0], [1.0]]),
+        feature_names=["a"],
+        output_names="b",
+    )
+    assert display.plot(max_units=1).scales_ == [1, 1]
+
+
 def test_widths_compare_inputs_on_the_standardised_scale(pyplot):
     widths = []
     for factor in (1, 1024):

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "sklearn_twolayer"
 README = ROOT / "README.md"
 SOURCE_PAGE = ROOT / "docs" / "reading_the_source.md"
-DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 #: Document -> what its snippets import beyond the dependencies: all in the test extra.
 OPTIONAL = {
     "deployment.md": ["skl2onnx", "onnxruntime", "skops"],
@@ -170,6 +170,7 @@ def test_readme_begins_with_two_commands_of_one_line():
     assert first.count("\n") == second.count("\n") == 1
     assert first.rstrip().endswith("docs/examples/quickstart.py")
     assert "-m pytest" in second
+    assert second.strip() in _text(ROOT / ".github" / "workflows" / "ci.yml")
 
 
 def test_the_tree_shows_each_module_once_in_its_folder():

@@ -1,0 +1,56 @@
+"""What a release says of itself: one version, and no dependency that it does not need."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import sklearn_twolayer
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._version import DOCUMENTATION
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_citation_names_the_version():
+    text = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert re.findall(r"^version: (\S+)$", text, re.MULTILINE) == [sklearn_twolayer.__version__]
+
+
+def test_the_version_stands_in_one_file_of_the_package():
+    folder = Path(sklearn_twolayer.__file__).parent
+    holding = [
+        path.name
+        for path in folder.rglob("*.py")
+        if f'"{sklearn_twolayer.__version__}"' in path.read_text("utf-8")
+    ]
+    assert holding == ["_version.py"]
+
+
+def test_the_documentation_is_where_the_project_says():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["urls"]["Documentation"] == DOCUMENTATION
+
+
+@pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])
+def test_the_picture_in_a_notebook_links_to_the_documentation(Estimator):
+    link = f"{DOCUMENTATION}/reference/sklearn_twolayer.{Estimator.__name__}.html"
+    html = Estimator()._repr_html_()
+    assert f'href="{link}"' in html
+    assert "scikit-learn.org" not in html.split("</style>")[-1]
+
+
+def imported_packages(module):
+    """Top-level packages in memory after the import of a module, in a process of its own."""
+    code = f"import sys, {module}; print(*{{name.split('.')[0] for name in sys.modules}})"
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_importing_loads_no_package_that_the_mlp_of_scikit_learn_does_not():
+    """An import is to cost little more than that of the MLP."""
+    ours, mlp = map(imported_packages, ("sklearn_twolayer", "sklearn.neural_network"))
+    assert ours - mlp - sys.stdlib_module_names == {"sklearn_twolayer"}

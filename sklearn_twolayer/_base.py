@@ -4,6 +4,7 @@ import warnings
 from copy import copy
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 from typing import Self
 
 import numpy as np
@@ -21,7 +22,8 @@ from sklearn_twolayer._data.suspicious_rows import complaints
 from sklearn_twolayer._data.table import about, has_validation_rows, is_collection, read_arrays
 from sklearn_twolayer._fit.choose import prepare
 from sklearn_twolayer._fit.error_bars import why_no_error_bars
-from sklearn_twolayer._fit.monitor import Deadline, Watch, scorer_of_weights
+from sklearn_twolayer._fit.ignored import ignored
+from sklearn_twolayer._fit.monitor import Deadline, Watch, announce, scorer_of_weights
 from sklearn_twolayer._fit.run import (
     fit_member,
     fit_members,
@@ -104,6 +106,8 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         names = getattr(fitted, "feature_names_in_", None)
         for complaint in complaints(problem, settings.solver, fitted.alpha, names=names):
             warnings.warn(complaint, UserWarning, stacklevel=2)
+        for complaint in ignored(settings, self._chosen(), X_val is not None):
+            announce(settings, complaint)
         fitted._publish(problem)
         options = {"deadline": deadline, "start": start}
         problem, settings, start = prepare(problem, settings, random_state, **options)
@@ -163,6 +167,12 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         """The parameters, checked: as attributes, which other constructors may have set."""
         parameters = {name: vars(self)[name] for name in RULES if name in vars(self)}
         return checked(parameters, type(self).__name__)
+
+    def _chosen(self):
+        """The parameters {name: value} that do not have their default."""
+        defaults = {name: each.default for name, each in signature(type(self)).parameters.items()}
+        chosen = (name for name in RULES if name in defaults)
+        return {name: vars(self)[name] for name in chosen if vars(self)[name] != defaults[name]}
 
     def _read(self, X, y, sample_weight, *, reset):
         """The rows as a table; with ``reset`` the estimator learns the columns of X."""
@@ -256,7 +266,7 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         if not targets.is_numeric:
             self.classes_ = targets.classes
         vars(self).update(attributes)
-        keeps_matrix = isinstance(self.alpha, str)  # a pickle, though it dwarfs the weights
+        keeps_matrix = isinstance(self.alpha, str)  # in pickles, however large
         learned = targets, problem.scale, network.activation, resume, posteriors, keeps_matrix
         self._learned_ = Learned(*learned, why_no_error_bars(problem, resume))
 

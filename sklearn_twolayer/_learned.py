@@ -1,5 +1,6 @@
 """What a fit has learned, and predictions: functions of the weights over rows, block by block."""
 
+import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,10 +15,13 @@ from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork, raw_prediction
 from sklearn_twolayer._network.scale import Standardization, TanhForm, tanh_form_pays
 
+#: Most bytes of the matrices that a pickle holds after a fit with a float alpha: those of
+#: 1,000 weights. Weights take thousands of bytes, and who wants small files sets a float.
+MOST_PICKLED = 4_000_000
 #: Why a copy that went through a pickle may have no error bars.
 PICKLED = (
-    "the estimator has been pickled after a fit with a float alpha, which leaves the matrix out: "
-    "fit again, or choose alpha='evidence'"
+    "the estimator has been pickled after a fit with a float alpha, which leaves out a matrix of "
+    "more than {most:.3g} MB, and its takes {size:.3g}: fit again, or choose alpha='evidence'"
 )
 #: Predictions of so many rows are done before blocks and threads would begin.
 FEW_ROWS = 256
@@ -37,7 +41,7 @@ class Learned:
     posteriors : list of Posterior
         Of the members; empty without error bars.
     keeps_matrix : bool
-        Whether pickles hold the posteriors too: their matrices (p, p) dwarf the weights.
+        Whether pickles hold the posteriors too where their matrices (p, p) are large.
     no_error_bars : str
         Why there are no posteriors, and what to do.
     """
@@ -54,9 +58,19 @@ class Learned:
         return self  # nothing in it is ever changed
 
     def __getstate__(self):
-        if self.keeps_matrix or not self.posteriors:
+        size = sum(8 * each.factor.n_stored for each in self.posteriors)
+        if self.keeps_matrix or size <= MOST_PICKLED:
             return vars(self)
-        return {**vars(self), "posteriors": [], "no_error_bars": PICKLED}
+        most, size = MOST_PICKLED / 1e6, size / 1e6
+        warnings.warn(
+            f"What is being pickled will have no error bars: their matrix takes {size:.3g} MB, and "
+            f"after a fit with a float alpha a pickle holds at most {most:.3g}. To keep them "
+            "choose alpha='evidence', or fewer n_hidden.",
+            UserWarning,
+            stacklevel=2,
+        )
+        reason = PICKLED.format(most=most, size=size)
+        return {**vars(self), "posteriors": [], "no_error_bars": reason}
 
     def for_workers(self):
         """What predictions need, the posteriors included."""

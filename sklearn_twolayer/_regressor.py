@@ -102,7 +102,7 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     random_state : int, RandomState instance or None, default=None
         Starting weights, order of the rows, validation split.
     verbose : bool or int, default=0
-        Print a line for each iteration.
+        Print each iteration, what the stages are for, and which parameters the solver ignores.
 
     Attributes
     ----------

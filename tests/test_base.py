@@ -300,3 +300,48 @@ def test_verbose_prints_a_readable_line_per_iteration(solver, early_stopping, ca
         assert (words[4:6] == ["validation", "score"]) == early_stopping
     fitted(TwoLayerRegressor, verbose=0, **settings)
     assert capsys.readouterr() == ("", "")
+
+
+def headings(capsys, estimator, X=X, y=Y):
+    """What ``verbose=1`` prints besides iterations."""
+    estimator.set_params(verbose=1).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("Iteration") for line in lines) > 0
+    return [line for line in lines if not line.startswith("Iteration")]
+
+
+def test_verbose_names_the_stages_of_a_fit_that_chooses_its_penalty(capsys):
+    random = np.random.RandomState(0)
+    many = random.normal(size=(90, 2))
+    wave = np.sin(2 * many[:, 0]) + 0.1 * random.normal(size=90)
+    lines = headings(capsys, TwoLayerRegressor(3, random_state=0), many, wave)
+    assert lines[0] == "Learning under next to no penalty"
+    assert "Evidence: a penalty for each of W1, b1, W2 and b2" in lines
+    assert "Evidence: a penalty for each input, b1, W2 and b2" in lines
+    assert "Comparing penalties, 3 of up to 11: alpha = 0.003" in lines
+    assert lines[-1] == "To the minimum under these penalties"
+    lines = headings(capsys, TwoLayerClassifier(3, random_state=0), many, wave > 0)
+    assert [line[:13] for line in lines[:5]] == ["Comparing 6 p"] * 5
+    assert lines[5].startswith("Final fit: alpha = ")
+    assert all(line.startswith("Under alpha = ") for line in lines[6:])
+
+
+def test_verbose_names_starts_members_and_pilots(capsys):
+    lines = headings(capsys, TwoLayerRegressor(3, alpha=0.01, random_state=0))
+    assert lines[:5] == [f"Start {number} of 5" for number in range(1, 6)]
+    settings = {"alpha": 0.01, "n_members": 2, "solver": "lbfgs", "random_state": 0}
+    lines = headings(capsys, TwoLayerRegressor(3, **settings))
+    assert lines == ["Member 1 of 2", "Member 2 of 2"]
+    lines = headings(capsys, TwoLayerRegressor(2, alpha="evidence"), X, np.c_[Y, X[:, 0]])
+    assert lines[0] == "Finding the noise of each target: pilot fit 1"
+
+
+def test_verbose_says_which_parameters_are_ignored(capsys):
+    settings = {"alpha": 0.01, "solver": "lbfgs", "momentum": 0.5, "n_jobs": 1}
+    lines = headings(capsys, TwoLayerRegressor(3, **settings))
+    assert lines == [
+        "n_jobs=1 is ignored: n_members=1.",
+        "momentum=0.5 is ignored: solver='lbfgs' has none.",
+    ]
+    TwoLayerRegressor(3, **settings).fit(X, Y)
+    assert capsys.readouterr().out == ""

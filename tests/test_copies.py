@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor, _version
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor, _learned, _version
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
 X = np.random.RandomState(0).normal(size=(60, 3))
@@ -93,11 +93,22 @@ def test_an_unfitted_estimator_is_copied(copied):
 
 @STORES
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
-def test_a_pickle_of_a_float_alpha_fit_says_that_it_has_none(Estimator, stored):
+def test_a_pickle_of_a_float_alpha_fit_keeps_small_error_bars(Estimator, stored):
     model = fitted(Estimator)
-    twin = stored(model)
+    np.testing.assert_array_equal(error_bars(stored(model)), error_bars(model))
+
+
+@STORES
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_a_pickle_of_a_float_alpha_fit_says_that_it_leaves_large_ones_out(
+    Estimator, stored, monkeypatch
+):
+    monkeypatch.setattr(_learned, "MOST_PICKLED", 1_000)
+    model = fitted(Estimator)
+    with pytest.warns(UserWarning, match=r"no error bars.*float alpha.*at most 0\.001"):
+        twin = stored(model)
     np.testing.assert_array_equal(twin.predict(X), model.predict(X))
-    with pytest.raises(ValueError, match=r"no error bars.*pickled.*float alpha"):
+    with pytest.raises(ValueError, match=r"no error bars.*pickled.*float alpha.*0\.001 MB"):
         error_bars(twin)
     with pytest.raises(ValueError, match="no error bars"):
         error_bars(copy.copy(twin))
@@ -111,11 +122,27 @@ def test_a_pickle_of_a_chosen_alpha_has_them(Estimator, stored):
     np.testing.assert_array_equal(error_bars(stored(model)), error_bars(model))
 
 
-def test_a_matrix_is_large_and_not_in_the_pickle():
-    model = fitted(TwoLayerRegressor, n_hidden=20)
-    p = 20 * 5 + 1
-    assert len(pickle.dumps(model)) < 8 * p**2
-    assert len(pickle.dumps(model.set_params(alpha="evidence").fit(X, Y))) > 8 * p * len(X)
+@pytest.mark.parametrize("n_hidden", [4, 20])
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_a_pickle_takes_what_is_said_and_half_a_matrix(Estimator, n_hidden):
+    model = fitted(Estimator, n_hidden=n_hidden, alpha="evidence")
+    (posterior,) = model._learned_.posteriors
+    stored, p = len(pickle.dumps(posterior.factor)), n_hidden * 5 + 1
+    assert 0 <= stored - 8 * posterior.factor.n_stored < 1_000
+    assert posterior.factor.n_stored == (p * (p + 1) // 2 + p if p < 60 else 60 * (p + 60) + p)
+
+
+@pytest.mark.parametrize("alpha", [0.01, "evidence"])
+def test_the_limit_is_for_a_float_alpha_of_all_members_together(alpha, monkeypatch):
+    model = fitted(TwoLayerRegressor, alpha=alpha, n_members=2)
+    sizes = [8 * each.factor.n_stored for each in model._learned_.posteriors]
+    for limit, keeps in ((sum(sizes), True), (sum(sizes) - 1, alpha == "evidence")):
+        monkeypatch.setattr(_learned, "MOST_PICKLED", limit)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            twin = through_pickle(model)
+        assert bool(twin._learned_.posteriors) == keeps
+        assert len(caught) == 1 - keeps
 
 
 # Versions

@@ -151,6 +151,7 @@ def test_the_model_survives_its_deep_copy():
     ("solver", "warm_start"),
     [*product(["gd", "lbfgs", "lm"], [False, True]), ("sgd", False), ("adam", False)],
 )
+@pytest.mark.filterwarnings("ignore:What is being pickled will have no error bars")
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_a_pickle_holds_the_weights_once(Estimator, solver, warm_start, dtype):
     wide = RANDOM.normal(size=(60, 400)).astype(dtype)

@@ -64,6 +64,10 @@ INFLATION = {True: 1.0, False: 1.2}
 MAX_JUDGED_SHARE = 0.6
 
 
+def untold(stage):
+    """Nobody is told of a stage."""
+
+
 @dataclass(frozen=True)
 class Search:
     """What the strategies need.
@@ -84,6 +88,8 @@ class Search:
     judge : callable or None
         ``judge(start, penalties)``, the losses of left-out rows under each penalty by networks
         that were fitted without them.
+    stage : callable
+        ``stage(name)`` tells the user what the steps to come are for.
     """
 
     mean_loss: Any
@@ -91,6 +97,7 @@ class Search:
     max_iter: int
     minimize: Callable
     judge: Callable | None = None
+    stage: Callable = untold
 
 
 def evidence(search, start, state=None):
@@ -117,9 +124,13 @@ def automatic(search, start, state=None):
 
     chosen = evident = _better(search, chosen, _relevance(search, first, precisions, keep))
     groups = penalty_groups(search.mean_loss.network)
-    for sequence in FIXED_PENALTIES[search.likelihood.is_gaussian]:
+    sequences = FIXED_PENALTIES[search.likelihood.is_gaussian]
+    n_compared, most = 0, sum(map(len, sequences))
+    for sequence in sequences:
         rival, best, n_worse = replace(first, resume=None), np.inf, 0
         for alpha in sequence:
+            n_compared += 1
+            search.stage(f"Comparing penalties, {n_compared} of up to {most}: alpha = {alpha:g}")
             penalty = Penalty(groups, alpha * np.array([1.0, BIAS_SHARE, 1.0, BIAS_SHARE]))
             n_steps = _steps_left(search, "fixed", rival)
             rival = go_on(search, rival, penalty, max_iter=n_steps, keep=keep)
@@ -159,12 +170,14 @@ def _grouped_evidence(search, start, state):
         if learned is not None:
             break
         n_steps, penalty = min(steps, search.max_iter), first.penalty(likelihood)
+        search.stage(f"Learning under a prior precision of {precision:g}")
         found = search.minimize(start, penalty, max_iter=n_steps, state=state)
         factor, most = _factor(search, found), MAX_EFFECTIVE_SHARE_AT_START
         if not _is_too_flexible(search, found, factor, most):
             learned = found
     learned = found if learned is None else learned
     n_steps = _steps_left(search, "evidence", learned)
+    search.stage("Evidence: a penalty for each of W1, b1, W2 and b2")
     found, precisions = maximize_evidence(search, learned, first, max_iter=n_steps)
     return _finish(search, found), precisions
 
@@ -175,6 +188,7 @@ def _learned_freely(search, start, groups):
     Waves are learnt that way only: under any prior worth its name the way to them goes uphill.
     """
     penalty, fit = Penalty(groups, FREE_PENALTY), None
+    search.stage("Learning under next to no penalty")
     for n_steps in FREE_STEPS:
         n_left = search.max_iter - (0 if fit is None else len(fit.curve))
         if fit is None:
@@ -190,6 +204,7 @@ def _relevance(search, fit, precisions, keep=None):
     """The evidence with a precision for each input column, from where that of groups ended."""
     network, prior = search.mean_loss.network, precisions.prior
     prior = np.append(np.full(network.n_features, prior[0]), prior[1:])
+    search.stage("Evidence: a penalty for each input, b1, W2 and b2")
     first = Precisions(penalty_groups(network, per_input=True), prior, precisions.noise)
     n_steps = _steps_left(search, "ard", fit)
     return maximize_evidence(search, fit, first, max_iter=n_steps, keep=keep)[0]
@@ -197,6 +212,7 @@ def _relevance(search, fit, precisions, keep=None):
 
 def _finish(search, fit):
     """The minimum of F under the penalty of a fit."""
+    search.stage("To the minimum under these penalties")
     return go_on(search, fit, fit.penalty, max_iter=_steps_left(search, "finish", fit))
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from sklearn_twolayer._bayes.cross_validate import GRIDS, folds
-from sklearn_twolayer._fit.monitor import Watch
+from sklearn_twolayer._fit.monitor import Watch, announce
 from sklearn_twolayer._fit.run import fit_member
 from sklearn_twolayer._fit.settings import compares_penalties
 from sklearn_twolayer._fit.training import left_out_losses
@@ -58,7 +58,8 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
     if k == 1 or not chooses or loss.output_activation != "identity":
         return problem, start
     pilot = replace(settings, alpha="evidence", early_stopping=False, verbose=0)
-    for _ in range(MOST_PILOTS):
+    for number in range(1, MOST_PILOTS + 1):
+        announce(settings, f"Finding the noise of each target: pilot fit {number}")
         watch, states = Watch(deadline), deepcopy(random_state)
         fit = fit_member(replace(problem, held_out=None), pilot, states, watch=watch, start=start)
         if deadline.is_over():
@@ -93,10 +94,14 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
     def losses(kept, left_out, strengths):
         if deadline.is_over():
             return None
+        announce(
+            settings, f"Comparing {len(strengths)} penalties on {left_out.sum()} left-out rows"
+        )
         candidates = [Penalty.fixed(network, strength) for strength in strengths]
         return left_out_losses(problem, brief, params, candidates, rows=(kept, left_out))
 
     strength = grid.choose(losses, fold, n_distinct)
+    announce(settings, f"Final fit: alpha = {strength:g} / (sum of the sample weights)")
     total_weight = max(problem.table.total_weight, problem.table.n_rows)
     *path, alpha = (weaker / total_weight for weaker in grid.up_to(strength))
     return replace(settings, alpha=alpha, path=() if start is not None else tuple(path))

@@ -15,6 +15,12 @@ class Stop(Exception):
     """The training is to end now: the fit that the monitor keeps is its result."""
 
 
+def announce(settings, text):
+    """Tell the user where the fit is, if that is wanted."""
+    if settings.verbose:
+        print(text)
+
+
 class Deadline:
     """When a fit has to end: so many seconds from now, never, or at once.
 
@@ -183,9 +189,8 @@ class Monitor:
             score = self._validation.score(params)
         asks_to_stop = self._tell is not None and self._tell(params)
         line = f"Iteration {self._n_before + self.n_steps + 1:5d}  loss {value:.6g}"
-        if self._settings.verbose:
-            seen = "" if self._validation is None else f"  validation score {score:.4f}"
-            print(line + seen)
+        seen = "" if self._validation is None else f"  validation score {score:.4f}"
+        announce(self._settings, line + seen)
         if self._validation is not None:
             self._record_validation(params, loss, score)
         self.n_steps += 1
@@ -196,6 +201,10 @@ class Monitor:
         if self._deadline.is_over():
             self.ending = self._deadline.reason
             raise Stop
+
+    def stage(self, name):
+        """The iterations to come are those of this stage of the training."""
+        announce(self._settings, name)
 
     def along(self, fit):
         """{name: value} of what was seen along the way to a fit: its curve, and validation."""

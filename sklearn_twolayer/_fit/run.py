@@ -195,6 +195,8 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
             tell=watch.task and partial(_tell, watch.task, problem),
             n_before=len(start.curve) if settings.is_stream and start is not None else 0,
         )
+        if watch.number is not None:
+            monitor.stage(f"Member {watch.number + 1} of {settings.n_members}")
         is_textbook = settings.solver == "gd"
         mean_loss = MeanLoss(problem.network, problem.targets.loss, rows, is_textbook)
         try:

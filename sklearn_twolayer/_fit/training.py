@@ -132,7 +132,8 @@ class Training:
             likelihood = Likelihood.of(self.mean_loss)
             judge = self._judge if self.problem.table.is_in_memory else None
             most = settings.max_iter + settings.n_free_steps
-            search = Search(self.mean_loss, likelihood, most, self.minimize, judge)
+            told = judge, self.monitor.stage
+            search = Search(self.mean_loss, likelihood, most, self.minimize, *told)
             return STRATEGIES[settings.alpha](search, params, state)
         penalty = Penalty.fixed(network, settings.alpha)
         if settings.solver == "lm" and self.problem.targets.loss.is_squared_error:
@@ -144,15 +145,16 @@ class Training:
             return self.minimize(params, penalty, max_iter=settings.max_iter, state=state)
         fit, share = Fit(params), max(settings.max_iter // (2 * len(settings.path)), 1)
         for alpha in settings.path:
-            fit = self._go_on(fit, Penalty.fixed(network, alpha), share)
-        return self._go_on(fit, penalty, settings.max_iter)
+            fit = self._go_on(fit, alpha, share)
+        return self._go_on(fit, settings.alpha, settings.max_iter)
 
-    def _go_on(self, fit, penalty, share):
+    def _go_on(self, fit, alpha, share):
         """The fit under another penalty; as it is where no iterations are left."""
         max_iter = min(share, self.settings.max_iter - len(fit.curve))
         if not max_iter:
             return fit
-        keep = partial(_after, fit)
+        self.monitor.stage(f"Under alpha = {alpha:.3g}")
+        keep, penalty = partial(_after, fit), Penalty.fixed(self.problem.network, alpha)
         return self.minimize(fit.params, penalty, max_iter=max_iter, keep=keep).after(fit)
 
     def minimize(self, params, penalty, *, max_iter, state=None, keep=None):
@@ -224,16 +226,11 @@ class Training:
         rule = adam
         if settings.solver == "sgd":
             rule = partial(sgd, momentum=settings.momentum, nesterov=settings.nesterovs_momentum)
-        plan = (
-            settings.learning_rate,
-            settings.learning_rate_schedule,
-            max_iter,
-            settings.tol,
-            settings.n_iter_no_change,
-        )
+        plan = settings.learning_rate, settings.learning_rate_schedule, max_iter, settings.tol
+        schedule = Schedule(*plan, settings.n_iter_no_change)
         random_state = self.random_state if settings.shuffle else None
         batches = Batches(rows, settings.batch_size, random_state)
-        options = {"rule": rule, "batches": batches, "options": Schedule(*plan)}
+        options = {"rule": rule, "batches": batches, "options": schedule}
         found = stochastic(objective, state, callback=callback, **options)
         if not found.nit:
             raise ValueError(
@@ -283,17 +280,19 @@ class Training:
 
     def _best_of(self, params, penalty):
         """The best of several starts: each gets a few steps, and the best two go on to the end."""
-        settings, trials = self.settings, []
-        starts = [self.problem.draw_start(self.random_state) for _ in range(1, settings.n_starts)]
-        for start in (params, *starts):
+        settings, trials, n_starts = self.settings, [], self.settings.n_starts
+        starts = [params] + [self.problem.draw_start(self.random_state) for _ in range(1, n_starts)]
+        for number, start in enumerate(starts, 1):
+            self.monitor.stage(f"Start {number} of {n_starts}")
             keep = partial(_least_with, tuple(trials), None)
             trials.append(self.minimize(start, penalty, max_iter=TRIAL_STEPS, keep=keep))
         first = _least(trials)
         second = _least([trial for trial in trials if trial is not first])
         finished = []
-        for trial in (first, second):
+        for rank, trial in (("best", first), ("second best", second)):
             fit, max_iter = trial, settings.max_iter - len(trial.curve)
             if trial.status == OUT_OF_ITERATIONS and max_iter:
+                self.monitor.stage(f"Going on from the {rank} of them")
                 keep = partial(_least_with, tuple(finished), trial)
                 options = {"max_iter": max_iter, "state": trial.resume, "keep": keep}
                 fit = self.minimize(trial.params, penalty, **options).after(trial)

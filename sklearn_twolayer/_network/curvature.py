@@ -45,6 +45,23 @@ class DenseFactor:
         # LAPACK works in Fortran order, where the C-ordered lower triangle is the upper one.
         self._upper, _ = cho_factor(matrix.T, overwrite_a=True, check_finite=False)
 
+    def __getstate__(self):
+        """The triangle that holds numbers: half of the matrix."""
+        triangle = self._upper.T[np.tri(len(self._upper), dtype=bool)]
+        return {"penalties": self._penalties, "triangle": triangle}
+
+    def __setstate__(self, state):
+        self._penalties = state["penalties"]
+        lower = np.zeros((len(self._penalties),) * 2)
+        lower[np.tri(len(lower), dtype=bool)] = state["triangle"]
+        self._upper = lower.T
+
+    @property
+    def n_stored(self):
+        """Numbers that a pickle holds."""
+        p = len(self._penalties)
+        return p * (p + 1) // 2 + p
+
     def solve(self, b):
         """G^-1 b."""
         return cho_solve((self._upper, False), b, check_finite=False)
@@ -102,6 +119,11 @@ class LowRankFactor:
         small = self._scaled @ root.T
         small[np.diag_indices_from(small)] += 1
         self._small = cho_factor(small, lower=True, overwrite_a=True, check_finite=False)
+
+    @property
+    def n_stored(self):
+        """Numbers that a pickle holds."""
+        return self._inverse.size + self._scaled.size + self._small[0].size
 
     def solve(self, b):
         """G^-1 b."""

@@ -255,7 +255,7 @@ class Starts(Training):
         later = iter(range(1, len(loss)))
         problem = SimpleNamespace(draw_start=lambda random_state: next(later))
         settings = replace(settings_of("lm", max_iter=50), n_starts=len(loss))
-        super().__init__(problem, settings, None)
+        super().__init__(problem, settings, None, Recorder(settings))
         self.loss, self.end, self.stop_at = loss, end or {}, stop_at
         self.status = status or [OUT_OF_ITERATIONS] * len(loss)
         self.calls, self.kept = [], []

@@ -83,7 +83,7 @@ model.set_params(max_iter=50, tol=0.01)
 of_file = model.fit(X[:10_000], y[:10_000]).loss_
 of_dask = model.fit(rows, targets).loss_
 print(f"loss: {of_file:.6f} from the memory map, {of_dask:.6f} from Dask")
-print(model.predict(rows))
+print("chunks of the prediction:", model.predict(rows).chunks)
 
 del X, rows  # before the file is deleted
 folder.cleanup()

@@ -19,9 +19,11 @@ from sklearn.exceptions import ConvergenceWarning
 
 def argument_parser(docstring):
     """An argument parser that shows the docstring of the script as its help."""
-    return argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--save", metavar="FILE", help="where to save the tables, as JSON")
+    return parser
 
 
 def add_data_arguments(parser, splits):

@@ -17,6 +17,7 @@ from _report import (
     environment,
     no_convergence_warnings,
     print_table,
+    save_tables,
 )
 
 from sklearn_twolayer import TwoLayerRegressor
@@ -78,6 +79,7 @@ def main():
         ["set", "our median RMSE", "best published min", "our mean s", "published s"],
         conclusions,
     )
+    save_tables(arguments.save)
 
 
 if __name__ == "__main__":

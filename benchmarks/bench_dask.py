@@ -13,7 +13,7 @@ from contextlib import ExitStack
 
 import dask.array as da
 import numpy as np
-from _report import argument_parser, environment, print_table
+from _report import argument_parser, environment, print_table, save_tables
 from distributed import Client, LocalCluster
 
 from sklearn_twolayer._data.dask_table import read_collection
@@ -113,6 +113,7 @@ def main():
         print(
             f"\n{name}: 1 worker takes {middle:.2f} times as long as 2 ({low:.2f} to {high:.2f})."
         )
+    save_tables(options.save)
 
 
 if __name__ == "__main__":

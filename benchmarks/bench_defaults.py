@@ -24,6 +24,7 @@ from _report import (
     model_options,
     no_convergence_warnings,
     print_table,
+    save_tables,
     with_error,
 )
 from joblib import Parallel, delayed
@@ -151,6 +152,7 @@ def main():
                 ["model", score, "difference to ours", "log loss", "fits", "fit s"],
                 rows_of(measured, 4),
             )
+    save_tables(arguments.save)
 
 
 if __name__ == "__main__":

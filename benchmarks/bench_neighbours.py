@@ -162,9 +162,7 @@ CLASSIFICATION = {
 
 def main():
     """Print the tables."""
-    parser = argument_parser(__doc__)
-    parser.add_argument("--save", metavar="FILE", help="where to save the tables")
-    arguments = parser.parse_args()
+    arguments = argument_parser(__doc__).parse_args()
     print(environment())
     warnings.simplefilter("ignore")  # of convergence and length scales at their bounds: untuned
     columns = "fit, CPU s", "µs a row"

@@ -18,7 +18,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from _report import argument_parser, environment, print_table
+from _report import argument_parser, environment, print_table, save_tables
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_twolayer import TwoLayerRegressor
@@ -154,6 +154,7 @@ def main():
                 cells = f"{size:g} GB", f"{n_rows:,}", f"{peak / 1e6:.0f} MB", f"{seconds:.1f} s"
                 rows.append([name, *cells, f"{seconds / n_rows * 1e9:.0f} ns"])
     print_table("Fits to rows that are not in memory", HEADER, rows)
+    save_tables(options.save)
 
 
 HEADER = ("fit", "rows of", "n", "memory of the fit", "time", "time per row")

@@ -26,7 +26,7 @@ from time import perf_counter
 import numpy as np
 from _data import regression_sets
 from _peers import PEERS
-from _report import argument_parser, environment, no_convergence_warnings, print_table
+from _report import argument_parser, environment, no_convergence_warnings, print_table, save_tables
 from sklearn.neural_network import MLPRegressor
 
 from sklearn_twolayer import TwoLayerRegressor
@@ -188,6 +188,7 @@ def main():
     print(f"{arguments.starts} starts of ours, {arguments.peer_starts} of each peer")
     compare_on_smooth_targets(arguments)
     compare_on_data_sets(arguments)
+    save_tables(arguments.save)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from _report import (
     model_options,
     no_convergence_warnings,
     print_table,
+    save_tables,
     supports,
     with_error,
 )
@@ -175,6 +176,7 @@ def main():
         ["method", "accuracy %", "log loss", "moderated", "fit s"],
         means + published_mean_rows(published, [data.name for data in sets]),
     )
+    save_tables(arguments.save)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from _report import (
     model_options,
     no_convergence_warnings,
     print_table,
+    save_tables,
     supports,
     with_error,
 )
@@ -151,6 +152,7 @@ def main():
         ["set", "model", "metric", "ours", "published", "method", "ours is"],
         conclusions,
     )
+    save_tables(arguments.save)
 
 
 if __name__ == "__main__":

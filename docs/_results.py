@@ -5,7 +5,9 @@ day, the versions and the machine under it; ``:titles: first; second`` only some
 """
 
 import json
+import re
 from pathlib import Path
+from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
@@ -17,7 +19,7 @@ class Results(Directive):
     """The tables of a file of results."""
 
     required_arguments = 1
-    option_spec = {"titles": directives.unchanged}  # noqa: RUF012
+    option_spec: ClassVar = {"titles": directives.unchanged}
 
     def run(self):
         path = RESULTS / f"{self.arguments[0]}.json"
@@ -31,14 +33,22 @@ class Results(Directive):
         return [*map(table_node, tables), caption(results)]
 
 
+#: A cell with a figure.
+FIGURE = re.compile(r"[-<>±]*\s*\.?\d.*|-*")
+
+
 def table_node(table):
-    """A table with its title; figures to the right."""
+    """A table with its title; columns of figures stand to the right."""
     header, rows = table["header"], table["rows"]
+    classes = [
+        ["figures"] if all(FIGURE.fullmatch(str(cell)) for cell in column) else []
+        for column in zip(*rows)
+    ]
     group = nodes.tgroup(cols=len(header))
     group += [nodes.colspec(colwidth=1) for _ in header]
     head, body = nodes.thead(), nodes.tbody()
-    head += row_node(header)
-    body += [row_node(row) for row in rows]
+    head += row_node(header, classes)
+    body += [row_node(row, classes) for row in rows]
     group += [head, body]
     node = nodes.table(classes=["results"])
     if table["title"]:
@@ -47,12 +57,13 @@ def table_node(table):
     return node
 
 
-def row_node(cells):
+def row_node(cells, classes):
+    """A line of a table."""
     node = nodes.row()
-    for cell in map(str, cells):
+    for cell, kind in zip(map(str, cells), classes):
         text = cell.strip("*")  # what a script prints in bold
         inner = nodes.strong("", text) if cell.startswith("**") else nodes.Text(text)
-        entry = nodes.entry()
+        entry = nodes.entry(classes=kind)
         entry += nodes.paragraph("", "", inner)
         node += entry
     return node

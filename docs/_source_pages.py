@@ -1,7 +1,8 @@
 """Sphinx extension: each file of the package is a page of the site, and links to it lead there.
 
-A link in Markdown such as ``[backprop.py](../sklearn_twolayer/_network/backprop.py)`` leads to
-the file on a forge and to its page here; the API reference links each method to its line.
+A link in Markdown such as ``[backprop.py](../sklearn_twolayer/_network/backprop.py)`` or
+``[error bars](gallery/plot_03_error_bars.py)`` leads to the file on a forge, and here to its page
+or to that of the gallery; the API reference links each method to its line.
 """
 
 import importlib
@@ -36,8 +37,13 @@ def lead_links_to_pages(app, doctree, docname):
     """Links to files of the package, which would be downloads, lead to their pages."""
     for node in list(doctree.findall(download_reference)):
         path = (Path(app.srcdir) / Path(docname).parent / node["reftarget"]).resolve()
+        page = None
         if path.suffix == ".py" and path.is_relative_to(PACKAGE):
-            uri = app.builder.get_relative_uri(docname, page_name(path))
+            page = page_name(path)
+        elif path.parent.name == "gallery":
+            page = f"auto_gallery/{path.stem}"
+        if page:
+            uri = app.builder.get_relative_uri(docname, page)
             node.replace_self(nodes.reference("", "", *node.children, refuri=uri, internal=True))
 
 

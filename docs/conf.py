@@ -80,7 +80,9 @@ html_static_path = ["_static", str(_mathjax / "static" / "mathjax" / "tex-svg.js
 html_css_files = ["site.css", "gallery.css"]
 html_copy_source = False
 html_context = {"default_mode": "auto"}
-html_sidebars = {"index": [], "derivation": [], "benchmarks": [], "source/**": []}
+html_sidebars = {
+    page: [] for page in ("index", "derivation", "benchmarks", "reading_the_source", "source/**")
+}
 html_theme_options = {
     "logo": {"text": "sklearn_twolayer"},
     "navbar_align": "left",

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import inspect
 import io
+import json
 import re
 import runpy
 import sys
@@ -194,6 +195,36 @@ def test_the_walk_names_the_functions_of_a_fit():
     assert len(found) >= 6
     for name, file in found:
         assert f"def {name.split('.')[-1]}(" in _text(PACKAGE / file), f"{file} has no {name}"
+
+
+RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_results_say_how_they_were_made_and_are_shown(path):
+    results = json.loads(_text(path))
+    script = re.match(r"python (benchmarks/\w+\.py)", results["command"]).group(1)
+    assert (ROOT / script).exists()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", results["date"])
+    assert "Python 3" in results["environment"]
+    for table in results["tables"]:
+        assert {len(row) for row in table["rows"]} == {len(table["header"])}
+    pages = "".join(map(_text, DOCUMENTS))
+    shown = re.findall(rf":::\{{results\}} {path.stem}\n(?::titles: (.+)\n)?", pages)
+    assert shown, "no page shows it"
+    titles = {title.strip() for text in shown for title in text.split(";")}
+    assert titles in ({""}, {table["title"] for table in results["tables"]})
+
+
+def test_figures_of_the_readme_are_those_of_a_saved_run():
+    rows = _text(README).split("| measured |")[1].split("\n\n")[0].splitlines()[2:]
+    assert len(rows) == 3
+    for row in rows:
+        _, figures, command = (cell.strip() for cell in row.split("|")[1:4])
+        script = re.search(r"bench_(\w+)\.py", command).group(1)
+        saved = _text(ROOT / "benchmarks" / "results" / f"{script}.json")
+        for number in re.findall(r"\d+\.\d+", figures):
+            assert number in saved, f"{script}.json has no {number}"
 
 
 def test_every_parameter_of_the_mlp_is_translated():

@@ -1,7 +1,7 @@
 """Train both estimators on real data, compare them, and draw their loss curves.
 
-Run it with ``python docs/examples/quickstart.py``. It takes about two minutes on two
-cores, prints a table for each data set, and saves ``loss_curves.png`` in the
+Run it with ``python docs/examples/quickstart.py``. It takes two to four minutes on
+two cores, prints a table for each data set, and saves ``loss_curves.png`` in the
 current folder. The data come with scikit-learn; nothing is downloaded.
 """
 

@@ -24,11 +24,11 @@ def draw_curve(ax):
     grid = np.linspace(-3.6, 3.6, 400)
     model = TwoLayerRegressor(random_state=0).fit(x[:, None], y)
     mean, std = model.predict(grid[:, None], return_std=True)
-    band = {"color": BLUE, "alpha": 0.2, "lw": 0, "label": "two standard deviations"}
+    band = {"color": BLUE, "alpha": 0.2, "lw": 0, "label": "two std"}
     ax.fill_between(grid, mean - 2 * std, mean + 2 * std, **band)
     ax.plot(grid, mean, color=BLUE, lw=2, label="prediction")
     ax.plot(x, y, "o", color="0.25", ms=3.5, mew=0, label="data")
-    ax.set(title="TwoLayerRegressor: a curve and how sure it is", ylim=(-1.9, 2.3))
+    ax.set(title="TwoLayerRegressor, and how sure it is", ylim=(-1.9, 2.3))
     ax.legend(loc="upper center", ncols=3, frameon=False, fontsize=9, handlelength=1.4)
 
 
@@ -43,14 +43,14 @@ def draw_boundary(ax):
     shades = ax.contourf(first, second, probability, levels, cmap="PuOr_r", alpha=0.6)
     for label, color, marker in ((0, "white", "o"), (1, "black", "s")):
         ax.plot(*X[y == label].T, marker, color=color, ms=4.5, mec="black", mew=0.8)
-    ax.set(title="TwoLayerClassifier: probabilities of two classes", yticks=[-1, 0, 1])
-    ax.figure.colorbar(shades, ax=ax, ticks=[0, 0.5, 1], label="probability")
+    ax.set(title="TwoLayerClassifier, probabilities", yticks=[-1, 0, 1])
+    ax.figure.colorbar(shades, ax=ax, ticks=[0, 0.5, 1])
 
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.3), layout="constrained")
 draw_curve(left)
 draw_boundary(right)
 for axes in (left, right):
     axes.set_title(axes.get_title(), fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
-figure.savefig("start.png", dpi=120)
+figure.savefig("start.png", dpi=150)

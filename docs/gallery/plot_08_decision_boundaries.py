@@ -43,7 +43,7 @@ for kind, marker in enumerate("o^s"):
     style = {"marker": marker, "ec": "k", "label": f"wine {kind}"}
     ax.scatter(*wines, color=colours[kind], **style)
 ax.set(xlabel="alcohol (%)", ylabel="flavanoids")
-ax.legend(loc="upper left")
+ax.legend(loc="upper right")
 plt.show()
 
 # %%

@@ -26,9 +26,8 @@ for start in range(0, n_rows, 20_000):
 
 
 def truth(X):
-    return (
-        10 * np.sin(np.pi * X[:, 0] * X[:, 1]) + 20 * (X[:, 2] - 0.5) ** 2
-    )
+    wave = np.sin(np.pi * X[:, 0] * X[:, 1])
+    return 10 * wave + 20 * (X[:, 2] - 0.5) ** 2
 
 
 y = (truth(X) + rng.normal(size=n_rows)).astype(np.float32)
@@ -81,9 +80,10 @@ targets = da.from_array(y[:10_000], chunks=2_500)
 
 model = TwoLayerRegressor(15, solver="lm", alpha=1e-5, random_state=0)
 model.set_params(max_iter=50, tol=0.01)
-print("loss from the memory map", model.fit(X[:10_000], y[:10_000]).loss_)
-print("loss from Dask          ", model.fit(rows, targets).loss_)
-print(model.predict(rows))
+of_file = model.fit(X[:10_000], y[:10_000]).loss_
+of_dask = model.fit(rows, targets).loss_
+print(f"loss: {of_file:.6f} from the memory map, {of_dask:.6f} from Dask")
+print("chunks of the prediction:", model.predict(rows).chunks)
 
 del X, rows  # before the file is deleted
 folder.cleanup()

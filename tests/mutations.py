@@ -81,7 +81,8 @@ MUTATIONS = {
         ("+ self.penalty.per_weight * v\n", "\n"),
     ),
     "_network/second_order.py": (
-        "_network/test_second_order.py _network/test_objective.py test_gradient_descent.py",
+        "_network/test_second_order.py _network/test_objective.py test_gradient_descent.py "
+        "test_posterior.py",
         (
             "(2 * first * R) @ V2 + (second * R * R) @ W2",
             "(first * R) @ V2 + (second * R * R) @ W2",

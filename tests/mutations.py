@@ -234,7 +234,7 @@ MUTATIONS = {
         ("0 <= value < np.inf", "value < np.inf"),
     ),
     "_data/suspicious_rows.py": (
-        "_data/test_suspicious_rows.py",
+        "_data/test_suspicious_rows.py test_faults.py",
         ("LARGEST_SHARE, SHARE_OF_EACH = 0.02, 1e-4", "LARGEST_SHARE, SHARE_OF_EACH = 0.2, 1e-2"),
         ("len(values) > FEW_VALUES and share", "share"),
         ("    if ratio <= MANY_TIMES:", "    if True:"),

@@ -1,8 +1,13 @@
 """What tests of several files stand on."""
 
+import os
+
 import pytest
 
-from sklearn_twolayer._data import rows
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers with several threads each would wait for one another. Where the number of threads
+    # matters, tests set it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="module")
@@ -18,4 +23,4 @@ def cluster():
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Rows come in blocks of the fewest that there are: 128."""
-    monkeypatch.setattr(rows, "BLOCK_BYTES", 0)
+    monkeypatch.setattr("sklearn_twolayer._data.rows.BLOCK_BYTES", 0)

@@ -61,7 +61,7 @@ MUTATIONS = {
         ("np.log(np.maximum(mean_target, 1e-6))", "np.log(mean_target)"),
     ),
     "_network/objective.py": (
-        "_network/test_objective.py _network/test_objective_gradients.py",
+        "_network/test_objective.py _network/test_objective_gradients.py test_gradient_descent.py",
         ("np.array([alpha, 0.0, alpha, 0.0])", "np.array([alpha, alpha, alpha, alpha])"),
         (
             "return 0.5 * float(self.per_weight @ params**2)",
@@ -81,7 +81,8 @@ MUTATIONS = {
         ("+ self.penalty.per_weight * v\n", "\n"),
     ),
     "_network/second_order.py": (
-        "_network/test_second_order.py _network/test_objective.py",
+        "_network/test_second_order.py _network/test_objective.py test_gradient_descent.py "
+        "test_posterior.py",
         (
             "(2 * first * R) @ V2 + (second * R * R) @ W2",
             "(first * R) @ V2 + (second * R * R) @ W2",
@@ -233,7 +234,7 @@ MUTATIONS = {
         ("0 <= value < np.inf", "value < np.inf"),
     ),
     "_data/suspicious_rows.py": (
-        "_data/test_suspicious_rows.py",
+        "_data/test_suspicious_rows.py test_faults.py",
         ("LARGEST_SHARE, SHARE_OF_EACH = 0.02, 1e-4", "LARGEST_SHARE, SHARE_OF_EACH = 0.2, 1e-2"),
         ("len(values) > FEW_VALUES and share", "share"),
         ("    if ratio <= MANY_TIMES:", "    if True:"),

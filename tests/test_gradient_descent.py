@@ -49,10 +49,11 @@ def test_products_with_the_matrix_need_no_matrix(loss, activation, weight, is_sp
         _, _, matrix = mean_loss.gauss_newton(params)
         product = mean_loss.gauss_newton_product(params, v)
         np.testing.assert_allclose(product, matrix @ v, rtol=1e-9, atol=1e-12)
-        penalty = Penalty.fixed(mean_loss.network, 0.1)
-        found = mean_loss.penalised(penalty).largest_curvature(params)
-    expected = np.linalg.eigvalsh(matrix + np.diag(penalty.per_weight))[-1]
-    assert 0.75 * expected < found <= expected * (1 + 1e-12)
+        for alpha in (0.1, 100.0):
+            penalty = Penalty.fixed(mean_loss.network, alpha)
+            found = mean_loss.penalised(penalty).largest_curvature(params)
+            expected = np.linalg.eigvalsh(matrix + np.diag(penalty.per_weight))[-1]
+            assert 0.75 * expected < found <= expected * (1 + 1e-12)
 
 
 def test_a_logistic_output_visibly_learns_by_default():

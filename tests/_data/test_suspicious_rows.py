@@ -121,6 +121,11 @@ def test_an_outlier_by_size(n):
         assert (complaint(x) is not None) == is_told
 
 
+def test_fewer_than_twenty_rows_do_not_tell_what_is_usual():
+    for n, is_told in ((19, False), (20, True)):
+        assert (complaint(SPOILED[:n, 1:2]) is not None) == is_told
+
+
 def test_weights_are_frequencies_here_too():
     weight = np.ones(200)
     for times, is_told in ((1, True), (2, False)):

@@ -175,6 +175,11 @@ def test_balanced_classes_weigh_the_same_and_together_what_they_weighed(weight):
     assert totals == pytest.approx([total / 3] * 3, rel=1e-15)
 
 
+def test_a_class_without_weight_takes_no_part_of_the_balance():
+    balanced = class_weight_of_rows("balanced", Y, None, known=np.arange(5))
+    np.testing.assert_array_equal(balanced, class_weight_of_rows("balanced", Y, None))
+
+
 def test_balanced_with_weights_equals_balanced_with_repeats():
     times = np.array([1, 2, 3, 4])
     repeated = class_weight_of_rows("balanced", Y.repeat(times), None)

@@ -127,6 +127,23 @@ def test_constant_column_gets_scale_one(seed, value, is_sparse):
     np.testing.assert_allclose(mean, value, rtol=1e-15)
 
 
+def test_a_column_that_varies_by_rounding_alone_is_constant():
+    X = np.array([[0.3], [0.1 + 0.2]]).repeat(10, axis=0)
+    assert np.ptp(X) > 0
+    mean, scale = moments(X)
+    assert scale == 1
+    assert mean == pytest.approx(0.3, rel=1e-15)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_rows_without_weight_are_no_extremes(container):
+    X, weight = np.array([[-50.0], [1.0], [2.0], [90.0]]), np.array([0.0, 1.0, 1.0, 0.0])
+    with Rows(container(X), None, weight, standardization=None, dtype=float, block_size=4) as rows:
+        found = column_moments(rows, "X")
+    assert (found.least, found.greatest) == (1, 2)
+    assert (found.mean, found.scale) == (1.5, 0.5)
+
+
 def test_too_large_values_are_named():
     X = np.ones((5, 2))
     X[1, 1] = 1e300

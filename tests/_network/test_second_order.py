@@ -11,6 +11,7 @@ from sklearn_twolayer._network.second_order import (
     gauss_newton,
     jacobian,
     second_directional_derivative,
+    without_shift,
 )
 
 OUTPUTS = [1, 2, 5]
@@ -35,6 +36,17 @@ def test_jacobian_against_differences(activation, n_outputs):
     J = jacobian(network, params, X1, network.forward(params, X1)[1])
     expected = numerical_jacobian(lambda params: network.forward(params, X1)[0], params)
     np.testing.assert_allclose(J, expected, atol=1e-9)
+
+
+def test_jacobian_without_the_common_shift():
+    network, params, X1, _ = random_block(3)
+
+    def centred(params):
+        Z2 = network.forward(params, X1)[0]
+        return Z2 - Z2.mean(axis=1, keepdims=True)
+
+    J = jacobian(network, params, X1, network.forward(params, X1)[1])
+    np.testing.assert_allclose(without_shift(J), numerical_jacobian(centred, params), atol=1e-9)
 
 
 @pytest.mark.parametrize("n_outputs", OUTPUTS)

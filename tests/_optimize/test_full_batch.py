@@ -304,3 +304,19 @@ def test_geodesic_acceleration_by_hand(x0, mu, share, bends):
     objective = Objective(bends_below=share * rosenbrock(x0)[0])
     result = one_step(objective, x0, damping=mu)
     np.testing.assert_allclose(result.x, x0 + v + (a / 2 if bends else 0), rtol=1e-12)
+
+
+def test_lbfgs_ends_where_ten_iterations_gain_next_to_nothing():
+    """Far from a small gradient, but F = 10^4 hardly falls any more; a smaller tol goes on."""
+    scale = np.logspace(0, 6, 40)
+
+    def hardly_falls(x):
+        return 1e4 + 0.5 * x @ (scale * x), scale * x
+
+    options = {"max_iter": 1000, "callback": Record()}
+    early = lbfgs(hardly_falls, np.ones(40), tol=1e-4, **options)
+    late = lbfgs(hardly_falls, np.ones(40), tol=1e-9, **options)
+    assert early.status == CONVERGED
+    assert np.abs(scale * early.x).max() > 1e-4
+    assert early.nit < late.nit
+    assert late.fun < early.fun < 1.01e4

@@ -117,6 +117,7 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
         return self
 
+    @np.errstate(over="ignore", invalid="ignore")
     def loss_and_gradient(
         self, X: Matrix, y: ArrayLike, sample_weight: MaybeArray = None
     ) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
@@ -157,8 +158,7 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
             return loss, network.backward(params, X, A1, delta)
 
         with table.rows(scale, params.dtype, network.width) as rows:
-            loss, gradient = rows.sum(block_sums)
-            loss, gradient = float(loss) / rows.weight_of_blocks, gradient / rows.weight_of_blocks
+            loss, gradient = (part / rows.weight_of_blocks for part in rows.sum(block_sums))
         penalty = Penalty.of(network, self.penalty_)
         loss, gradient = loss + penalty.value(params), gradient + penalty.per_weight * params
         return loss, *scale.unfold_gradient(*network.unpack(gradient))

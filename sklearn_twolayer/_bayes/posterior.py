@@ -48,6 +48,8 @@ from sklearn_twolayer._network.second_order import jacobian, without_shift
 
 #: Range of a prior precision on the standardised scale.
 PRIOR_PRECISION_BOUNDS = (1e-6, 1e6)
+#: Share of the largest curvature that is told from none at all.
+TRACE = 1e-12
 #: Nodes of Gauss-Hermite quadrature; draws of the sample for more than two classes, to
 #: predict and to choose the temperature.
 N_NODES = 32
@@ -192,7 +194,7 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None):
     likelihood = Likelihood.of(mean_loss)
     loss, _, curvature = part.quadratic(params)
     loss = loss if part is mean_loss else mean_loss.value(params)
-    held = _with_least_prior(penalty, loss, likelihood)
+    held = _with_least_prior(penalty, loss, likelihood, largest=curvature.diagonal.max())
     factor = posterior_factor(curvature.with_diagonal(held.per_weight))
     n_effective = float(effective_parameters(held, factor).sum())
     noise_precision = likelihood.noise_precision(loss, n_effective)
@@ -222,18 +224,21 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None):
     )
 
 
-def _with_least_prior(penalty, loss, likelihood):
+def _with_least_prior(penalty, loss, likelihood, *, largest):
     """The penalty, but with no weaker prior than the evidence knows, at a mean ``loss``.
 
     Without one, as with alpha = 0, weights that the data leave alone have an infinite variance.
     Under the log loss biases have it too: the common shift of b2 under the softmax, or b1 of
     equal units, have no curvature, and their inverse would be made of rounding. Under squared
-    error they stay free, as the intercept of least squares is.
+    error b2 stays free, as the intercept of least squares is, and b1 but for a trace of the
+    ``largest`` curvature: that of linear or dead units moves nothing, and must not count as
+    determined.
     """
     least = PRIOR_PRECISION_BOUNDS[0] / likelihood.scale(likelihood.noise_precision(loss, 0))
     strengths = np.maximum(penalty.strengths, least)
     if likelihood.is_gaussian:
-        strengths[[-3, -1]] = penalty.strengths[[-3, -1]]  # b1 and b2
+        b1, b2 = penalty.strengths[[-3, -1]]
+        strengths[[-3, -1]] = max(b1, TRACE * largest), b2
     return Penalty(penalty.groups, strengths)
 
 

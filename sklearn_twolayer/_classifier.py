@@ -271,10 +271,11 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
             If ``moderated`` is asked of a fit without a posterior.
         """
         if moderated:
-            answer = MODERATED_PROBABILITY[self.out_activation_]
-            A2 = self._learned_.by_posterior(*self._inputs(X, np.float64), answer)
+            inputs = self._inputs(X, np.float64)
+            A2 = self._learned_.by_posterior(*inputs, MODERATED_PROBABILITY[self.out_activation_])
         else:
-            A2 = self._learned_.targets.loss.predict(self._raw_prediction(X))
+            Z2 = self._raw_prediction(X)
+            A2 = self._learned_.targets.loss.predict(Z2)
         return np.hstack([1 - A2, A2]) if self._learned_.targets.is_binary else A2
 
     @over_collections

@@ -233,7 +233,7 @@ def test_what_cannot_be_drawn_is_said(pyplot):
 @DISPLAYS
 def test_without_matplotlib_the_error_names_the_extra(Display, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match="from_estimator needs .*extra plot"):
+    with pytest.raises(ImportError, match=r"from_estimator needs .*extra plot"):
         Display.from_estimator(regressor().fit(X, Y))
 
 

@@ -304,5 +304,5 @@ def test_an_estimator_that_is_not_fitted(convert):
 
 def test_without_skl2onnx_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "skl2onnx", None)
-    with pytest.raises(ImportError, match="pip install skl2onnx onnx.*extra onnx"):
+    with pytest.raises(ImportError, match=r"pip install skl2onnx onnx.*extra onnx"):
         register_converters()

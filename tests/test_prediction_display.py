@@ -231,5 +231,5 @@ def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
         lambda: PredictionDisplay.from_predictions(Y, Y),
         lambda: PredictionDisplay.from_estimator(LinearRegression().fit(X, Y), X, Y),
     ):
-        with pytest.raises(ImportError, match="needs matplotlib.*extra plot"):
+        with pytest.raises(ImportError, match=r"needs matplotlib.*extra plot"):
             draw()

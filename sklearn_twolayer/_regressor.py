@@ -23,7 +23,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     Parameters
     ----------
     n_hidden : int or "auto", default="auto"
-        Hidden units h. "auto" is 50, or with ``warm_start`` as many as there are.
+        Hidden units h of each member. "auto" is 4 sqrt(S / (f ln S)) for rows of total weight S
+        and f features, at least 10 and at most 50, or with ``warm_start`` as many as there are.
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
     output_activation : {"identity", "logistic"}, default="identity"
@@ -39,8 +40,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         batch size and number of rows. "evidence" finds a penalty for each group of
         weights (W1, b1, W2, b2) by MacKay's evidence procedure, "ard" (automatic
         relevance determination) one for each input column; both need solver "lm".
-        "auto" takes whichever of these and of a few fixed penalties predicts left-out
-        rows best, at two to three times the cost of "evidence", and chooses S alpha from
+        "auto" takes whichever of these, and of multiples of them, predicts left-out
+        rows best, at twice the cost of "evidence", and chooses S alpha from
         0.00001 to 1 by five-fold cross-validation up to 60 targets; of several targets
         pilot fits find the noise first, in up to twice the time of "evidence". Where lm
         does not see all rows (other solvers, early stopping) it is a float: 0.0003 for sgd
@@ -49,9 +50,10 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         Centre and scale X and, with identity output, y with the weighted moments of
         the training rows.
         The scaling is folded into ``coefs_`` and ``intercepts_`` after the fit.
-    n_members : int, default=1
+    n_members : int or "auto", default="auto"
         Networks of a committee, each from a start of its own, whose raw predictions
-        are averaged: folded into one network of n_members n_hidden units.
+        are averaged: folded into one network of n_members n_hidden units. "auto" is 3 where
+        ``n_hidden`` is "auto" too and the penalty is found from the rows, and else 1.
     learning_rate : float or "auto", default="auto"
         Of gd, sgd and adam. "auto" is 0.5 / (largest eigenvalue of the Gauss-Newton
         matrix at the start), 0.05 and 0.01.
@@ -188,7 +190,7 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         solver="auto",
         alpha="auto",
         standardize=True,
-        n_members=1,
+        n_members="auto",
         learning_rate="auto",
         learning_rate_schedule="cosine",
         momentum=0.9,

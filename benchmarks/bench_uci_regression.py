@@ -1,17 +1,22 @@
-"""UCI regression: test RMSE and log-likelihood on the published splits, 50 hidden units.
+"""UCI regression: test RMSE and log-likelihood on the published splits.
 
-    python benchmarks/bench_uci_regression.py DATA_FOLDER
+    python benchmarks/bench_uci_regression.py DATA_FOLDER [--members 1 5 --n-hidden 50]
+    python benchmarks/bench_uci_regression.py DATA_FOLDER --peers [--half confirmation]
 
-prints for each set a single network and a committee beside published results of
-networks with one hidden layer on the same splits, and how often the central 90 %
-and 50 % intervals of predict(X, return_std=True) hold the target. The settings
-are the same for every set, and test rows are seen by the final prediction only.
+The first prints for each set the default, or committees of so many networks, beside
+published results of networks with one hidden layer on the same splits, and how often
+the central 90 % and 50 % intervals of predict(X, return_std=True) hold the target. The
+second measures six regressors of scikit-learn on the same splits: each split is
+fitted by all models in turn, on one core. Times are those of the processor, as
+another program may have it in between. The settings are the same for every set, and
+test rows are seen by the final prediction only.
 """
 
-from time import perf_counter
+from functools import partial
+from time import process_time
 
 import numpy as np
-from _data import published_regression, regression_sets
+from _data import half, published_regression, regression_sets
 from _report import (
     add_data_arguments,
     add_model_arguments,
@@ -27,21 +32,63 @@ from _report import (
 )
 from joblib import Parallel, delayed
 from scipy.stats import norm
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+from sklearn.linear_model import RidgeCV
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
 
 from sklearn_twolayer import TwoLayerRegressor
 
+OURS = "**TwoLayerRegressor**"
 #: Metric in the published file -> name, sign that makes less better, our decimals.
 METRICS = {"rmse": ("RMSE", 1, 4), "ll": ("log-likelihood", -1, 3)}
 
 
-def measure(data, split, seed, options):
+#: Most training rows of a Gaussian process, whose time grows with their cube.
+MOST_ROWS = {"GaussianProcessRegressor": 2000}
+
+
+def our_model(n_features, seed, **options):
+    return TwoLayerRegressor(random_state=seed, **options)
+
+
+def scaled(regressor):
+    """A regressor that sees X and y standardised, as ours does."""
+    pipeline = make_pipeline(StandardScaler(), regressor)
+    return TransformedTargetRegressor(pipeline, transformer=StandardScaler())
+
+
+def gaussian_process(n_features, seed):
+    kernel = ConstantKernel() * RBF(np.ones(n_features)) + WhiteKernel()
+    return scaled(GaussianProcessRegressor(kernel, random_state=seed))
+
+
+#: Label -> ``make(n_features, seed)``.
+PEERS = {
+    "RidgeCV": lambda f, seed: scaled(RidgeCV(np.logspace(-3, 3, 13))),
+    "RandomForestRegressor": lambda f, seed: RandomForestRegressor(random_state=seed),
+    "HistGradientBoostingRegressor": lambda f, seed: HistGradientBoostingRegressor(
+        random_state=seed
+    ),
+    "SVR": lambda f, seed: scaled(SVR()),
+    "GaussianProcessRegressor": gaussian_process,
+    "MLPRegressor": lambda f, seed: scaled(MLPRegressor(random_state=seed)),
+}
+
+
+def measure(data, split, seed, make_model):
     """One fit on one split: seconds, test RMSE, log-likelihood, coverage of intervals."""
     train, test = split
-    model = TwoLayerRegressor(50, random_state=seed, **options)
+    model = make_model(data.X.shape[1], seed)
     with no_convergence_warnings():
-        start = perf_counter()
+        start = process_time()
         model.fit(data.X[train], data.y[train])
-        seconds = perf_counter() - start
+        seconds = process_time() - start
     std = np.full(len(test), np.nan)
     if supports(model.predict, "return_std"):
         mean, std = model.predict(data.X[test], return_std=True)
@@ -55,6 +102,47 @@ def measure(data, split, seed, options):
         "in90": 100 * np.mean(np.abs(error) <= norm.ppf(0.95) * std),
         "in50": 100 * np.mean(np.abs(error) <= norm.ppf(0.75) * std),
     }
+
+
+def measure_in_turn(data, split, seed, models):
+    """{label: result} of all models on one split."""
+    n_rows = len(split[0])
+    return {
+        label: measure(data, split, seed, make)
+        for label, make in models.items()
+        if n_rows <= MOST_ROWS.get(label, n_rows)
+    }
+
+
+def compare(sets, options, arguments):
+    """Ours and the peers side by side: a row for each set, and means over the sets."""
+    models = {OURS: partial(our_model, **options), **PEERS}
+    rows, ratios, times = [], {label: [] for label in models}, []
+    for data in sets:
+        results = Parallel(n_jobs=arguments.n_jobs)(
+            delayed(measure_in_turn)(data, split, seed, models)
+            for seed, split in enumerate(data.splits[: arguments.splits])
+        )
+        column = {
+            label: {key: [result[label][key] for result in results] for key in results[0][label]}
+            for label in results[0]
+        }
+        rmse = {label: np.mean(values["rmse"]) for label, values in column.items()}
+        best = min((label for label in rmse if label != OURS), key=rmse.get)
+        for label in rmse:
+            ratios[label].append(rmse[label] / rmse[best])
+        ours, seconds = column[OURS], {k: np.median(v["seconds"]) for k, v in column.items()}
+        n_train, time_ratio = len(data.splits[0][0]), seconds[OURS] / seconds["MLPRegressor"]
+        if n_train <= 2000:
+            times.append(time_ratio)
+        figures = [f"{ratios[OURS][-1]:.3f}", best, f"{np.mean(ours['ll']):.3f}"]
+        figures += [f"{np.mean(ours['in90']):.1f}", f"{seconds[OURS]:.2f}", f"{time_ratio:.2f}"]
+        rows.append([data.name, f"{n_train} x {data.X.shape[1]}", *figures])
+    header = ["set", "rows", "RMSE / best peer's", "best peer", "log-likelihood", "in 90 %"]
+    print_table("Ours and the best peer", [*header, "fit s", "/ MLP's"], rows)
+    rows = [[label, f"{np.exp(np.mean(np.log(each))):.3f}"] for label, each in ratios.items()]
+    print_table("Geometric mean of the RMSE over the best peer's", ["model", "ratio"], rows)
+    print(f"\nFit time over MLPRegressor's, median over sets of n <= 2,000: {np.median(times):.2f}")
 
 
 def summarise(results):
@@ -117,27 +205,34 @@ def main():
     parser = argument_parser(__doc__)
     add_data_arguments(parser, splits=5)
     add_model_arguments(parser)
-    parser.add_argument("--members", type=int, nargs="+", default=[1, 5], help="committee sizes")
+    parser.add_argument("--n-hidden", type=int, help="hidden units")
+    parser.add_argument("--members", type=int, nargs="+", help="committee sizes")
+    parser.add_argument("--half", choices=("chosen", "confirmation"), help="of the sets")
+    parser.add_argument("--peers", action="store_true", help="measure scikit-learn's regressors")
     parser.add_argument("--published", type=int, default=4, help="best published rows shown")
     arguments = parser.parse_args()
     options = model_options(arguments)
+    if arguments.n_hidden:
+        options["n_hidden"] = arguments.n_hidden
     print(environment())
-    print(f"TwoLayerRegressor(50, {options or 'defaults'}), {arguments.n_jobs} fits at a time")
+    print(f"TwoLayerRegressor({options or 'defaults'}), {arguments.n_jobs} fits at a time")
+    sets = list(regression_sets(arguments.folder, arguments.sets))
+    sets = half(sets, arguments.half) if arguments.half else sets
+    if arguments.peers:
+        return compare(sets, options, arguments)
     published = published_regression(arguments.folder)
     conclusions = []
-    for data in regression_sets(arguments.folder, arguments.sets):
+    for data in sets:
         methods = published_methods(published, data.name)
         rows = []
-        for members in arguments.members:
-            more = options | ({"n_members": members} if members > 1 else {})
-            if members > 1 and not supports(TwoLayerRegressor, "n_members"):
-                continue
+        for members in arguments.members or [None]:
+            make = partial(our_model, **options | ({"n_members": members} if members else {}))
             results = Parallel(n_jobs=arguments.n_jobs)(
-                delayed(measure)(data, split, seed, more)
+                delayed(measure)(data, split, seed, make)
                 for seed, split in enumerate(data.splits[: arguments.splits])
             )
             summary, rest = summarise(results)
-            label = "one network" if members == 1 else f"committee of {members}"
+            label = {None: "default", 1: "one network"}.get(members, f"committee of {members}")
             figures = [with_error(*summary[m], METRICS[m][2]) for m in METRICS]
             rows.append([f"**ours, {label}**", *figures, *rest])
             conclusions += verdicts(data.name, label, summary, methods)

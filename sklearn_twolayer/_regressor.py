@@ -31,7 +31,9 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     Parameters
     ----------
     n_hidden : int or "auto", default="auto"
-        **Network.** Hidden units h. "auto" is 50, or with ``warm_start`` as many as there are.
+        **Network.** Hidden units h of each member. "auto" is 4 sqrt(S / (f ln S)) for rows of total
+        weight S and f features, at least 10 and at most 50, or with ``warm_start`` as many as
+        there are.
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
     output_activation : {"identity", "logistic"}, default="identity"
@@ -39,16 +41,17 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     standardize : bool, default=True
         Centre and scale X and, with identity output, y with the weighted moments of the training
         rows. The scaling is folded into ``coefs_`` and ``intercepts_`` after the fit.
-    n_members : int, default=1
+    n_members : int or "auto", default="auto"
         Networks of a committee, each from a start of its own, whose raw predictions
-        are averaged: folded into one network of n_members n_hidden units.
+        are averaged: folded into one network of n_members n_hidden units. "auto" is 3 where
+        ``n_hidden`` is "auto" too and the penalty is found from the rows, and else 1.
     alpha : float or {"auto", "evidence", "ard"}, default="auto"
         **Penalty.** A float is the penalty alpha / 2 (sum W1^2 + sum W2^2) on the weights of the
         standardised network; biases are free. It means the same for every solver, batch size and
         number of rows. "evidence" finds a penalty for each group of weights (W1, b1, W2, b2) by
         MacKay's evidence procedure, "ard" (automatic relevance determination) one for each input
-        column; both need solver "lm". "auto" takes whichever of these and of a few fixed penalties
-        predicts left-out rows best, at two to three times the cost of "evidence", and chooses S
+        column; both need solver "lm". "auto" takes whichever of these, and of multiples of them,
+        predicts left-out rows best, at twice the cost of "evidence", and chooses S
         alpha from 0.00001 to 1 by five-fold cross-validation up to 60 targets; of several targets
         pilot fits find the noise first, in up to twice the time of "evidence". Where lm does not
         see all rows (other solvers, early stopping) it is a float: 0.0003 for sgd and adam, 1 /
@@ -192,7 +195,7 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         activation: Literal["logistic", "tanh", "relu", "softplus", "identity"] = "logistic",
         output_activation: Literal["identity", "logistic"] = "identity",
         standardize: bool = True,
-        n_members: int = 1,
+        n_members: int | Literal["auto"] = "auto",
         alpha: float | Literal["auto", "evidence", "ard"] = "auto",
         solver: Literal["auto", "lm", "lbfgs", "adam", "sgd", "gd"] = "auto",
         learning_rate: float | Literal["auto"] = "auto",

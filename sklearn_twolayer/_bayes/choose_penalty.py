@@ -1,11 +1,11 @@
-"""alpha="auto": the evidence, unless a rival predicts left-out rows better.
+"""alpha="auto" of a regression: the evidence, unless rows that are left out prefer another penalty.
 
-Candidates, each started where another ended, so that all of them together cost about
-three fits:
+Candidates, each started where another ended:
 
 1. the evidence with one precision for each group of weights,
 2. the evidence with one precision for each input column (ARD),
-3. a few fixed penalties, weak and strong ones.
+3. the better of these penalties three times as strong, nine times, and so on as long as that
+   helps; or, if it does not, a third of it, a ninth, ...
 
 They are compared by the loss of each row when it is left out, which for a
 network linearised in its weights needs no refit (``leave_one_out``). The evidence
@@ -44,21 +44,16 @@ MAX_EFFECTIVE_SHARE_AT_START = 0.25
 #: weights may have used up after each: where they use more, it is noise that is learnt.
 FREE_PENALTY = 1e-6 * np.array([1.0, 0.01, 1.0, 0.01])
 FREE_STEPS = (20, 100)
-MAX_FREE_SHARE = 0.4
-#: Most accepted steps: of the first evidence, of ARD after it, of each fixed penalty,
-#: and to the minimum under the penalty that was chosen.
-MAX_STEPS = {"evidence": 50, "ard": 40, "fixed": 15, "finish": 20}
-#: Fixed penalties on W1 and W2, for squared error and log loss, in sequences that start where
-#: the evidence ended, and end where two in a row are worse than the one before; the biases get
-#: a hundredth, so that no weight is free.
-FIXED_PENALTIES = {
-    True: ((3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0), (1e-5, 3e-5, 1e-4)),
-    False: ((3e-4, 1e-3, 3e-3, 1e-2, 3e-2),),
-}
-BIAS_SHARE = 0.01
-#: Factor on the leverage of a row. 1 is exact for a linear model under squared
-#: error; under log loss the curvature changes when a row leaves.
-INFLATION = {True: 1.0, False: 1.2}
+MAX_FREE_SHARE, MUCH_LEFT = 0.4, 0.5
+#: Most accepted steps: of the evidence, and of ARD after it, where it is asked for and where
+#: "auto" tries it; under each multiple of the penalty; and to the minimum under what was chosen.
+EVIDENCE_STEPS, AUTO_STEPS, MULTIPLE_STEPS, FINISH_STEPS = 50, 25, 5, 10
+#: From one multiple of a penalty to the next, and their most.
+FACTOR, MOST_MULTIPLES = 3.0, 8
+#: Factor on the leverage of a row. 1 is exact for a linear model; the network bends to the noise
+#: in more ways than its tangent tells, and 1.4 is what smoothing splines need too (Kim & Gu 2004,
+#: "Smoothing spline Gaussian regression: more scalable computation via efficient approximation").
+INFLATION = 1.4
 #: Share of the residuals that the weights may use up: beyond it the linearised network no longer
 #: tells what a fit without a row would do.
 MAX_JUDGED_SHARE = 0.6
@@ -85,9 +80,6 @@ class Search:
         training) and ``resume``, the damping to go on with. After each step
         ``keep(running)`` is the fit to return if the training ended there; None keeps the
         running fit itself.
-    judge : callable or None
-        ``judge(start, penalties)``, the losses of left-out rows under each penalty by networks
-        that were fitted without them.
     stage : callable
         ``stage(name)`` tells the user what the steps to come are for.
     """
@@ -96,13 +88,12 @@ class Search:
     likelihood: Likelihood
     max_iter: int
     minimize: Callable
-    judge: Callable | None = None
     stage: Callable = untold
 
 
 def evidence(search, start, state=None):
     """The evidence with a precision for each of W1, b1, W2 and b2."""
-    return _grouped_evidence(search, start, state)[0]
+    return _finish(search, _grouped_evidence(search, start, state, EVIDENCE_STEPS)[0])
 
 
 def automatic_relevance(search, start, state=None):
@@ -111,38 +102,33 @@ def automatic_relevance(search, start, state=None):
     Starting where the groups ended avoids the poor optima of networks that are
     pruned before they have learned what is relevant.
     """
-    return _finish(search, _relevance(search, *_grouped_evidence(search, start, state)))
+    found = _grouped_evidence(search, start, state, EVIDENCE_STEPS)
+    return _finish(search, _relevance(search, *found, n_steps=EVIDENCE_STEPS))
 
 
 def automatic(search, start, state=None):
     """The candidate with the least leave-one-out loss, in order and with a margin."""
-    first, precisions = _grouped_evidence(search, start, state)
-    chosen = first, _loss_of_left_out_rows(search, first)
+    first = _grouped_evidence(search, start, state, AUTO_STEPS)
+    chosen = first[0], _loss_of_left_out_rows(search, first[0])
 
     def keep(rival):  # half-way to its minimum it cannot be judged
         return chosen[0]
 
-    chosen = evident = _better(search, chosen, _relevance(search, first, precisions, keep))
-    groups = penalty_groups(search.mean_loss.network)
-    sequences = FIXED_PENALTIES[search.likelihood.is_gaussian]
-    n_compared, most = 0, sum(map(len, sequences))
-    for sequence in sequences:
-        rival, best, n_worse = replace(first, resume=None), np.inf, 0
-        for alpha in sequence:
-            n_compared += 1
-            search.stage(f"Comparing penalties, {n_compared} of up to {most}: alpha = {alpha:g}")
-            penalty = Penalty(groups, alpha * np.array([1.0, BIAS_SHARE, 1.0, BIAS_SHARE]))
-            n_steps = _steps_left(search, "fixed", rival)
+    by_column = _relevance(search, *first, n_steps=AUTO_STEPS, keep=keep)
+    chosen = evident = _better(chosen, by_column, _loss_of_left_out_rows(search, by_column))
+    for factor in (FACTOR, 1 / FACTOR):
+        rival = replace(chosen[0], resume=None)
+        for _ in range(MOST_MULTIPLES):
+            penalty = Penalty(rival.penalty.groups, factor * rival.penalty.strengths)
+            search.stage(f"Comparing penalties: {factor:.2g} times those before")
+            n_steps = _steps_left(search, MULTIPLE_STEPS, rival)
             rival = go_on(search, rival, penalty, max_iter=n_steps, keep=keep)
-            loss = _loss_of_left_out_rows(search, rival)
-            chosen = (rival, loss) if loss < MARGIN * chosen[1] else chosen
-            n_worse, best = n_worse + 1 if loss > best else 0, min(loss, best)
-            if n_worse == 2:
+            loss, before = _loss_of_left_out_rows(search, rival), chosen
+            chosen = _better(chosen, rival, loss)
+            if chosen is before and loss < np.inf:
                 break
-    if chosen is not evident and search.judge is not None:
-        # The linearised network may be too sure of weights that a weak penalty leaves free.
-        rival, other = search.judge(start, [chosen[0].penalty, evident[0].penalty])
-        chosen = chosen if rival < MARGIN * other else evident
+        if chosen is not evident:
+            break
     return _finish(search, chosen[0])
 
 
@@ -153,33 +139,33 @@ def most_steps(alpha, max_iter, is_gaussian):
     """At most so many steps are taken in all stages of the strategy for alpha."""
     stages = [steps for _, steps in FIRST_PRECISIONS[is_gaussian]]
     stages += FREE_STEPS if is_gaussian else ()
-    stages += [MAX_STEPS["evidence"], MAX_STEPS["finish"]]
-    if alpha != "evidence":
-        stages += [MAX_STEPS["ard"], MAX_STEPS["finish"]]
-    if alpha == "auto":
-        stages += [MAX_STEPS["fixed"]] * sum(map(len, FIXED_PENALTIES[is_gaussian]))
+    stages += {
+        "evidence": [EVIDENCE_STEPS],
+        "ard": [EVIDENCE_STEPS] * 2,
+        "auto": [AUTO_STEPS] * 2 + [MULTIPLE_STEPS] * (MOST_MULTIPLES + 1),
+    }[alpha]
+    stages += [FINISH_STEPS]
     return sum(min(steps, max_iter) for steps in stages)
 
 
-def _grouped_evidence(search, start, state):
-    """The fit of ``evidence``, and its precisions."""
+def _grouped_evidence(search, start, state, n_steps):
+    """The evidence with a precision for each group: a fit, and its precisions."""
     likelihood, groups = search.likelihood, penalty_groups(search.mean_loss.network)
     learned = _learned_freely(search, start, groups) if likelihood.is_gaussian else None
     for precision, steps in FIRST_PRECISIONS[likelihood.is_gaussian]:
         first = Precisions(groups, np.full(groups.max() + 1, precision), 1.0)
         if learned is not None:
             break
-        n_steps, penalty = min(steps, search.max_iter), first.penalty(likelihood)
+        steps, penalty = min(steps, search.max_iter), first.penalty(likelihood)
         search.stage(f"Learning under a prior precision of {precision:g}")
-        found = search.minimize(start, penalty, max_iter=n_steps, state=state)
+        found = search.minimize(start, penalty, max_iter=steps, state=state)
         factor, most = _factor(search, found), MAX_EFFECTIVE_SHARE_AT_START
         if not _is_too_flexible(search, found, factor, most):
             learned = found
     learned = found if learned is None else learned
-    n_steps = _steps_left(search, "evidence", learned)
+    n_steps = _steps_left(search, n_steps, learned)
     search.stage("Evidence: a penalty for each of W1, b1, W2 and b2")
-    found, precisions = maximize_evidence(search, learned, first, max_iter=n_steps)
-    return _finish(search, found), precisions
+    return maximize_evidence(search, learned, first, max_iter=n_steps)
 
 
 def _learned_freely(search, start, groups):
@@ -193,36 +179,35 @@ def _learned_freely(search, start, groups):
         n_left = search.max_iter - (0 if fit is None else len(fit.curve))
         if fit is None:
             fit = search.minimize(start, penalty, max_iter=min(n_steps, n_left))
-        elif n_left:
+        elif n_left and fit.loss > MUCH_LEFT * fit.curve[0]:
             fit = go_on(search, fit, penalty, max_iter=min(n_steps, n_left))
         if _is_too_flexible(search, fit, _factor(search, fit), MAX_FREE_SHARE):
             return None
     return fit
 
 
-def _relevance(search, fit, precisions, keep=None):
+def _relevance(search, fit, precisions, *, n_steps, keep=None):
     """The evidence with a precision for each input column, from where that of groups ended."""
     network, prior = search.mean_loss.network, precisions.prior
     prior = np.append(np.full(network.n_features, prior[0]), prior[1:])
     search.stage("Evidence: a penalty for each input, b1, W2 and b2")
     first = Precisions(penalty_groups(network, per_input=True), prior, precisions.noise)
-    n_steps = _steps_left(search, "ard", fit)
+    n_steps = _steps_left(search, n_steps, fit)
     return maximize_evidence(search, fit, first, max_iter=n_steps, keep=keep)[0]
 
 
 def _finish(search, fit):
     """The minimum of F under the penalty of a fit."""
     search.stage("To the minimum under these penalties")
-    return go_on(search, fit, fit.penalty, max_iter=_steps_left(search, "finish", fit))
+    return go_on(search, fit, fit.penalty, max_iter=_steps_left(search, FINISH_STEPS, fit))
 
 
-def _steps_left(search, name, fit):
-    return min(MAX_STEPS[name], max(search.max_iter - len(fit.curve), 0))
+def _steps_left(search, most, fit):
+    return min(most, max(search.max_iter - len(fit.curve), 0))
 
 
-def _better(search, chosen, rival):
-    """Of two fits the one that predicts better, with its loss; a tie goes to the chosen one."""
-    loss = _loss_of_left_out_rows(search, rival)
+def _better(chosen, rival, loss):
+    """Of two fits with their losses the one that predicts better; a tie goes to the chosen one."""
     return (rival, loss) if loss < MARGIN * chosen[1] else chosen
 
 
@@ -231,8 +216,7 @@ def _loss_of_left_out_rows(search, fit):
     factor = _factor(search, fit)
     if _is_too_flexible(search, fit, factor, MAX_JUDGED_SHARE):
         return np.inf
-    inflation = INFLATION[search.likelihood.is_gaussian]
-    return leave_one_out_loss(search.mean_loss, fit.params, factor, inflation=inflation)
+    return leave_one_out_loss(search.mean_loss, fit.params, factor, inflation=INFLATION)
 
 
 def _factor(search, fit):

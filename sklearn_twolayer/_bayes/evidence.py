@@ -24,7 +24,7 @@ MAX_EFFECTIVE_SHARE = 0.5
 #: under-regularises noisy classifications; docs/benchmarks.md has the measurements.
 LOG_LOSS_STRENGTH = 1.5
 #: Converged when three updates in a row change no logarithm of a precision by more.
-PRECISION_TOLERANCE = 1e-2
+PRECISION_TOLERANCE = 0.05
 
 
 def update_precisions(mean_loss, params, precisions, likelihood):

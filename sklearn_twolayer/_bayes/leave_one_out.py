@@ -78,6 +78,9 @@ def leave_one_out_shift(V, hessian, delta):
 
     With R'R = H it is V (delta + R' (I - R V R')^-1 R V delta).
     """
+    if V.shape[1] == 1:
+        leverage = (hessian * V)[:, :, 0]
+        return V[:, :, 0] * delta * (1 + leverage / (1 - np.minimum(leverage, MAX_LEVERAGE)))
     R = symmetric_root(hessian)
     leverage, vectors = np.linalg.eigh(R @ V @ R.transpose(0, 2, 1))
     delta = delta[:, :, None]

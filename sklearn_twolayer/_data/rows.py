@@ -142,7 +142,7 @@ class Rows:
         """
         blocks = self._blocks
         if len(blocks) == 1:
-            return merge(None, block_function(*self._read(blocks[0])))
+            return merge(None, block_function(*self._only_block))
 
         def total_of_lane(blocks):
             total = None
@@ -206,6 +206,12 @@ class Rows:
             size += -size % ROWS_UNIT
         starts = range(0, self.n_rows, size)
         return [slice(start, min(start + size, self.n_rows)) for start in starts]
+
+    @cached_property
+    def _only_block(self):
+        """All rows where they are one block: read once, with X in memory of its own."""
+        X, y, weight = self._read(slice(0, self.n_rows))
+        return X.copy(), y, weight
 
     def _run(self, function, arguments):
         """``[function(argument) for argument in arguments]``, on this thread and on the pool's."""

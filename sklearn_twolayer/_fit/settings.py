@@ -8,8 +8,8 @@ batch_size     --               n / 20, from 16 to 200    n / 20, from 16 to 200
 max_iter       2000             100                       100                       1000   200
 =============  ===============  ========================  ========================  =====  ====
 
-The curvature is the largest eigenvalue of the Gauss-Newton matrix of F at the start. n_hidden
-is 50. A classifier takes lm on small tables, or to find the evidence.
+The curvature is the largest eigenvalue of the Gauss-Newton matrix of F at the start. A
+classifier takes lm on small tables, or to find the evidence.
 
 alpha is chosen by cross-validation (classifier, lm and lbfgs, tables in memory of moderate size;
 regressor, lm, up to 60 targets) or by the evidence and its rivals (regressor, where lm sees all
@@ -27,10 +27,8 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_random_state
 
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
+from sklearn_twolayer._fit.committee import choose_members, choose_width
 
-#: Hidden units where ``n_hidden`` is "auto". The penalty, not their number, holds a network
-#: back: more units cost time, and ten were too few on many tables (docs/benchmarks.md).
-N_HIDDEN = 50
 #: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
 MAX_CLASSIFIER_COST = 1e6
 #: Most multiply-adds of one gradient for which a classifier compares penalties.
@@ -106,7 +104,6 @@ SOLVERS = "auto", "lm", "lbfgs", "adam", "sgd", "gd"
 #: What to add to an error where others know a value by this name.
 HINTS = {"sigmoid": " The sigmoid is called 'logistic' here."}
 BOOLEAN = "True or False", _is_boolean
-COUNT = "an integer >= 1", _is_count
 AUTO_OR_COUNT = "'auto' or an integer >= 1", lambda v: _is_option(v, "auto") or _is_count(v)
 #: Parameter -> what is valid, in words and as a predicate.
 RULES = {
@@ -119,7 +116,7 @@ RULES = {
         lambda v: _is_option(v, "auto", "evidence", "ard") or _is_number(v, 0),
     ),
     "standardize": BOOLEAN,
-    "n_members": COUNT,
+    "n_members": AUTO_OR_COUNT,
     "n_jobs": (
         "None or an integer other than 0 (-1: all cores)",
         lambda v: v is None or (_is_number(v, -np.inf, kind=Integral) and bool(v != 0)),
@@ -172,7 +169,7 @@ class Settings:
     solver: str
     alpha: float | str
     standardize: bool
-    n_members: int
+    n_members: int | str
     learning_rate: float | str
     learning_rate_schedule: str
     momentum: float
@@ -254,7 +251,7 @@ def streaming(settings):
             "partial_fit does not support early_stopping=True: there is no last call. Set "
             "early_stopping=False and score the rows that you keep apart after each call."
         )
-    if settings.n_members > 1:
+    if settings.n_members not in ("auto", 1):
         raise ValueError(
             f"partial_fit does not support n_members={settings.n_members}: a committee is one "
             "network after the fit. Set n_members=1, or train the members as estimators."
@@ -265,7 +262,7 @@ def streaming(settings):
 
 def resolve(settings, size):
     """The settings with a value for every "auto"."""
-    n_hidden = N_HIDDEN if settings.n_hidden == "auto" else int(settings.n_hidden)
+    n_hidden = choose_width(size) if settings.n_hidden == "auto" else int(settings.n_hidden)
     solver = settings.solver
     if solver == "auto":
         needs_matrix = size.is_regression or settings.alpha in ("evidence", "ard")
@@ -286,6 +283,8 @@ def resolve(settings, size):
         max_iter=int(MAX_ITER[solver] if settings.max_iter == "auto" else settings.max_iter),
         alpha=choose_alpha(replace(settings, n_hidden=n_hidden, solver=solver), size),
     )
+    if settings.n_members == "auto":
+        resolved = replace(resolved, n_members=choose_members(settings, resolved, size))
     if settings.max_iter != "auto" or not size.is_regression:
         return resolved
     if isinstance(resolved.alpha, str):

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import STRATEGIES, Search
-from sklearn_twolayer._bayes.cross_validate import MARGIN, folds
+from sklearn_twolayer._bayes.cross_validate import MARGIN
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.weights import are_equal, fold_members
 from sklearn_twolayer._network.objective import MeanLoss, Penalty
@@ -39,8 +39,6 @@ TRIAL_STEPS = 20
 #: diverge, and it grows on the way: with 1, five relu units on the digits diverged, and of
 #: 13 sets with five tanh units four ended above their least loss; with 1/2 none and one.
 CURVATURE_SHARE = 0.5
-#: Folds, of five, and steps under each penalty, to judge a fit by networks without some rows.
-JUDGED_FOLDS, JUDGED_STEPS = 3, 30
 
 
 @dataclass(frozen=True)
@@ -130,10 +128,9 @@ class Training:
         params, state = self._start(start)
         if isinstance(settings.alpha, str):
             likelihood = Likelihood.of(self.mean_loss)
-            judge = self._judge if self.problem.table.is_in_memory else None
             most = settings.max_iter + settings.n_free_steps
-            told = judge, self.monitor.stage
-            search = Search(self.mean_loss, likelihood, most, self.minimize, *told)
+            told = likelihood, most, self.minimize, self.monitor.stage
+            search = Search(self.mean_loss, *told)
             return STRATEGIES[settings.alpha](search, params, state)
         penalty = Penalty.fixed(network, settings.alpha)
         if settings.solver == "lm" and self.problem.targets.loss.is_squared_error:
@@ -266,17 +263,6 @@ class Training:
             if are_equal(last, (start.coefs, start.intercepts)):
                 return params, replace(state, progress=0.0)
         return params, restart(state, params)
-
-    def _judge(self, params, penalties):
-        """Losses of left-out rows under each penalty, by networks fitted without them."""
-        problem, S = self.problem, self.mean_loss.rows.total_weight
-        settings = replace(self.settings, max_iter=JUDGED_STEPS)
-        fold, _ = folds(problem.table.X, problem.table.encoded, problem.scale)
-        candidates = [Penalty(each.groups, S * each.strengths) for each in penalties]
-        return sum(
-            left_out_losses(problem, settings, params, candidates, rows=(fold != i, fold == i))
-            for i in range(JUDGED_FOLDS)
-        )
 
     def _best_of(self, params, penalty):
         """The best of several starts: each gets a few steps, and the best two go on to the end."""

@@ -8,7 +8,7 @@ ask of an inverse that is never formed.
 """
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, lapack, solve_triangular
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, lapack, solve_triangular
 
 #: Least diagonal of the dual form, as a share of B'B: its inverse must exist.
 LOW_RANK_FLOOR = 1e-10
@@ -43,7 +43,10 @@ class DenseFactor:
     def __init__(self, matrix, penalties):
         self._penalties = penalties
         # LAPACK works in Fortran order, where the C-ordered lower triangle is the upper one.
-        self._upper, _ = cho_factor(matrix.T, overwrite_a=True, check_finite=False)
+        # For a few weights SciPy's wrappers take longer than what they wrap.
+        self._upper, failed_at = lapack.dpotrf(matrix.T, overwrite_a=True)
+        if failed_at:
+            raise LinAlgError(f"The leading minor of order {failed_at} is not positive.")
 
     def __getstate__(self):
         """The triangle that holds numbers: half of the matrix."""
@@ -64,7 +67,7 @@ class DenseFactor:
 
     def solve(self, b):
         """G^-1 b."""
-        return cho_solve((self._upper, False), b, check_finite=False)
+        return lapack.dpotrs(self._upper, b)[0]
 
     def log_determinant(self):
         """Ln |G|."""
@@ -72,8 +75,8 @@ class DenseFactor:
 
     def determined(self):
         """1 - d diag(G^-1) (p,): how far the data determine each weight of penalty d."""
-        inverse, _ = lapack.dpotri(self._upper)
-        return 1 - self._penalties * inverse.diagonal()
+        root, _ = lapack.dtrtri(self._upper)  # G^-1 = root root'
+        return 1 - self._penalties * np.einsum("pq,pq->p", root, root)
 
     def covariance(self, J):
         """J_i G^-1 J_i' (n, k, k) for J (n, k, p)."""

@@ -178,5 +178,7 @@ class MulticlassLogLoss:
 
 def symmetric_root(hessian):
     """R (n, k, k) with R'R = hessian, from its eigenvalues."""
+    if hessian.shape[1] == 1:
+        return np.sqrt(np.maximum(hessian, 0))
     eigenvalues, vectors = np.linalg.eigh(hessian)
     return np.sqrt(np.maximum(eigenvalues, 0))[:, :, None] * np.swapaxes(vectors, 1, 2)

@@ -11,19 +11,22 @@ from sklearn_twolayer._network.products import dense
 
 
 def jacobian(network, params, X, A1):
-    """J (n, k, p) = d Z2 / d params of the rows, in the workspace of the network."""
+    """J (n, k, p) = d Z2 / d params of the rows, in the workspace of the network.
+
+    In memory the rows are innermost: there are more of them than hidden units.
+    """
     n, f, h, k = len(A1), network.n_features, network.n_hidden, network.n_outputs
     _, _, W2, _ = network.unpack(params)
     D = ACTIVATIONS[network.activation].derivative(A1, out=np.empty_like(A1))
-    Xd = dense(X)
-    J = network.workspace("J", (n, k, network.n_params), params.dtype)
-    J[:, :, network.n_first :] = 0
+    Xt, Dt = np.ascontiguousarray(dense(X).T), np.ascontiguousarray(D.T)
+    Jt = network.workspace("J", (k, network.n_params, n), params.dtype)
+    Jt[:, network.n_first :] = 0
     for c in range(k):
-        first = J[:, c, : network.n_first].reshape(n, f + 1, h)
-        np.multiply(Xd[:, :, None], (D * W2[:, c])[:, None, :], out=first)
-        J[:, c, network.n_first + c : network.n_first + h * k : k] = A1
-        J[:, c, network.n_first + h * k + c] = 1
-    return J
+        first = Jt[c, : network.n_first].reshape(f + 1, h, n)
+        np.multiply(Xt[:, None, :], Dt * W2[:, c, None], out=first)
+        Jt[c, network.n_first + c : network.n_first + h * k : k] = A1.T
+        Jt[c, network.n_first + h * k + c] = 1
+    return Jt.transpose(2, 0, 1)
 
 
 def without_shift(J):

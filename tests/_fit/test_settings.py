@@ -167,7 +167,7 @@ def test_an_error_names_the_first_parameter_and_says_what_it_may_be():
         ("tol", "a number >= 0", [0, 1e-300, 1e300], [-1e-300, np.inf, np.nan]),
         ("momentum", "a number >= 0 and < 1", [0, 0.5, 1 - 1e-16], [-0.1, 1, 1.1]),
         ("validation_fraction", "a number > 0 and < 1", [1e-300, 1 - 1e-16], [0, 1]),
-        ("n_members", "an integer >= 1", [1, 10**30], [0, 1.0]),
+        ("n_members", "'auto' or an integer >= 1", [1, 10**30], [0, 1.0]),
     ],
 )
 def test_a_number_knows_its_ends(name, words, valid, invalid):

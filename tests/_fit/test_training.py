@@ -10,6 +10,7 @@ from sklearn_twolayer import TwoLayerRegressor
 from sklearn_twolayer._data.rows import Rows
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
+from sklearn_twolayer._fit.committee import choose_width
 from sklearn_twolayer._fit.monitor import Deadline, Monitor, Stop, Watch
 from sklearn_twolayer._fit.run import (
     Problem,
@@ -384,4 +385,4 @@ def test_a_problem_is_posed_with_the_width_of_a_warm_start():
     rows = problem.targets, problem.table
     posed_problem, settings = pose(asked, *rows, start=warm(problem, params))
     assert settings.n_hidden == posed_problem.network.n_hidden == 4
-    assert pose(asked, *rows)[1].n_hidden == 50
+    assert pose(asked, *rows)[1].n_hidden == choose_width(problem.size)

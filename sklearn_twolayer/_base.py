@@ -21,6 +21,7 @@ from sklearn_twolayer._data.table import about, has_validation_rows, is_collecti
 from sklearn_twolayer._fit.choose import prepare
 from sklearn_twolayer._fit.error_bars import why_no_error_bars
 from sklearn_twolayer._fit.monitor import Deadline, Watch, scorer_of_weights
+from sklearn_twolayer._fit.parameters import RULES
 from sklearn_twolayer._fit.run import (
     fit_member,
     fit_members,
@@ -28,14 +29,13 @@ from sklearn_twolayer._fit.run import (
     pose,
     why_unfinished,
 )
-from sklearn_twolayer._fit.settings import RULES, checked, streaming
+from sklearn_twolayer._fit.settings import checked, streaming
 from sklearn_twolayer._fit.weights import WarmStart, published, random_state_of_stream
 from sklearn_twolayer._learned import Learned
 from sklearn_twolayer._network.objective import Penalty, weighted
 from sklearn_twolayer._version import __version__, check_version
 
-#: What an estimator knows of the columns of X.
-COLUMNS = ("n_features_in_", "feature_names_in_")
+COLUMNS = ("n_features_in_", "feature_names_in_")  # what an estimator knows of those of X
 #: In what X is computed: float32 stays.
 FLOATS = (np.float64, np.float32)
 

@@ -9,6 +9,7 @@ from scipy import sparse
 
 from sklearn_twolayer._bayes.predictions import rows_of_block
 from sklearn_twolayer._data.rows import Rows, block_size
+from sklearn_twolayer._fit.error_bars import computed
 from sklearn_twolayer._fit.weights import Resume, are_equal, fold_members
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork, raw_prediction
@@ -55,7 +56,7 @@ class Learned:
 
     def __getstate__(self):
         if self.keeps_matrix or not self.posteriors:
-            return vars(self)
+            return {**vars(self), "posteriors": [computed(each) for each in self.posteriors]}
         return {**vars(self), "posteriors": [], "no_error_bars": PICKLED}
 
     def for_workers(self):

@@ -23,7 +23,9 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     Parameters
     ----------
     n_hidden : int or "auto", default="auto"
-        Hidden units h. "auto" is 50, or with ``warm_start`` as many as there are.
+        Hidden units h. "auto" is the square root of S, the sum of the sample weights (of
+        ``partial_fit``: of the first batch), from 20 to 50; with ``warm_start`` as many as
+        there are.
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
     output_activation : {"identity", "logistic"}, default="identity"

@@ -6,6 +6,8 @@ by S / S_part. The residuals are those of all rows.
 """
 
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -63,13 +65,58 @@ def why_no_error_bars(problem, resume):
     return (TOO_MANY_WEIGHTS if p > MAX_WEIGHTS else TOO_LONG).format(p=p, k=k, most=MAX_WEIGHTS)
 
 
+class LatePosterior:
+    """A posterior that is computed when something is first asked of it, and pickled as what it is.
+
+    Parameters
+    ----------
+    n_rows : int
+        How many rows its matrix will be of.
+    compute : callable
+        ``compute()`` is the Posterior.
+    """
+
+    def __init__(self, n_rows, compute):
+        self.n_rows = n_rows
+        self._compute = compute
+
+    @cached_property
+    def _posterior(self):
+        return self._compute()
+
+    def __getattr__(self, name):  # of what is not here
+        return getattr(self._posterior, name)
+
+    def __reduce__(self):
+        return computed, (self._posterior,)
+
+
+def computed(posterior):
+    """The Posterior itself, though it be a late one."""
+    return posterior._posterior if isinstance(posterior, LatePosterior) else posterior
+
+
 def posterior_of_fit(problem, fit):
-    """The posterior of the weights of a fit, or None where its matrix would take too long."""
-    network, size = problem.network, problem.size
-    p, k = network.n_params, network.n_outputs
-    n_rows = rows_of_curvature(size, network.n_hidden)
+    """The posterior of the weights of a fit, or None where its matrix would take too long.
+
+    The matrix and its factors may take longer than the fit. A classifier predicts without them,
+    so where its rows take no more memory than the matrix it keeps a copy of them until then.
+    """
+    network, table = problem.network, problem.table
+    n_rows = rows_of_curvature(problem.size, network.n_hidden)
     if n_rows == 0:
         return None
+    is_late = table.is_in_memory and not problem.targets.loss.is_squared_error
+    if not is_late or table.n_rows * table.n_features > network.n_params**2:
+        return _posterior(problem, fit, n_rows)
+    copied = replace(problem, table=table.take(np.arange(table.n_rows)), held_out=None)
+    return LatePosterior(n_rows, partial(_posterior, copied, fit, n_rows))
+
+
+def _posterior(problem, fit, n_rows):
+    """The posterior of a fit, with the matrix of so many rows."""
+    network, size = problem.network, problem.size
+    p, k = network.n_params, network.n_outputs
     is_alone = size.is_regression and k == 1  # with all of the leverages
     n_judged = n_rows if is_alone else max(int(MAX_COST_OF_JUDGED / (k * p**2)), MIN_JUDGED)
     with ExitStack() as stack:

@@ -251,11 +251,9 @@ def published(problem, settings, fits, *, start, random_state):
 def _statistics(problem, fit):
     """What the posterior of a fit says of the noise, the weights and the evidence."""
     posterior, y_scale = fit.posterior, problem.scale.y_scale
-    statistics = {
-        "n_effective_params_": posterior.n_effective,
-        "curvature_rows_": posterior.n_rows,
-    }
+    statistics = {"curvature_rows_": posterior.n_rows}
     if problem.targets.loss.is_squared_error:
+        statistics["n_effective_params_"] = posterior.n_effective
         precision = posterior.noise_precision / y_scale**2
         one_target = len(precision) == 1
         statistics["noise_precision_"] = float(precision[0]) if one_target else precision

@@ -2,7 +2,7 @@
 
 A minimiser takes what it minimises and a start, calls ``callback(step)`` with a ``Step``
 after each iteration, and returns an ``OptimizeResult``. What the callback raises goes
-through. (Not a StopIteration, which SciPy takes for a request to end L-BFGS.) The result has
+through. The result has
 
 ======  ==================================================================
 status  meaning
@@ -15,17 +15,25 @@ status  meaning
 and ``learning_rate``, that of the last step, where steps have one.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import OptimizeResult, minimize
+from scipy.optimize import OptimizeResult
 
 CONVERGED, OUT_OF_ITERATIONS, STALLED = range(3)
 
 #: L-BFGS has converged, too, where so many iterations together lower F by no more than tol F, or
 #: by (100 tol)^2 F if that is less: a gradient of g leaves about g^2 of F to gain.
 FLAT_ITERATIONS = 10
+#: Pairs that L-BFGS remembers, and of its line search the most trials, and the constants of the
+#: Wolfe conditions (Nocedal and Wright 2006).
+N_PAIRS, MAX_TRIALS = 20, 40
+SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9
+#: Share of F by which rounding may make it look higher; the gradient tells then (Hager and Zhang
+#: 2005, "approximate Wolfe conditions").
+ROUNDING = 1e-12
 #: Gradient descent has diverged where F is so many times its start.
 MAX_GROWTH = 10.0
 
@@ -95,51 +103,102 @@ def gradient_descent(fun, x0, *, learning_rate, max_iter, tol, callback):
     return ended(step, OUT_OF_ITERATIONS)
 
 
-def lbfgs(fun, x0, *, max_iter, tol, callback):
-    """Limited-memory BFGS (SciPy's), until max |dF/dw| <= tol, or F no longer falls.
+def lbfgs(fun, x0, *, max_iter, tol, callback, flat=None):
+    """Limited-memory BFGS (Nocedal and Wright 2006, algorithm 7.5).
 
-    The second where ten iterations together have lowered F by no more than tol F, for small tol
-    by no more than (100 tol)^2 F.
-
-    A trial step to where F is not finite is answered with a high finite value,
-    which makes the line search shorten it.
+    It ends where max |dF/dw| <= tol, or where F no longer falls: where ten iterations together
+    have lowered it by no more than ``flat`` F, by default by tol F or, for small tol, by
+    (100 tol)^2 F.
 
     Raises
     ------
     ValueError
         If F or its gradient is not finite at the start.
     """
-    highest, values = None, []
-
-    def finite_fun(x):
-        nonlocal highest
-        with np.errstate(over="ignore", invalid="ignore"):
-            value, gradient = fun(x)
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
-            if highest is None:
-                raise ValueError(
-                    "The gradient is not finite at the starting weights: X or y holds values too "
-                    "large. Scale them, or set standardize=True."
-                )
-            return 10 * highest + 1, np.zeros_like(x)
-        highest = value if highest is None else max(highest, value)
-        return value, gradient
-
-    def report(intermediate_result):
-        x, value = intermediate_result.x.copy(), float(intermediate_result.fun)
-        callback(Step(x, value, x, value, len(values) + 1))
+    x = x0
+    with np.errstate(over="ignore", invalid="ignore"):
+        value, gradient = fun(x)
+    if not (np.isfinite(value) and np.isfinite(gradient).all()):
+        raise ValueError(
+            "The gradient is not finite at the starting weights: X or y holds values too "
+            "large. Scale them, or set standardize=True."
+        )
+    flat = min(tol, (100 * tol) ** 2) if flat is None else flat
+    values, pairs, step = [value], deque(maxlen=N_PAIRS), Step(x, value, x, value, 0)
+    while np.abs(gradient).max() > tol:
+        if step.n_iter == max_iter:
+            return ended(step, OUT_OF_ITERATIONS)
+        direction = quasi_newton_direction(gradient, pairs)
+        found = line_search(fun, (x, value, gradient), direction)
+        if found is None:
+            return ended(step, STALLED)
+        new, value, new_gradient = found
+        s, y = new - x, new_gradient - gradient
+        pairs.append((s, y, s @ y))
+        x, gradient = new, new_gradient
         values.append(value)
-        if is_flat():
-            raise StopIteration
+        best = (x, value) if value < step.least else (step.best, step.least)
+        step = Step(x, value, *best, step.n_iter + 1)
+        callback(step)
+        gained = values[-1 - FLAT_ITERATIONS] - value if step.n_iter >= FLAT_ITERATIONS else np.inf
+        if gained <= flat * abs(value) and flat:
+            break
+    return ended(step, CONVERGED)
 
-    def is_flat():
-        before = values[-1 - FLAT_ITERATIONS] if len(values) > FLAT_ITERATIONS else np.inf
-        return before - values[-1] <= min(tol, (100 * tol) ** 2) * abs(values[-1]) and tol > 0
 
-    options = {"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0, "maxcor": 20}
-    found = minimize(finite_fun, x0, jac=True, method="L-BFGS-B", callback=report, options=options)
-    status = {0: CONVERGED, 1: OUT_OF_ITERATIONS}.get(found.status, STALLED)
-    if values and is_flat():
-        status = CONVERGED
-    value = float(found.fun)
-    return ended(Step(found.x, value, found.x, value, found.nit), status)
+def quasi_newton_direction(gradient, pairs):
+    """- H dF/dw with the inverse Hessian H of BFGS, from the last pairs (s, y, s'y) alone.
+
+    Nocedal and Wright (2006), algorithm 7.4. Before the first pair: a step of length 1 at most.
+    """
+    q = -gradient
+    if not pairs:
+        return q / max(np.linalg.norm(q), 1.0)
+    along = []
+    for s, y, curvature in reversed(pairs):
+        along.append(s @ q / curvature)
+        q -= along[-1] * y
+    _, y, curvature = pairs[-1]
+    q *= curvature / (y @ y)
+    for (s, y, curvature), a in zip(pairs, reversed(along)):
+        q += (a - y @ q / curvature) * s
+    return q
+
+
+def line_search(fun, here, direction):
+    """Where F falls enough along a direction, and its slope has become flatter (weak Wolfe).
+
+    Doubling and bisection, beginning with the whole step (Lewis and Overton 2013). A trial to
+    where F is not finite is too long.
+
+    Parameters
+    ----------
+    fun : callable
+    here : tuple of ndarray, float and ndarray
+        Where it begins: x, F and dF/dw.
+    direction : ndarray
+
+    Returns
+    -------
+    tuple or None
+        The same of the new point; None if no step that floating point can see goes down.
+    """
+    x, value, gradient = here
+    slope, low, high, length = gradient @ direction, 0.0, np.inf, 1.0
+    rounding = ROUNDING * abs(value)
+    for _ in range(MAX_TRIALS if slope < 0 else 0):
+        trial = x + length * direction
+        with np.errstate(over="ignore", invalid="ignore"):
+            new_value, new_gradient = fun(trial)
+            new_slope = new_gradient @ direction
+        highest = value + SUFFICIENT_DECREASE * length * slope + rounding
+        if not (new_value <= highest and np.isfinite(new_slope)):  # also true of NaN
+            high = length
+        elif new_slope < CURVATURE * slope:
+            low = length
+        elif new_value < value or np.abs(new_gradient).max() < np.abs(gradient).max():
+            return trial, float(new_value), new_gradient
+        else:
+            return None
+        length = (low + high) / 2 if high < np.inf else 2 * length
+    return None

@@ -24,6 +24,7 @@ from sklearn_twolayer._fit.choose import prepare
 from sklearn_twolayer._fit.error_bars import why_no_error_bars
 from sklearn_twolayer._fit.ignored import ignored
 from sklearn_twolayer._fit.monitor import Deadline, Watch, announce, scorer_of_weights
+from sklearn_twolayer._fit.parameters import RULES
 from sklearn_twolayer._fit.run import (
     fit_member,
     fit_members,
@@ -31,7 +32,7 @@ from sklearn_twolayer._fit.run import (
     pose,
     why_unfinished,
 )
-from sklearn_twolayer._fit.settings import RULES, checked, streaming
+from sklearn_twolayer._fit.settings import checked, streaming
 from sklearn_twolayer._fit.weights import WarmStart, published, random_state_of_stream
 from sklearn_twolayer._fitted import FLOATS, FittedNetwork, Matrix, MaybeArray
 from sklearn_twolayer._learned import Learned

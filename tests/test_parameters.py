@@ -7,7 +7,7 @@ import pytest
 from sklearn.base import clone
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._fit.settings import RULES
+from sklearn_twolayer._fit.parameters import RULES
 
 NAN, INF = float("nan"), float("inf")
 NOT_POSITIVE_INTEGERS = [0, -1, 2.5, 3.0, "3", True, np.bool_(True), None, NAN, INF, [3], (3,)]

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._fit.settings import InvalidParameterError
+from sklearn_twolayer._fit.parameters import InvalidParameterError
 
 SOLVERS = ["gd", "sgd", "adam", "lbfgs", "lm"]
 RANDOM = np.random.RandomState(0)

@@ -9,12 +9,10 @@ from sklearn_twolayer._bayes.cross_validate import GRIDS, folds
 from sklearn_twolayer._fit.monitor import Watch, announce
 from sklearn_twolayer._fit.run import fit_member
 from sklearn_twolayer._fit.settings import compares_penalties
-from sklearn_twolayer._fit.training import left_out_losses
+from sklearn_twolayer._fit.training import LEARNING_STEPS, left_out_losses
 from sklearn_twolayer._fit.weights import WarmStart
 from sklearn_twolayer._network.objective import Penalty
 
-#: Most iterations under each penalty that is compared: the networks need not converge.
-COMPARED_STEPS = 300
 #: Pilot fits that tell the noise of several targets; after the second it moved no more
 #: (docs/benchmarks.md).
 MOST_PILOTS = 2
@@ -89,7 +87,7 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
     else:
         params = start.params(network, problem.scale)
 
-    brief = replace(settings, max_iter=min(settings.max_iter, COMPARED_STEPS))
+    brief = replace(settings, max_iter=min(settings.max_iter, LEARNING_STEPS))
 
     def losses(kept, left_out, strengths):
         if deadline.is_over():
@@ -103,5 +101,5 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
     strength = grid.choose(losses, fold, n_distinct)
     announce(settings, f"Final fit: alpha = {strength:g} / (sum of the sample weights)")
     total_weight = max(problem.table.total_weight, problem.table.n_rows)
-    *path, alpha = (weaker / total_weight for weaker in grid.up_to(strength))
-    return replace(settings, alpha=alpha, path=() if start is not None else tuple(path))
+    alpha = strength / total_weight
+    return replace(settings, alpha=alpha, learning_alpha=alpha / 10 if start is None else None)

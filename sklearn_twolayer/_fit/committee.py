@@ -1,26 +1,31 @@
-"""A regression by default: the width of its network, and the members of its committee.
+"""The width of a network, and the members of a committee, where they are "auto".
 
 The number of units that balances what a network cannot say against what the rows cannot tell
 grows as sqrt(S / (f ln S)), for S rows of f columns (Barron 1994, "Approximation and estimation
-bounds for artificial neural networks"). Networks of so few units are cheap, as a step of lm
-grows with the square of the weights, and the mean of three predicts as well as one of three
-times the units, in a fraction of the time.
+bounds for artificial neural networks"). A regression takes a committee of such networks: they are
+cheap, as a step of lm grows with the square of the weights, and the mean of three predicts as
+well as one of three times the units, in a fraction of the time. A classifier takes one network
+with as many units as there would be for one column, or so: its penalty does the rest.
 """
 
 import numpy as np
 
-#: Units are so many times Barron's order, within these limits; and members (docs/benchmarks.md).
-UNITS, MIN_HIDDEN, MAX_HIDDEN = 4.0, 10, 50
+#: Units of a regression are so many times Barron's order, within these limits; and members.
+#: Those of a classifier are sqrt(S), at least as many and no more (docs/benchmarks.md).
+UNITS, MIN_HIDDEN, MIN_HIDDEN_OF_CLASSES, MAX_HIDDEN = 4.0, 10, 20, 50
+#: Most units that follow the number of classes.
+MAX_CLASSES = 100
 N_MEMBERS = 3
 
 
 def choose_width(size):
-    """Hidden units where ``n_hidden`` is "auto"; the most for a classifier."""
-    if not size.is_regression:
-        return MAX_HIDDEN
+    """Hidden units where ``n_hidden`` is "auto"."""
     S = max(size.n_rows, size.total_weight, 2)
-    n_hidden = round(UNITS * np.sqrt(S / (size.n_features * np.log(S))))
-    return min(max(n_hidden, MIN_HIDDEN), MAX_HIDDEN)
+    if size.is_regression:
+        n_hidden = round(UNITS * np.sqrt(S / (size.n_features * np.log(S))))
+        return min(max(n_hidden, MIN_HIDDEN), MAX_HIDDEN)
+    n_hidden = min(max(round(S**0.5), MIN_HIDDEN_OF_CLASSES), MAX_HIDDEN)
+    return max(n_hidden, min(size.n_outputs, MAX_CLASSES))
 
 
 def choose_members(asked, resolved, size):

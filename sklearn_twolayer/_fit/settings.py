@@ -1,4 +1,4 @@
-"""The parameters of a fit: which values are valid, and what "auto" means.
+"""The parameters of a fit, and what "auto" means.
 
 =============  ===============  ========================  ========================  =====  ====
 parameter      gd               sgd                       adam                      lbfgs  lm
@@ -8,8 +8,8 @@ batch_size     --               n / 20, from 16 to 200    n / 20, from 16 to 200
 max_iter       2000             100                       100                       1000   200
 =============  ===============  ========================  ========================  =====  ====
 
-The curvature is the largest eigenvalue of the Gauss-Newton matrix of F at the start. A
-classifier takes lm on small tables, or to find the evidence.
+The curvature is the largest eigenvalue of the Gauss-Newton matrix of F at the start. A classifier
+takes lm on small tables, or to find the evidence; for n_hidden see ``choose_width``.
 
 alpha is chosen by cross-validation (classifier, lm and lbfgs, tables in memory of moderate size;
 regressor, lm, up to 60 targets) or by the evidence and its rivals (regressor, where lm sees all
@@ -20,14 +20,12 @@ is "auto". The constants are measured: docs/benchmarks.md says on what.
 """
 
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
 
 import numpy as np
-from sklearn.metrics import get_scorer_names
-from sklearn.utils import check_random_state
 
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
 from sklearn_twolayer._fit.committee import choose_members, choose_width
+from sklearn_twolayer._fit.parameters import check
 
 #: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
 MAX_CLASSIFIER_COST = 1e6
@@ -53,114 +51,13 @@ N_STARTS = 5
 MAX_COST_FOR_STARTS = 1e7
 
 
-class InvalidParameterError(ValueError, TypeError):
-    """A constructor parameter has a value or a type that it may not have."""
-
-
-def _is_option(value, *names):
-    return isinstance(value, str) and value in names
-
-
-def _is_boolean(value):
-    return isinstance(value, (bool, np.bool_))
-
-
-def _is_number(value, low, high=np.inf, *, kind=Real, is_open=False):
-    """Whether a value is a finite number between two ends; ``is_open`` leaves the low one out."""
-    if _is_boolean(value) or not isinstance(value, kind):
-        return False
-    return bool((value > low if is_open else value >= low) and value < high)
-
-
-def _is_count(value):
-    return _is_number(value, 1, kind=Integral)
-
-
-def _is_index(value):
-    return _is_number(value, 0, kind=Integral)
-
-
-def _is_random_state(value):
-    try:
-        check_random_state(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_class_weight(value):
-    if isinstance(value, list):
-        return all(map(_is_class_weight, value))
-    return value is None or isinstance(value, dict) or _is_option(value, "balanced")
-
-
-def _is_scoring(value):
-    return value is None or callable(value) or _is_option(value, "loss", *get_scorer_names())
-
-
-ACTIVATIONS = "logistic", "tanh", "relu", "softplus", "identity"
-OUTPUTS, SCHEDULES = ("identity", "logistic"), ("cosine", "constant")
-SOLVERS = "auto", "lm", "lbfgs", "adam", "sgd", "gd"
-#: What to add to an error where others know a value by this name.
-HINTS = {"sigmoid": " The sigmoid is called 'logistic' here."}
-BOOLEAN = "True or False", _is_boolean
-AUTO_OR_COUNT = "'auto' or an integer >= 1", lambda v: _is_option(v, "auto") or _is_count(v)
-#: Parameter -> what is valid, in words and as a predicate.
-RULES = {
-    "n_hidden": AUTO_OR_COUNT,
-    "activation": (" or ".join(map(repr, ACTIVATIONS)), lambda v: _is_option(v, *ACTIVATIONS)),
-    "output_activation": ("'identity' or 'logistic'", lambda v: _is_option(v, *OUTPUTS)),
-    "solver": (" or ".join(map(repr, SOLVERS)), lambda v: _is_option(v, *SOLVERS)),
-    "alpha": (
-        "'auto' or 'evidence' or 'ard' or a number >= 0",
-        lambda v: _is_option(v, "auto", "evidence", "ard") or _is_number(v, 0),
-    ),
-    "standardize": BOOLEAN,
-    "n_members": AUTO_OR_COUNT,
-    "n_jobs": (
-        "None or an integer other than 0 (-1: all cores)",
-        lambda v: v is None or (_is_number(v, -np.inf, kind=Integral) and bool(v != 0)),
-    ),
-    "learning_rate": (
-        "'auto' or a number > 0",
-        lambda v: _is_option(v, "auto") or _is_number(v, 0, is_open=True),
-    ),
-    "learning_rate_schedule": ("'cosine' or 'constant'", lambda v: _is_option(v, *SCHEDULES)),
-    "momentum": ("a number >= 0 and < 1", lambda v: _is_number(v, 0, 1)),
-    "nesterovs_momentum": BOOLEAN,
-    "batch_size": AUTO_OR_COUNT,
-    "shuffle": BOOLEAN,
-    "max_iter": AUTO_OR_COUNT,
-    "max_time": ("None or a number > 0", lambda v: v is None or _is_number(v, 0, is_open=True)),
-    "tol": ("a number >= 0", lambda v: _is_number(v, 0)),
-    "early_stopping": BOOLEAN,
-    "scoring": (
-        "None, 'loss', a name of sklearn.metrics.get_scorer_names(), or a callable "
-        "scorer(estimator, X, y)",
-        _is_scoring,
-    ),
-    "validation_fraction": ("a number > 0 and < 1", lambda v: _is_number(v, 0, 1, is_open=True)),
-    "n_iter_no_change": (
-        "an integer >= 1 or infinity",
-        lambda v: (isinstance(v, Real) and v == np.inf) or _is_count(v),
-    ),
-    "warm_start": BOOLEAN,
-    "random_state": ("None, an integer >= 0 or a RandomState", _is_random_state),
-    "verbose": ("True or False or an integer >= 0", lambda v: _is_boolean(v) or _is_index(v)),
-    "class_weight": (
-        "None, 'balanced', a dict {class: weight}, or a list of these for multilabel y",
-        _is_class_weight,
-    ),
-}
-
-
 @dataclass(frozen=True)
 class Settings:
     """The parameters of a fit: as the user has set them, and after ``resolve`` without "auto".
 
     ``alpha`` is a float then, or the name of the strategy by which penalties are chosen. A fit
-    goes through the weaker penalties ``path`` before it, and takes the best of ``n_starts``;
-    a strategy may take ``n_free_steps`` beside ``max_iter`` before it penalises.
+    learns under the weaker ``learning_alpha`` first, and takes the best of ``n_starts``; a strategy
+    may take ``n_free_steps`` beside ``max_iter`` before it penalises.
     ``is_stream`` is that of ``partial_fit``, which goes on as if it had never stopped.
     """
 
@@ -191,7 +88,7 @@ class Settings:
     class_weight: object = None
     n_starts: int = 1
     n_free_steps: int = 0
-    path: tuple = ()
+    learning_alpha: float | None = None
     is_stream: bool = False
 
 
@@ -208,20 +105,8 @@ class Size:
 
 
 def checked(parameters, estimator_name):
-    """The settings of parameters {name: value}.
-
-    Raises
-    ------
-    InvalidParameterError
-        For the first that has no meaning.
-    """
-    for name, (words, is_valid) in RULES.items():
-        if name in parameters and not is_valid(parameters[name]):
-            hint = HINTS.get(str(parameters[name]), "") if name.endswith("activation") else ""
-            raise InvalidParameterError(
-                f"{name}={parameters[name]!r} is not valid for {estimator_name}: it must be "
-                f"{words}.{hint}"
-            )
+    """The settings of parameters {name: value}; see ``check``."""
+    check(parameters, estimator_name)
     return Settings(**parameters)
 
 

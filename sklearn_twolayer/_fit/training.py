@@ -39,6 +39,10 @@ TRIAL_STEPS = 20
 #: diverge, and it grows on the way: with 1, five relu units on the digits diverged, and of
 #: 13 sets with five tanh units four ended above their least loss; with 1/2 none and one.
 CURVATURE_SHARE = 0.5
+#: Most iterations in which a network learns before it is penalised, or compared. Plateaus lie
+#: behind it then, and lbfgs has gone far enough where ten more gain less than tells two penalties
+#: apart; or, for the fit itself, tol F each.
+LEARNING_STEPS, FLAT_TO_COMPARE = 100, 1 - MARGIN
 
 
 @dataclass(frozen=True)
@@ -115,9 +119,9 @@ class Training:
     def run(self, start):
         """The fit from a warm start, or from weights that are drawn.
 
-        It goes through the penalties of the path, under which the network only has to learn, and
-        then to the minimum under alpha, each time from where it is. ``max_iter`` counts the
-        iterations of all of them together, and the path may take half of them.
+        Where there is a weaker penalty to learn under, it goes there first, and from where that
+        ends to the minimum under alpha. ``max_iter`` counts the iterations of both together, and
+        learning may take half of them.
 
         Raises
         ------
@@ -138,23 +142,20 @@ class Training:
             self.bends_below = BENDING_SHARE * self.mean_loss.quadratic(params)[0]
         if settings.n_starts > 1:
             return self._best_of(params, penalty)
-        if not settings.path:
+        if settings.learning_alpha is None:
             return self.minimize(params, penalty, max_iter=settings.max_iter, state=state)
-        fit, share = Fit(params), max(settings.max_iter // (2 * len(settings.path)), 1)
-        for alpha in settings.path:
-            fit = self._go_on(fit, alpha, share)
-        return self._go_on(fit, settings.alpha, settings.max_iter)
+        weaker = Penalty.fixed(network, settings.learning_alpha)
+        n_steps = min(LEARNING_STEPS, max(settings.max_iter // 2, 1))
+        self.monitor.stage(f"Learning under alpha = {settings.learning_alpha:.3g}")
+        learned = self.minimize(params, weaker, max_iter=n_steps)
+        n_steps = settings.max_iter - len(learned.curve)
+        if not n_steps:
+            return learned
+        self.monitor.stage(f"Under alpha = {settings.alpha:.3g}")
+        options = {"keep": partial(_after, learned), "flat": 10 * settings.tol}
+        return self.minimize(learned.params, penalty, max_iter=n_steps, **options).after(learned)
 
-    def _go_on(self, fit, alpha, share):
-        """The fit under another penalty; as it is where no iterations are left."""
-        max_iter = min(share, self.settings.max_iter - len(fit.curve))
-        if not max_iter:
-            return fit
-        self.monitor.stage(f"Under alpha = {alpha:.3g}")
-        keep, penalty = partial(_after, fit), Penalty.fixed(self.problem.network, alpha)
-        return self.minimize(fit.params, penalty, max_iter=max_iter, keep=keep).after(fit)
-
-    def minimize(self, params, penalty, *, max_iter, state=None, keep=None):
+    def minimize(self, params, penalty, *, max_iter, state=None, keep=None, flat=None):
         """The fit that the solver comes to under one penalty.
 
         Parameters
@@ -166,6 +167,8 @@ class Training:
             Beside the weights: the damping of lm, the rate of gd, the moments of sgd and adam.
         keep : callable, optional
             ``keep(fit)`` is the fit to keep while this one has come to ``fit``; ``fit`` if None.
+        flat : float, optional
+            That of lbfgs.
         """
         monitor, curve = self.monitor, []
         first = 0 if monitor is None else monitor.n_steps
@@ -185,20 +188,20 @@ class Training:
                 monitor.step(step.x, step.value, partial(kept_at, step))
 
         objective = self.mean_loss.penalised(penalty, self.bends_below)
-        found = self._search(objective, max_iter, state)(params, callback=observe)
+        found = self._search(objective, max_iter, state, flat)(params, callback=observe)
         where = found.x, found.fun, found.x, found.fun, len(curve)
         end = Step(*where, found.state, found.learning_rate)
         if monitor is not None and not curve:  # no step, but perhaps another penalty
             monitor.kept = partial(kept_at, end)
         return fit_at(end, found.status)
 
-    def _search(self, objective, max_iter, state):
+    def _search(self, objective, max_iter, state, flat):
         """The minimiser of the solver, ``search(params, callback=callback)``."""
         settings, options = self.settings, {"max_iter": max_iter, "tol": self.settings.tol}
         if settings.solver == "lm":
             return partial(levenberg_marquardt, objective, damping=state, **options)
         if settings.solver == "lbfgs":
-            return partial(lbfgs, objective.value_and_gradient, **options)
+            return partial(lbfgs, objective.value_and_gradient, flat=flat, **options)
         if settings.solver == "gd":
             return partial(self._gradient_descent, objective, state, options)
         return partial(self._epochs, objective, max_iter, state)
@@ -325,13 +328,14 @@ def left_out_losses(problem, settings, params, candidates, *, rows):
         problem.rows(part, dtype, settings.solver) as kept,
         problem.rows(out, dtype) as left_out,
     ):
-        training = Training(
-            problem, settings, MeanLoss(problem.network, problem.targets.loss, kept)
+        mean_loss, left_out_loss = (
+            MeanLoss(problem.network, problem.targets.loss, rows) for rows in (kept, left_out)
         )
-        left_out_loss = MeanLoss(problem.network, problem.targets.loss, left_out)
-        for candidate in candidates:
+        training = Training(problem, settings, mean_loss)
+        for number, candidate in enumerate(candidates):
             penalty = Penalty(candidate.groups, candidate.strengths / kept.total_weight)
-            params = training.minimize(params, penalty, max_iter=settings.max_iter).params
+            options = {"max_iter": settings.max_iter, "flat": FLAT_TO_COMPARE if number else None}
+            params = training.minimize(params, penalty, **options).params
             loss.append(left_out_loss.value(params) * float(out.total_weight))
     return np.array(loss)
 

@@ -95,11 +95,11 @@ def gradient_descent(fun, x0, *, learning_rate, max_iter, tol, callback):
     return ended(step, OUT_OF_ITERATIONS)
 
 
-def lbfgs(fun, x0, *, max_iter, tol, callback):
+def lbfgs(fun, x0, *, max_iter, tol, callback, flat=None):
     """Limited-memory BFGS (SciPy's), until max |dF/dw| <= tol, or F no longer falls.
 
-    The second where ten iterations together have lowered F by no more than tol F, for small tol
-    by no more than (100 tol)^2 F.
+    The second where ten iterations together have lowered F by no more than ``flat`` F; by default
+    tol F, or for small tol (100 tol)^2 F.
 
     A trial step to where F is not finite is answered with a high finite value,
     which makes the line search shorten it.
@@ -110,6 +110,7 @@ def lbfgs(fun, x0, *, max_iter, tol, callback):
         If F or its gradient is not finite at the start.
     """
     highest, values = None, []
+    flat = min(tol, (100 * tol) ** 2) if flat is None else flat
 
     def finite_fun(x):
         nonlocal highest
@@ -134,7 +135,7 @@ def lbfgs(fun, x0, *, max_iter, tol, callback):
 
     def is_flat():
         before = values[-1 - FLAT_ITERATIONS] if len(values) > FLAT_ITERATIONS else np.inf
-        return before - values[-1] <= min(tol, (100 * tol) ** 2) * abs(values[-1]) and tol > 0
+        return before - values[-1] <= flat * abs(values[-1]) and flat > 0
 
     options = {"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0, "maxcor": 20}
     found = minimize(finite_fun, x0, jac=True, method="L-BFGS-B", callback=report, options=options)

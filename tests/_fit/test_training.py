@@ -312,18 +312,18 @@ def test_a_stop_ends_the_starts_and_keeps_the_best():
     assert [kept.params for kept in training.kept] == [0, 1, 1]
 
 
-# A path of penalties
+# Learning under a weaker penalty
 
 
-def test_the_path_takes_at_most_half_of_the_steps_and_is_kept_with_its_way():
+def test_learning_takes_at_most_half_of_the_steps_and_is_kept_with_its_way():
     problem, params = posed()
-    settings = replace(settings_of("lbfgs", max_iter=20), path=(0.001, 0.003), alpha=0.01)
+    settings = replace(settings_of("lbfgs", max_iter=20), learning_alpha=0.001, alpha=0.01)
     monitor = Recorder(settings)
     with small_blocks(problem) as rows:
         training = Training(problem, settings, mean_loss_of(problem, rows), monitor)
         fit = training.run(warm(problem, params))
     strengths = [kept.penalty.strengths[0] for _, _, kept in monitor.seen]
-    assert strengths == [0.001] * 5 + [0.003] * 5 + [0.01] * 10
+    assert strengths == [0.001] * 10 + [0.01] * 10
     for n_steps, (weights, _, kept) in enumerate(monitor.seen, start=1):
         assert kept.steps == tuple(range(n_steps))
         assert len(kept.curve) == n_steps

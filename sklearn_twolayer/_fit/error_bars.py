@@ -20,8 +20,9 @@ MAX_WEIGHTS = 5000
 MAX_COST, MAX_COST_OF_PART = 1e11, 3.8e11
 #: Several outputs take so many times as long for the same n p^2.
 COST_OF_SEVERAL_OUTPUTS = 3.5
-#: n k p^2 of the rows whose own predictions are judged, a second or two; and their least number.
-MAX_COST_OF_JUDGED, MIN_JUDGED = 3e10, 100
+#: n k p^2 of the rows whose own predictions are judged, a tenth of a second or two; and their least
+#: number.
+MAX_COST_OF_JUDGED, MIN_JUDGED = 3e9, 100
 #: Entries of the Jacobian of a block that stays in cache.
 ENTRIES_IN_CACHE = 2**19
 

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from sklearn_twolayer._bayes.choose_penalty import STRATEGIES, Search
+from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, STRATEGIES, Search
 from sklearn_twolayer._bayes.cross_validate import MARGIN
 from sklearn_twolayer._bayes.posterior import Likelihood
 from sklearn_twolayer._fit.weights import are_equal, fold_members
@@ -129,7 +129,8 @@ class Training:
         if isinstance(settings.alpha, str):
             likelihood = Likelihood.of(self.mean_loss)
             most = settings.max_iter + settings.n_free_steps
-            search = Search(self.mean_loss, likelihood, most, self.minimize)
+            stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
+            search = Search(self.mean_loss, likelihood, most, self.minimize, stride)
             return STRATEGIES[settings.alpha](search, params, state)
         penalty = Penalty.fixed(network, settings.alpha)
         if settings.solver == "lm" and self.problem.targets.loss.is_squared_error:
@@ -323,7 +324,7 @@ def left_out_losses(problem, settings, params, candidates, *, rows):
     part, out = (problem.table.take(np.flatnonzero(part)) for part in rows)
     dtype, loss = np.float64 if settings.solver == "lm" else problem.table.dtype, []
     with (
-        problem.rows(part, dtype, settings.solver) as kept,
+        problem.rows(part, dtype, settings.solver == "lm") as kept,
         problem.rows(out, dtype) as left_out,
     ):
         training = Training(

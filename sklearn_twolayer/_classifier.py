@@ -242,7 +242,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
             Class labels, or 0/1 indicators for multilabel targets.
         """
-        return self._learned_.targets.decode(self._raw_prediction(X))
+        Z2 = self._raw_prediction(X)
+        return self._learned_.targets.decode(Z2)
 
     @over_collections
     def predict_proba(self, X: Matrix, moderated: bool = False) -> np.ndarray:

@@ -318,12 +318,12 @@ def test_verbose_names_the_stages_of_a_fit_that_chooses_its_penalty(capsys):
     assert lines[0] == "Learning under next to no penalty"
     assert "Evidence: a penalty for each of W1, b1, W2 and b2" in lines
     assert "Evidence: a penalty for each input, b1, W2 and b2" in lines
-    assert "Comparing penalties, 3 of up to 11: alpha = 0.003" in lines
+    assert any(line.startswith("Comparing penalties: ") for line in lines)
     assert lines[-1] == "To the minimum under these penalties"
     lines = headings(capsys, TwoLayerClassifier(3, random_state=0), many, wave > 0)
     assert [line[:13] for line in lines[:5]] == ["Comparing 6 p"] * 5
     assert lines[5].startswith("Final fit: alpha = ")
-    assert all(line.startswith("Under alpha = ") for line in lines[6:])
+    assert [line.split(" = ")[0] for line in lines[6:]] == ["Learning under alpha", "Under alpha"]
 
 
 def test_verbose_names_starts_members_and_pilots(capsys):

@@ -94,7 +94,7 @@ def test_where_the_matrix_is_too_large_auto_is_a_float(Estimator, monkeypatch):
     ("parameters", "reason"),
     [
         ({"solver": "adam"}, "solver is 'adam'"),
-        ({"solver": "lbfgs"}, "solver is 'lbfgs'"),
+        ({"solver": "sgd"}, "solver is 'sgd'"),
         ({"early_stopping": True}, "early_stopping=True"),
     ],
 )
@@ -104,6 +104,13 @@ def test_evidence_that_cannot_be_had_is_refused_with_the_way_out(
 ):
     with pytest.raises(ValueError, match=f"alpha='{alpha}' needs.*{reason}.*solver='lm'"):
         fitted(Estimator, alpha=alpha, **parameters)
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_a_matrix_that_lbfgs_cannot_repeat_is_refused(Estimator):
+    asked = checked(Estimator(alpha="ard", solver="lbfgs").get_params(), Estimator.__name__)
+    with pytest.raises(ValueError, match="multiply-adds each time"):
+        resolve(asked, Size(10**6, 100, 1, is_regression=Estimator is TwoLayerRegressor))
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)

@@ -69,6 +69,7 @@ def assert_same_fit(model, expected):
         {"solver": "lbfgs", "alpha": 3e-3},
         {"solver": "lm", "alpha": 1e-3},
         {"solver": "lm", "alpha": "evidence"},
+        {"solver": "lbfgs", "alpha": "evidence", "max_iter": 40},
         {"solver": "lbfgs", "alpha": 3e-3, "standardize": False},
         {"solver": "gd", "n_members": 2},
     ],
@@ -79,8 +80,8 @@ def test_the_fit_is_that_in_memory(options, estimator, chunks, data):
     X, weight, y = data[0], data[3], target(estimator, data)
     if not options.get("standardize", True):
         X = (X - X.mean(axis=0)) / X.std(axis=0)
-    model = estimator(3, max_iter=15, random_state=0, **options)
-    expected = estimator(3, max_iter=15, random_state=0, **options).fit(X, y, weight)
+    options = {"max_iter": 15, "random_state": 0, **options}
+    model, expected = estimator(3, **options), estimator(3, **options).fit(X, y, weight)
     parts = (da.from_array(array, chunks=(chunks, -1)[: array.ndim]) for array in (X, y, weight))
     assert_same_fit(model.fit(*parts), expected)
 

@@ -59,6 +59,23 @@ def test_noise_precision_has_an_entry_for_each_output():
 
 
 @pytest.mark.parametrize("alpha", STRATEGIES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_lbfgs_finds_the_noise_and_a_penalty_as_good(alpha, dtype):
+    """Other steps to other minima, of the same evidence."""
+    features, y = make_friedman1(300, noise=1.0, random_state=0)
+    new, target = make_friedman1(1000, noise=1.0, random_state=1)
+    models = [
+        fitted(TwoLayerRegressor, features.astype(dtype), y, n_hidden=6, alpha=alpha, solver=solver)
+        for solver in ("lm", "lbfgs")
+    ]
+    scores = [model.score(new.astype(dtype), target) for model in models]
+    assert scores[1] > scores[0] - 0.05 > 0.8
+    assert models[1].noise_precision_ == pytest.approx(1, rel=0.3)
+    assert models[1].solver_ == "lbfgs" and models[1].coefs_[0].dtype == dtype
+    assert models[1].prior_precision_.shape == models[0].prior_precision_.shape
+
+
+@pytest.mark.parametrize("alpha", STRATEGIES)
 @pytest.mark.parametrize("n_rows", [20, 60], ids=["dual", "primal"])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_weights_are_repeats_in_every_statistic(Estimator, n_rows, alpha):

@@ -4,7 +4,8 @@ Candidates, each started where another ended:
 
 1. the evidence with one precision for each group of weights,
 2. the evidence with one precision for each input column (ARD),
-3. the better of these penalties three times as strong, nine times, and so on as long as that
+3. unless the weights use up less than a tenth of the residuals, where the evidence is
+   right, the better of these penalties three times as strong, nine times, and so on as long as that
    helps; or, if it does not, a third of it, a ninth, ...
 
 They are compared by the loss of each row when it is left out, which for a
@@ -48,6 +49,8 @@ MAX_FREE_SHARE, MUCH_LEFT = 0.4, 0.5
 #: Most accepted steps: of the evidence, and of ARD after it, where it is asked for and where
 #: "auto" tries it; under each multiple of the penalty; and to the minimum under what was chosen.
 EVIDENCE_STEPS, AUTO_STEPS, MULTIPLE_STEPS, FINISH_STEPS = 50, 25, 5, 10
+#: Iterations of L-BFGS between two re-estimations, in place of so many steps of lm.
+LBFGS_STRIDE, STRIDE_IN_STEPS = 25, 5
 #: From one multiple of a penalty to the next, and their most.
 FACTOR, MOST_MULTIPLES = 3.0, 8
 #: Factor on the leverage of a row. 1 is exact for a linear model; the network bends to the noise
@@ -57,6 +60,8 @@ INFLATION = 1.4
 #: Share of the residuals that the weights may use up: beyond it the linearised network no longer
 #: tells what a fit without a row would do.
 MAX_JUDGED_SHARE = 0.6
+#: Below this share the evidence is right, and multiples of its penalty are not tried.
+EVIDENT_SHARE = 0.1
 
 
 def untold(stage):
@@ -72,14 +77,17 @@ class Search:
     mean_loss : MeanLoss
     likelihood : Likelihood
     max_iter : int
-        Most accepted steps on the way to a fit.
+        Most iterations on the way to a fit.
     minimize : callable
         ``minimize(start, penalty, *, max_iter, state=None, keep=None) -> Fit`` runs
-        Levenberg-Marquardt from the weights ``start`` (p,). A Fit has ``params``, ``penalty``,
+        the minimiser from the weights ``start`` (p,). A Fit has ``params``, ``penalty``,
         ``loss`` F, ``curve`` (F after each step), ``steps`` (their numbers among all of the
         training) and ``resume``, the damping to go on with. After each step
         ``keep(running)`` is the fit to return if the training ended there; None keeps the
         running fit itself.
+    stride : int
+        Iterations from one re-estimation of precisions to the next: 1 step of
+        Levenberg-Marquardt, which makes the matrix anyway, and many of L-BFGS.
     stage : callable
         ``stage(name)`` tells the user what the steps to come are for.
     """
@@ -88,7 +96,12 @@ class Search:
     likelihood: Likelihood
     max_iter: int
     minimize: Callable
+    stride: int = 1
     stage: Callable = untold
+
+    def most(self, n_steps):
+        """Most iterations of a stage of so many steps of Levenberg-Marquardt."""
+        return n_steps * max(self.stride // STRIDE_IN_STEPS, 1)
 
 
 def evidence(search, start, state=None):
@@ -116,7 +129,8 @@ def automatic(search, start, state=None):
 
     by_column = _relevance(search, *first, n_steps=AUTO_STEPS, keep=keep)
     chosen = evident = _better(chosen, by_column, _loss_of_left_out_rows(search, by_column))
-    for factor in (FACTOR, 1 / FACTOR):
+    share_is_small = not _is_too_flexible(search, chosen[0], EVIDENT_SHARE)
+    for factor in () if share_is_small else (FACTOR, 1 / FACTOR):
         rival = replace(chosen[0], resume=None)
         for _ in range(MOST_MULTIPLES):
             penalty = Penalty(rival.penalty.groups, factor * rival.penalty.strengths)
@@ -135,7 +149,7 @@ def automatic(search, start, state=None):
 STRATEGIES = {"evidence": evidence, "ard": automatic_relevance, "auto": automatic}
 
 
-def most_steps(alpha, max_iter, is_gaussian):
+def most_steps(alpha, max_iter, is_gaussian, stride=1):
     """At most so many steps are taken in all stages of the strategy for alpha."""
     stages = [steps for _, steps in FIRST_PRECISIONS[is_gaussian]]
     stages += FREE_STEPS if is_gaussian else ()
@@ -145,7 +159,7 @@ def most_steps(alpha, max_iter, is_gaussian):
         "auto": [AUTO_STEPS] * 2 + [MULTIPLE_STEPS] * (MOST_MULTIPLES + 1),
     }[alpha]
     stages += [FINISH_STEPS]
-    return sum(min(steps, max_iter) for steps in stages)
+    return sum(min(steps * max(stride // STRIDE_IN_STEPS, 1), max_iter) for steps in stages)
 
 
 def _grouped_evidence(search, start, state, n_steps):
@@ -156,11 +170,10 @@ def _grouped_evidence(search, start, state, n_steps):
         first = Precisions(groups, np.full(groups.max() + 1, precision), 1.0)
         if learned is not None:
             break
-        steps, penalty = min(steps, search.max_iter), first.penalty(likelihood)
+        steps, penalty = min(search.most(steps), search.max_iter), first.penalty(likelihood)
         search.stage(f"Learning under a prior precision of {precision:g}")
         found = search.minimize(start, penalty, max_iter=steps, state=state)
-        factor, most = _factor(search, found), MAX_EFFECTIVE_SHARE_AT_START
-        if not _is_too_flexible(search, found, factor, most):
+        if not _is_too_flexible(search, found, MAX_EFFECTIVE_SHARE_AT_START):
             learned = found
     learned = found if learned is None else learned
     n_steps = _steps_left(search, n_steps, learned)
@@ -178,10 +191,10 @@ def _learned_freely(search, start, groups):
     for n_steps in FREE_STEPS:
         n_left = search.max_iter - (0 if fit is None else len(fit.curve))
         if fit is None:
-            fit = search.minimize(start, penalty, max_iter=min(n_steps, n_left))
+            fit = search.minimize(start, penalty, max_iter=min(search.most(n_steps), n_left))
         elif n_left and fit.loss > MUCH_LEFT * fit.curve[0]:
-            fit = go_on(search, fit, penalty, max_iter=min(n_steps, n_left))
-        if _is_too_flexible(search, fit, _factor(search, fit), MAX_FREE_SHARE):
+            fit = go_on(search, fit, penalty, max_iter=min(search.most(n_steps), n_left))
+        if _is_too_flexible(search, fit, MAX_FREE_SHARE):
             return None
     return fit
 
@@ -203,7 +216,7 @@ def _finish(search, fit):
 
 
 def _steps_left(search, most, fit):
-    return min(most, max(search.max_iter - len(fit.curve), 0))
+    return min(search.most(most), max(search.max_iter - len(fit.curve), 0))
 
 
 def _better(chosen, rival, loss):
@@ -213,9 +226,9 @@ def _better(chosen, rival, loss):
 
 def _loss_of_left_out_rows(search, fit):
     """Mean loss of the rows, each predicted without itself; inf for too flexible a fit."""
-    factor = _factor(search, fit)
-    if _is_too_flexible(search, fit, factor, MAX_JUDGED_SHARE):
+    if _is_too_flexible(search, fit, MAX_JUDGED_SHARE):
         return np.inf
+    factor = _factor(search, fit)
     return leave_one_out_loss(search.mean_loss, fit.params, factor, inflation=INFLATION)
 
 
@@ -224,7 +237,7 @@ def _factor(search, fit):
     return posterior_factor(curvature.with_diagonal(fit.penalty.per_weight))
 
 
-def _is_too_flexible(search, fit, factor, max_share):
+def _is_too_flexible(search, fit, max_share):
     """Whether the weights use up more than a share of the residuals."""
-    n_effective = effective_parameters(fit.penalty, factor).sum()
+    n_effective = effective_parameters(fit.penalty, _factor(search, fit)).sum()
     return n_effective > max_share * search.likelihood.n_residuals

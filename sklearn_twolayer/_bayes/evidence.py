@@ -2,7 +2,7 @@
 
 The precisions of the posterior (``posterior``) that make the targets most probable are
 found by MacKay's re-estimation (1992, "A practical Bayesian framework for backpropagation
-networks"), one step downhill in F at a time.
+networks"), one step of Levenberg-Marquardt downhill in F at a time, or some of L-BFGS.
 """
 
 from dataclasses import replace
@@ -49,7 +49,7 @@ def update_precisions(mean_loss, params, precisions, likelihood):
 def maximize_evidence(search, before, precisions, *, max_iter, keep=None):
     """Alternate steps downhill in F with re-estimated precisions.
 
-    One step comes before the first re-estimation.
+    One step, or ``search.stride``, comes before each re-estimation.
 
     Parameters
     ----------
@@ -72,7 +72,8 @@ def maximize_evidence(search, before, precisions, *, max_iter, keep=None):
     """
     most = len(before.curve) + max_iter
     penalty = precisions.penalty(search.likelihood)
-    fit, calm = go_on(search, before, penalty, max_iter=min(1, max_iter), keep=keep), 0
+    stride, calm = search.stride, 0
+    fit = go_on(search, before, penalty, max_iter=min(stride, max_iter), keep=keep)
     while calm < 3 and len(fit.curve) < most:
         updated = update_precisions(search.mean_loss, fit.params, precisions, search.likelihood)
         change = max(
@@ -81,7 +82,8 @@ def maximize_evidence(search, before, precisions, *, max_iter, keep=None):
         )
         calm = calm + 1 if change < PRECISION_TOLERANCE else 0
         precisions, n_before = updated, len(fit.curve)
-        fit = go_on(search, fit, precisions.penalty(search.likelihood), max_iter=1, keep=keep)
+        penalty, n_steps = precisions.penalty(search.likelihood), min(stride, most - n_before)
+        fit = go_on(search, fit, penalty, max_iter=n_steps, keep=keep)
         if len(fit.curve) == n_before:  # no step, but another F
             steps = fit.steps + (fit.steps[-1:] or (0,))
             fit = replace(fit, curve=(*fit.curve, fit.loss), steps=steps)

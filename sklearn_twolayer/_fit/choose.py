@@ -83,7 +83,7 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
     grid, network = GRIDS[problem.targets.is_numeric], problem.network
     fold, n_distinct = folds(problem.table.X, problem.table.encoded, problem.scale)
     if start is None:
-        params = problem.draw_start(deepcopy(random_state))
+        params = problem.draw_start(deepcopy(random_state), settings)
     else:
         params = start.params(network, problem.scale)
 

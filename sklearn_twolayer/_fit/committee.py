@@ -1,4 +1,4 @@
-"""The width of a network, and the members of a committee, where they are "auto".
+"""How large a network is by default, how many of them, and from how many starts.
 
 The number of units that balances what a network cannot say against what the rows cannot tell
 grows as sqrt(S / (f ln S)), for S rows of f columns (Barron 1994, "Approximation and estimation
@@ -16,6 +16,8 @@ UNITS, MIN_HIDDEN, MIN_HIDDEN_OF_CLASSES, MAX_HIDDEN = 4.0, 10, 20, 50
 #: Most units that follow the number of classes.
 MAX_CLASSES = 100
 N_MEMBERS = 3
+#: Starts of a regression by lm under a float alpha, if its matrix takes so many multiply-adds.
+N_STARTS, MAX_COST_FOR_STARTS = 5, 1e7
 
 
 def choose_width(size):
@@ -43,3 +45,14 @@ def choose_members(asked, resolved, size):
     finds_penalty = size.is_regression and isinstance(resolved.alpha, str)
     is_single = asked.warm_start or asked.is_stream or asked.output_activation != "identity"
     return N_MEMBERS if finds_penalty and asked.n_hidden == "auto" and not is_single else 1
+
+
+def choose_starts(settings, cost):
+    """Starts of a regression, of which the best is kept: several where the steps of lm are cheap.
+
+    A few units fit a curve well or badly, by where they start. A penalty that is found from the
+    rows takes one start.
+    """
+    is_float = settings.solver == "lm" and not isinstance(settings.alpha, str)
+    goes_on = settings.warm_start or settings.early_stopping
+    return N_STARTS if is_float and not goes_on and cost <= MAX_COST_FOR_STARTS else 1

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from joblib import Parallel, delayed
 
-from sklearn_twolayer._bayes.choose_penalty import most_steps
+from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
 from sklearn_twolayer._fit.error_bars import posterior_of_fit
 from sklearn_twolayer._fit.monitor import (
     INTERRUPT,
@@ -78,21 +78,22 @@ class Problem:
         shape = table.n_rows, table.n_features, self.targets.n_outputs
         return Size(*shape, table.total_weight, is_regression, table.is_in_memory)
 
-    def rows(self, table, dtype, solver=None):
+    def rows(self, table, dtype, needs_matrix=False):
         """Rows with standardised targets, in blocks that stay in cache."""
         width = self.network.width
-        if solver == "lm":  # blocks of J have a column for each weight
+        if needs_matrix:  # blocks of J have a column for each weight
             width = max(width, self.network.n_first)
         return table.rows(self.scale, dtype, width)
 
-    def draw_start(self, random_state, is_stream=False):
+    def draw_start(self, random_state, settings):
         """Weights (p,) to start from, near the mean target."""
-        table = self.table
+        table, is_stream = self.table, settings.is_stream
         if is_stream:  # whose first batch may lack a class
             encoded, weight = self.targets.start_with_every_class(table.encoded, table.weight)
             table = replace(table, X=None, y=None, encoded=encoded, weight=weight)
         constant = self.targets.loss.constant(table.mean_target(self.targets, self.scale))
-        params = initial_weights(random_state, self.network, constant)
+        is_steep = settings.solver == "lm" and self.targets.loss.is_squared_error
+        params = initial_weights(random_state, self.network, constant, is_steep=is_steep)
         says_little = is_stream or table.n_rows == 1  # what is constant here need not stay so
         is_constant = () if says_little else self.targets.is_constant
         return constant_start(params, self.network, constant, is_constant)
@@ -187,9 +188,10 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
     member_task = None if watch.number is None else watch.task
     if member_task is not None:
         member_task.begin()
-    dtype = np.float64 if settings.solver == "lm" else problem.table.dtype
+    needs_matrix = settings.solver == "lm" or isinstance(settings.alpha, str)
+    dtype = np.float64 if needs_matrix else problem.table.dtype
     with ExitStack() as stack:
-        rows = stack.enter_context(problem.rows(problem.table, dtype, settings.solver))
+        rows = stack.enter_context(problem.rows(problem.table, dtype, needs_matrix))
         held_out = problem.held_out
         monitor = Monitor(
             settings,
@@ -245,7 +247,8 @@ def most_iterations(settings, is_regression):
     """At most so many iterations are taken by one network."""
     if isinstance(settings.alpha, str):
         most = settings.max_iter + settings.n_free_steps
-        return most_steps(settings.alpha, most, is_regression)
+        stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
+        return most_steps(settings.alpha, most, is_regression, stride)
     if settings.n_starts == 1:
         return settings.max_iter
     return settings.n_starts * TRIAL_STEPS + 2 * (settings.max_iter - TRIAL_STEPS)

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
-from sklearn_twolayer._fit.committee import choose_members, choose_width
+from sklearn_twolayer._fit.committee import choose_members, choose_starts, choose_width
 from sklearn_twolayer._fit.parameters import check
 
 #: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
@@ -35,6 +35,7 @@ MAX_COMPARED_TARGETS = 60  # S k, for which a regressor does
 #: Most multiply-adds of one Gauss-Newton matrix, of which the evidence takes some 150; the largest.
 MAX_GAUSS_NEWTON_COST = 4e9
 MAX_GAUSS_NEWTON_SIZE = 2000
+MAX_REPEATED_COST, MAX_REPEATED_SIZE = 4e10, 4000  # of one of the few that L-BFGS takes
 #: Most multiply-adds of one gradient that L-BFGS is asked to repeat.
 MAX_FULL_BATCH_COST = 2e9
 
@@ -45,10 +46,6 @@ LEARNING_RATE = {"sgd": 0.05, "adam": 0.01}
 MAX_ITER = {"gd": 2000, "sgd": 100, "adam": 100, "lbfgs": 1000, "lm": 200}
 #: alpha of mini-batches, which regularise in their own way: regressor and classifier.
 STOCHASTIC_ALPHA = {True: 0.0003, False: 0.003}
-
-#: Starts of a regression by lm under a float alpha, if its matrix takes so many multiply-adds.
-N_STARTS = 5
-MAX_COST_FOR_STARTS = 1e7
 
 
 @dataclass(frozen=True)
@@ -174,7 +171,8 @@ def resolve(settings, size):
         return resolved
     if isinstance(resolved.alpha, str):
         return replace(resolved, n_free_steps=sum(FREE_STEPS))
-    return replace(resolved, n_starts=N_STARTS if has_several_starts(resolved, size) else 1)
+    _, cost = gauss_newton_size_and_cost(size, n_hidden)
+    return replace(resolved, n_starts=choose_starts(resolved, cost))
 
 
 def gauss_newton_size_and_cost(size, n_hidden):
@@ -223,12 +221,17 @@ def choose_alpha(settings, size):
         compares = solver == "lm" if size.is_regression else compares_penalties(settings, size)
         has_choice = compares and not settings.early_stopping
         return "auto" if has_choice else 1 / max(size.n_rows, size.total_weight)
-    if not isinstance(alpha, str) or (solver == "lm" and not settings.early_stopping):
+    n_matrix, cost = gauss_newton_size_and_cost(size, settings.n_hidden)
+    reason = f"solver is {solver!r}" if solver not in ("lm", "lbfgs") else None
+    if solver == "lbfgs" and (n_matrix > MAX_REPEATED_SIZE or cost > MAX_REPEATED_COST):
+        reason = f"that takes {cost:.1g} multiply-adds each time"
+    if settings.early_stopping:
+        reason = "early_stopping=True holds rows out"
+    if reason is None or not isinstance(alpha, str):
         return alpha
-    reason = "early_stopping=True holds rows out" if solver == "lm" else f"solver is {solver!r}"
     raise ValueError(
-        f"alpha={alpha!r} needs the Gauss-Newton matrix of all rows, but {reason}. Set "
-        "solver='lm' and early_stopping=False, or choose a float or 'auto' for alpha."
+        f"alpha={alpha!r} needs the Gauss-Newton matrix of all rows, but {reason}. Set solver='lm' "
+        "or 'lbfgs' and early_stopping=False, or choose a float or 'auto' for alpha."
     )
 
 
@@ -240,15 +243,3 @@ def compares_penalties(settings, size):
         n_targets = max(size.n_rows, size.total_weight) * size.n_outputs
         return settings.solver == "lm" and n_targets <= MAX_COMPARED_TARGETS
     return size.n_rows * n_params(size, settings.n_hidden) <= MAX_COMPARED_COST
-
-
-def has_several_starts(settings, size):
-    """Whether a cheap regression by lm takes the best of several starts.
-
-    A few units fit a curve well or badly, by where they start.
-    """
-    if settings.solver != "lm" or isinstance(settings.alpha, str):
-        return False
-    _, cost = gauss_newton_size_and_cost(size, settings.n_hidden)
-    goes_on = settings.warm_start or settings.early_stopping
-    return not goes_on and cost <= MAX_COST_FOR_STARTS

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from sklearn_twolayer._bayes.choose_penalty import STRATEGIES, Search
+from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, STRATEGIES, Search
 from sklearn_twolayer._bayes.cross_validate import MARGIN
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.weights import are_equal, fold_members
@@ -133,8 +133,9 @@ class Training:
         if isinstance(settings.alpha, str):
             likelihood = Likelihood.of(self.mean_loss)
             most = settings.max_iter + settings.n_free_steps
-            told = likelihood, most, self.minimize, self.monitor.stage
-            search = Search(self.mean_loss, *told)
+            stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
+            how = likelihood, most, self.minimize, stride, self.monitor.stage
+            search = Search(self.mean_loss, *how)
             return STRATEGIES[settings.alpha](search, params, state)
         penalty = Penalty.fixed(network, settings.alpha)
         if settings.solver == "lm" and self.problem.targets.loss.is_squared_error:
@@ -243,7 +244,7 @@ class Training:
         """Weights (p,) to start from, and what going on needs beside them."""
         settings, problem, dtype = self.settings, self.problem, self.mean_loss.rows.dtype
         if start is None:
-            params, state = problem.draw_start(self.random_state, settings.is_stream), None
+            params, state = problem.draw_start(self.random_state, settings), None
         else:
             options = {"is_stream": settings.is_stream}
             params = start.params(problem.network, problem.scale, **options)
@@ -270,8 +271,8 @@ class Training:
     def _best_of(self, params, penalty):
         """The best of several starts: each gets a few steps, and the best two go on to the end."""
         settings, trials, n_starts = self.settings, [], self.settings.n_starts
-        starts = [params] + [self.problem.draw_start(self.random_state) for _ in range(1, n_starts)]
-        for number, start in enumerate(starts, 1):
+        drawn = (self.problem.draw_start(self.random_state, settings) for _ in range(1, n_starts))
+        for number, start in enumerate((params, *drawn), 1):
             self.monitor.stage(f"Start {number} of {n_starts}")
             keep = partial(_least_with, tuple(trials), None)
             trials.append(self.minimize(start, penalty, max_iter=TRIAL_STEPS, keep=keep))
@@ -325,7 +326,7 @@ def left_out_losses(problem, settings, params, candidates, *, rows):
     part, out = (problem.table.take(np.flatnonzero(part)) for part in rows)
     dtype, loss = np.float64 if settings.solver == "lm" else problem.table.dtype, []
     with (
-        problem.rows(part, dtype, settings.solver) as kept,
+        problem.rows(part, dtype, settings.solver == "lm") as kept,
         problem.rows(out, dtype) as left_out,
     ):
         mean_loss, left_out_loss = (

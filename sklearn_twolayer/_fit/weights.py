@@ -4,10 +4,10 @@ The first layer spreads the units over the data: entries of W1 have standard
 deviation 1 / (2 sqrt f), so that z = x W1 has 1 / 2 for standardised x, and the
 biases spread the kinks or bends over the range of z. Starting twice as steep
 ended in worse optima (docs/benchmarks.md); but h units that share the range of one input must be
-narrower the more they are: steeper by h^(1/f) / 5, if that is more than 1 (Nguyen & Widrow 1990,
-"Improving the learning speed of 2-layer neural networks by choosing initial values of the
-adaptive weights"). The logistic unit starts where the tanh unit starts:
-sigma(z) = (1 + tanh(z / 2)) / 2 makes
+narrower the more they are. A regression by lm, whose steps steep units do not shorten, starts
+steeper by h^(1/f) / 5, if that is more than 1 (Nguyen & Widrow 1990, "Improving the learning
+speed of 2-layer neural networks by choosing initial values of the adaptive weights"). The
+logistic unit starts where the tanh unit starts: sigma(z) = (1 + tanh(z / 2)) / 2 makes
 
     tanh(x W1 + b1) W2 + b2 = sigma(x 2 W1 + 2 b1) 2 W2 + b2 - sum W2.
 """
@@ -21,7 +21,7 @@ from sklearn.utils import check_random_state
 from sklearn_twolayer._fit.relevance import relevance, shares
 
 
-def initial_weights(random_state, network, constant):
+def initial_weights(random_state, network, constant, *, is_steep=False):
     """Weights (p,) of a network that starts near a constant raw prediction.
 
     Parameters
@@ -30,10 +30,12 @@ def initial_weights(random_state, network, constant):
     network : TwoLayerNetwork
     constant : ndarray, shape (k,)
         The raw prediction around which the network starts.
+    is_steep : bool, default=False
+        Whether many units of few inputs start steeper.
     """
     f, h = network.n_features, network.n_hidden
     gain = np.sqrt(0.5) if network.activation in ("relu", "softplus") else 0.5
-    steepness = max(h ** (1 / f) / 5, 1)
+    steepness = max(h ** (1 / f) / 5, 1) if is_steep else 1
     W1 = steepness * random_state.normal(scale=gain / np.sqrt(f), size=(f, h))
     b1 = steepness * random_state.uniform(-0.5, 0.5, size=h)
     W2 = random_state.normal(scale=0.5 / np.sqrt(h), size=(h, len(constant)))

@@ -1,11 +1,10 @@
 """The evidence, where the model is linear in its weights and Laplace's approximation exact."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
+from sklearn_twolayer._bayes.choose_penalty import Search
 from sklearn_twolayer._bayes.evidence import maximize_evidence, update_precisions
 from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS, Likelihood
 from sklearn_twolayer._bayes.posterior import (
@@ -71,7 +70,7 @@ class LinearModel:
         return multivariate_normal(cov=covariance).logpdf(self.y)
 
     def maximum(self, start, max_iter=500):
-        search = SimpleNamespace(mean_loss=self, likelihood=self.likelihood, minimize=self.minimize)
+        search = Search(self, self.likelihood, max_iter, self.minimize)
         before = Fit(np.zeros(self.Phi.shape[1]), curve=(9.0,), steps=(4,), resume=0.5)
         return maximize_evidence(search, before, start, max_iter=max_iter)
 

@@ -254,7 +254,7 @@ class Starts(Training):
 
     def __init__(self, loss, status=None, end=None, stop_at=None):
         later = iter(range(1, len(loss)))
-        problem = SimpleNamespace(draw_start=lambda random_state: next(later))
+        problem = SimpleNamespace(draw_start=lambda random_state, settings: next(later))
         settings = replace(settings_of("lm", max_iter=50), n_starts=len(loss))
         super().__init__(problem, settings, None, Recorder(settings))
         self.loss, self.end, self.stop_at = loss, end or {}, stop_at

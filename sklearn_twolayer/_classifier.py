@@ -1,11 +1,14 @@
 """TwoLayerClassifier: the log loss."""
 
+from operator import attrgetter
+
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
 from sklearn_twolayer._base import BaseTwoLayer, over_collections
 from sklearn_twolayer._bayes.predictions import MODERATED_PROBABILITY
+from sklearn_twolayer._data.classes import log_of_each_class, of_each_class
 from sklearn_twolayer._data.targets import LabelTargets
 from sklearn_twolayer._fit.settings import takes_batches
 
@@ -24,9 +27,9 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     Parameters
     ----------
     n_hidden : int or "auto", default="auto"
-        Hidden units h. "auto" is the square root of the sum of the sample weights S (in
-        ``partial_fit`` of the first batch), from 20 to 50, but at least the number of classes
-        or labels, up to 100; with ``warm_start`` as many as there are.
+        Hidden units h. "auto" is the square root of S, the sum of the sample weights (of
+        ``partial_fit``: of the first batch), from 20 to 50, but at least as many as there are
+        classes or labels, up to 100; with ``warm_start`` as many as there are.
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
@@ -34,20 +37,23 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         BFGS; "adam" and "sgd" go through mini-batches; "gd" is w <- w - learning_rate dF/dw on
         all rows. "auto" takes "lm" on some tens of rows, then "lbfgs", then "adam".
     alpha : float or {"auto", "evidence", "ard"}, default="auto"
-        A float is that of F, on the standardised scale; biases are free. "evidence" finds a
-        penalty for each of W1, b1, W2 and b2 by MacKay's evidence procedure, "ard"
-        (automatic relevance determination) one for each column of X; both need solver "lm".
-        "auto" chooses S alpha from 0.03, 0.1, 0.3, 1, 3 and 10 by up to five folds of
+        A float is that of F, on the standardised scale; biases are free. It means the same
+        for every solver, batch size and number of rows. "evidence" finds a penalty for each
+        of W1, b1, W2 and b2 by MacKay's evidence procedure, "ard" (automatic relevance
+        determination) one for each column of X; both need solver "lm".
+        "auto" chooses S alpha from 0.03, 0.1, 0.3, 1, 3, 10 and 30 by up to five folds of
         cross-validation, in which 100 rows are left out, with lm and lbfgs; fewer than ten
-        distinct rows take 0.03. It is 1 / S with early stopping, for Dask collections and for
-        more than 5 10^6 n_samples times weights, and 0.003 for sgd and adam.
+        distinct rows take 0.03. It is 1 / S with early stopping, other solvers, Dask, and more
+        than 5 10^6 n_samples times weights; in ``partial_fit`` S is that of all calls so far.
     standardize : bool, default=True
-        Centre and scale X with the weighted moments of the training rows, within ``coefs_``.
+        Centre and scale X with the weighted moments of the training rows.
+        The scaling is folded into ``coefs_`` and ``intercepts_`` after the fit.
     n_members : int, default=1
         Networks of a committee, each from a start of its own, whose raw predictions
         are averaged: folded into one network of n_members n_hidden units.
     learning_rate : float or "auto", default="auto"
-        Of gd, sgd and adam. "auto" is 0.5 / (curvature at the start), 0.05 and 0.01.
+        Of gd, sgd and adam. "auto" is 0.5 / (largest eigenvalue of the Gauss-Newton
+        matrix at the start), 0.05 and 0.01.
     learning_rate_schedule : {"cosine", "constant"}, default="cosine"
         Of sgd and adam: decay to zero over ``max_iter`` epochs, or none.
     momentum : float in [0, 1), default=0.9
@@ -55,22 +61,25 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     nesterovs_momentum : bool, default=True
         Whether sgd uses Nesterov's momentum.
     batch_size : int or "auto", default="auto"
-        Rows in a mini-batch of sgd and adam; "auto" is n_samples / 20, from 16 to 200.
+        Rows in a mini-batch of sgd and adam; "auto" is n_samples / 20,
+        at least 16 and at most 200.
     shuffle : bool, default=True
         Whether sgd and adam draw a new order of the rows for each epoch.
     max_iter : int or "auto", default="auto"
         Most iterations of gd and lbfgs, epochs of sgd and adam, accepted steps of
         lm. "auto" is 2000, 1000, 100, 100 and 200.
     max_time : float or None, default=None
-        Most seconds of ``fit``: it ends at the first iteration after them, with the best weights
-        so far (of a committee: the members that are whole) and a warning.
+        Most seconds of ``fit``: it ends at the first iteration after them, with the best
+        weights so far and a warning. Of a committee the members that are whole are kept.
     tol : float, default=1e-4
-        gd and lbfgs stop when no component of the gradient exceeds ``tol``, lbfgs and lm when
-        ten or three steps lower the loss by less than ``tol`` times itself; sgd and adam when
-        ``n_iter_no_change`` epochs lower it by no more than ``tol``: if the last one still does,
-        the fit warns. With early stopping, the least gain of the score that is progress.
+        gd and lbfgs stop when no component of the gradient exceeds ``tol``; lm when
+        three steps in a row lower the loss by less than ``tol`` times itself; sgd and
+        adam when ``n_iter_no_change`` epochs lower it by no more than ``tol``. If the
+        last epoch of sgd or adam still lowers it by more, the fit warns. With early stopping,
+        the least gain of the score that counts as progress.
     early_stopping : bool, default=False
-        Hold out ``validation_fraction`` of the rows, and keep the weights with their best score.
+        Hold out ``validation_fraction`` of the rows, stop when their score no longer
+        grows, and keep the weights with the best score. For every solver.
     scoring : str, callable or None, default=None
         How validation rows are scored: a name of ``sklearn.metrics.get_scorer_names()``,
         ``scorer(estimator, X, y)``, "loss" for minus their mean loss, or None for accuracy.
@@ -81,10 +90,11 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     warm_start : bool, default=False
         Start from the weights of the last fit instead of random ones.
     n_jobs : int or None, default=None
-        Processes that fit the members of a committee.
+        Processes that fit the members of a committee, as joblib counts them.
     class_weight : dict, "balanced", list of these, or None, default=None
-        Weight of each class, multiplied into ``sample_weight``. "balanced" gives all classes
-        the same total weight. A list has one entry for each label of multilabel targets.
+        Weight of each class, multiplied into ``sample_weight``. "balanced" gives
+        every class the same total weight. A list has one entry for each label of
+        multilabel targets.
     random_state : int, RandomState instance or None, default=None
         Starting weights, order of the rows, validation split.
     verbose : bool or int, default=0
@@ -93,8 +103,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     Attributes
     ----------
     coefs_ : list of ndarray
-        [W1 (n_features, n_hidden), W2 (n_hidden, n_outputs)] in the units of X and y: the
-        only copy of the weights, which predictions read, and may be assigned to.
+        [W1 (n_features, n_hidden), W2 (n_hidden, n_outputs)] in the units of X and y:
+        the only copy of the weights. Predictions read it, and may be assigned to.
     intercepts_ : list of ndarray
         [b1 (n_hidden,), b2 (n_outputs,)].
     n_iter_ : int
@@ -103,7 +113,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         Objective of the published weights, penalty included, on the standardised scale; of a
         committee that of its best member, as ``loss_curve_`` and ``n_iter_`` are.
     loss_curve_ : list of float
-        Objective after each iteration, under the penalties of that iteration.
+        Objective after each iteration; with "evidence" under the penalties of that iteration.
     penalty_ : ndarray
         Penalty of each group of weights: of W1 (with "ard" of each row), b1, W2 and b2.
     feature_relevance_ : ndarray of shape (n_features,)
@@ -114,10 +124,10 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     prior_precision_ : ndarray
         Prior precision of the same groups on the standardised scale, where all have one.
     n_effective_params_ : float
-        How many weights the data determine, of the (first) network with error bars.
+        How many weights (of the first member) the data determine, if moderation is there.
     curvature_rows_ : int
-        Rows of the Gauss-Newton matrix: all, or a random part where all would take more than
-        a few seconds. Some fits of 4,400 weights and more have none.
+        Rows of which the Gauss-Newton matrix was made: all, or a random part where all would
+        take more than a few seconds. Some fits of 4,400 weights and more have none.
     log_marginal_likelihood_ : float
         Laplace's approximation of ln p(y), where all groups have a prior precision.
     best_loss_ : float or None
@@ -164,6 +174,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     """
 
     _targets_class = LabelTargets
+    n_effective_params_ = property(attrgetter("_learned_.n_effective"))
 
     def __init__(
         self,
@@ -232,7 +243,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
             Class labels, or 0/1 indicators for multilabel targets.
         """
-        return self._learned_.targets.decode(self._raw_prediction(X))
+        Z2 = self._raw_prediction(X)
+        return self._learned_.targets.decode(Z2)
 
     def predict_proba(self, X, moderated=False):
         """Predict probabilities.
@@ -263,16 +275,12 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     @over_collections
     def _probability(self, X):
         Z2 = self._raw_prediction(X)
-        return self._of_each_class(self._learned_.targets.loss.predict(Z2))
+        return of_each_class(self._learned_.targets, self._learned_.targets.loss.predict(Z2))
 
     @over_collections
     def _moderated_probability(self, X):
-        inputs = self._inputs(X, np.float64)
-        answer = MODERATED_PROBABILITY[self.out_activation_]
-        return self._of_each_class(self._learned_.by_posterior(*inputs, answer))
-
-    def _of_each_class(self, A2):
-        return np.hstack([1 - A2, A2]) if self._learned_.targets.is_binary else A2
+        inputs, answer = self._inputs(X, np.float64), MODERATED_PROBABILITY[self.out_activation_]
+        return of_each_class(self._learned_.targets, self._learned_.by_posterior(*inputs, answer))
 
     @over_collections
     def predict_log_proba(self, X):
@@ -288,10 +296,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         log_probability : ndarray of shape (n_samples, n_classes)
             ln of ``predict_proba(X)``, computed without rounding to ln 0.
         """
-        Z2, targets = self._raw_prediction(X), self._learned_.targets
-        if targets.is_binary:
-            return np.hstack([targets.loss.log_predict(-Z2), targets.loss.log_predict(Z2)])
-        return targets.loss.log_predict(Z2)
+        Z2 = self._raw_prediction(X)
+        return log_of_each_class(self._learned_.targets, Z2)
 
     @over_collections
     def decision_function(self, X):
@@ -309,12 +315,6 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         """
         Z2 = self._raw_prediction(X)
         return Z2.ravel() if self._learned_.targets.is_binary else Z2
-
-    @property
-    def n_effective_params_(self):
-        if not hasattr(self, "curvature_rows_"):
-            raise AttributeError("n_effective_params_ needs a fit that has error bars.")
-        return self._learned_.posteriors[0].n_effective
 
     def score(self, X, y, sample_weight=None):
         """Return the accuracy; of Dask collections in one pass over the partitions.

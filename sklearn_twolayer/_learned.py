@@ -59,6 +59,19 @@ class Learned:
             return {**vars(self), "posteriors": [computed(each) for each in self.posteriors]}
         return {**vars(self), "posteriors": [], "no_error_bars": PICKLED}
 
+    @property
+    def n_effective(self):
+        """How many weights the data determine, of the first member.
+
+        Raises
+        ------
+        AttributeError
+            If the fit has no posterior.
+        """
+        if not self.posteriors:
+            raise AttributeError(f"This fit has no error bars: {self.no_error_bars}.")
+        return self.posteriors[0].n_effective
+
     def for_workers(self):
         """What predictions need, the posteriors included."""
         return replace(self, resume=None, keeps_matrix=True)

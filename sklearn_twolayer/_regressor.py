@@ -45,8 +45,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         rows best, at two to three times the cost of "evidence", and chooses S alpha from
         0.00001 to 1 by five-fold cross-validation up to 60 targets; of several targets
         pilot fits find the noise first, in up to twice the time of "evidence". Where lm
-        does not see all rows (other solvers, early stopping) it is a float: 0.0003 for sgd
-        and adam, 1 / n_samples for the others (1 / S with weights that sum to more).
+        does not see all rows (other solvers, early stopping) it is 1 / (S n_outputs), with
+        the sum S of the sample weights; in ``partial_fit`` of all calls so far.
     standardize : bool, default=True
         Centre and scale X and, with identity output, y with the weighted moments of
         the training rows.

@@ -5,10 +5,9 @@ import pytest
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._fit import settings
+from sklearn_twolayer._fit.parameters import RULES, InvalidParameterError
 from sklearn_twolayer._fit.settings import (
     MAX_ITER,
-    RULES,
-    InvalidParameterError,
     Size,
     checked,
     choose_solver,

@@ -4,10 +4,10 @@
 
 prints for each set the accuracy, the log loss of the plain and of the moderated
 probabilities and the fit time, then the means over the sets beside the published
-accuracies; --peers measures scikit-learn's classifiers on the same splits with
-scaled inputs. The settings are the same for every set, and test rows are seen by
-the final prediction only, whereas the published classifiers were tuned on rows
-that overlap the test rows.
+accuracies; with --peers scikit-learn's classifiers take turns with ours on the same
+splits, with scaled inputs and one thread each. The settings are the same for every
+set, and test rows are seen by the final prediction only, whereas the published
+classifiers were tuned on rows that overlap the test rows.
 """
 
 from contextlib import suppress
@@ -36,6 +36,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
 
 from sklearn_twolayer import TwoLayerClassifier
 
@@ -89,18 +90,24 @@ def scaled(make_classifier, random_state):
     return make_pipeline(StandardScaler(), classifier)
 
 
-def measure_sets(sets, make_model, arguments):
-    """{set: {quantity: values over the splits}} of a model."""
+def measure_sets(sets, models, arguments):
+    """{model: {set: {quantity: values over the splits}}}; the models take turns on each split."""
     jobs = [
         (data, split, seed)
         for data in sets
         for seed, split in enumerate(data.splits[: arguments.splits])
     ]
-    results = Parallel(n_jobs=arguments.n_jobs)(delayed(measure)(*job, make_model) for job in jobs)
-    summary = {}
-    for (data, _, _), result in zip(jobs, results):
-        for key, value in result.items():
-            summary.setdefault(data.name, {}).setdefault(key, []).append(value)
+
+    def all_models(job):
+        with threadpool_limits(1):
+            return {name: measure(*job, make_model) for name, make_model in models.items()}
+
+    results = Parallel(n_jobs=arguments.n_jobs)(delayed(all_models)(job) for job in jobs)
+    summary = {name: {data.name: {} for data in sets} for name in models}
+    for (data, _, _), of_models in zip(jobs, results):
+        for name, result in of_models.items():
+            for key, value in result.items():
+                summary[name][data.name].setdefault(key, []).append(value)
     return summary
 
 
@@ -118,7 +125,7 @@ def set_row(data, measured, published):
     ]
 
 
-def mean_row(label, summary):
+def mean_row(label, summary, unit):
     """Means over the sets; the standard error is that of the splits, sets being given."""
     cells = []
     for key, decimals in (("accuracy", 2), ("plain", 3), ("moderated", 3)):
@@ -126,7 +133,15 @@ def mean_row(label, summary):
         mean, error = np.array(each).T
         cells.append(with_error(mean.mean(), np.sqrt((error**2).sum()) / len(each), decimals))
     seconds = np.concatenate([measured["seconds"] for measured in summary.values()])
-    return [label, *cells, f"{seconds.mean():.2f}"]
+    return [label, *cells, f"{seconds.mean():.2f}", time_ratio(summary, unit)]
+
+
+def time_ratio(summary, unit):
+    """Median over the sets of the fit time in those of another model, ``unit``."""
+    if unit is None:
+        return "-"
+    ratios = [np.mean(summary[name]["seconds"]) / np.mean(unit[name]["seconds"]) for name in unit]
+    return f"{np.median(ratios):.2f}"
 
 
 def published_mean_rows(published, names):
@@ -136,7 +151,7 @@ def published_mean_rows(published, names):
         values = [accuracy[name] for name in names if name in accuracy]
         if len(values) == len(names):
             note = "best of all on each set" if method == "max" else method
-            rows.append([f"published: {note}", f"{np.mean(values):.2f}", "-", "-", "-"])
+            rows.append([f"published: {note}", f"{np.mean(values):.2f}", "-", "-", "-", "-"])
     return sorted(rows, key=lambda row: float(row[1]), reverse=True)
 
 
@@ -157,23 +172,26 @@ def main():
     sets = list(classification_sets(arguments.folder, arguments.sets))
     sets = half(sets, arguments.half) if arguments.half else sets
     published = published_classification(arguments.folder)
-    means = []
+    models = {}
     for members in arguments.members:
-        more = options | ({"n_members": members} if members > 1 else {})
-        summary = measure_sets(sets, partial(our_model, **more), arguments)
         label = "one network" if members == 1 else f"committee of {members}"
-        print_table(
-            f"TwoLayerClassifier, {label}: mean over {arguments.splits} splits",
-            ["set", "n x f, classes", "accuracy %", "log loss", "moderated", "fit s", *SHOWN],
-            [set_row(data, summary[data.name], published) for data in sets],
-        )
-        means.append(mean_row(f"**ours, {label}**", summary))
+        more = options | ({"n_members": members} if members > 1 else {})
+        models[f"**ours, {label}**"] = partial(our_model, **more)
+    ours = list(models)
     for label, peer in PEERS.items() if arguments.peers else ():
-        summary = measure_sets(sets, partial(scaled, peer), arguments)
-        means.append(mean_row(f"measured: {label}", summary))
+        models[f"measured: {label}"] = partial(scaled, peer)
+    summary = measure_sets(sets, models, arguments)
+    for label in ours:
+        print_table(
+            f"{label.strip('*')}: mean over {arguments.splits} splits",
+            ["set", "n x f, classes", "accuracy %", "log loss", "moderated", "fit s", *SHOWN],
+            [set_row(data, summary[label][data.name], published) for data in sets],
+        )
+    unit = summary.get("measured: MLPClassifier()")
+    means = [mean_row(label, summary[label], unit) for label in models]
     print_table(
         f"Means over {len(sets)} sets",
-        ["method", "accuracy %", "log loss", "moderated", "fit s"],
+        ["method", "accuracy %", "log loss", "moderated", "fit s", "time / MLPClassifier()"],
         means + published_mean_rows(published, [data.name for data in sets]),
     )
     save_tables(arguments.save)

@@ -10,6 +10,7 @@ from sklearn.utils.metaestimators import available_if
 
 from sklearn_twolayer._base import BaseTwoLayer
 from sklearn_twolayer._bayes.predictions import MODERATED_PROBABILITY
+from sklearn_twolayer._data.classes import log_of_each_class, of_each_class
 from sklearn_twolayer._data.targets import LabelTargets
 from sklearn_twolayer._fit.settings import takes_batches
 from sklearn_twolayer._fitted import Matrix, MaybeArray, over_collections
@@ -46,18 +47,18 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         **Penalty.** A float is that of F, on the standardised scale; biases are free. It means the
         same for every solver, batch size and number of rows. "evidence" finds a penalty for each of
         W1, b1, W2 and b2 by MacKay's evidence procedure, "ard" (automatic relevance determination)
-        one for each column of X; both need solver "lm". "auto" chooses S alpha, with the sum S of
-        the sample weights, from 0.03, 0.1, 0.3, 1, 3 and 10 by up to five folds of
-        cross-validation, in which 100 rows are left out, with lm and lbfgs; fewer than ten
-        distinct rows take 0.03. It is 1 / S with early stopping, for Dask collections and for more
-        than 5 10^6 n_samples times weights, and 0.003 for sgd and adam.
+        one for each column of X; both need solver "lm" or "lbfgs". "auto" chooses S alpha, with the
+        sum S of the sample weights, from 0.03, 0.1, 0.3, 1, 3, 10 and 30 by up to five folds of
+        cross-validation, in which 100 rows are left out, with lm and lbfgs; fewer than ten distinct
+        rows take 0.03. It is 1 / S with early stopping, other solvers, Dask, and more than 5 10^6
+        n_samples times weights; in ``partial_fit`` S is that of all calls so far.
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
         **Training.** "lm" is generalised Gauss-Newton with Levenberg-Marquardt damping; "lbfgs"
         limited-memory BFGS; "adam" and "sgd" take mini-batches; "gd" is w <- w - learning_rate
         dF/dw on all rows. "auto" takes "lm" on some tens of rows, then "lbfgs", then "adam".
     learning_rate : float or "auto", default="auto"
-        Of gd, sgd and adam. "auto" is 0.5 / (largest eigenvalue of the Gauss-Newton
-        matrix at the start), 0.05 and 0.01.
+        Of gd, sgd and adam. "auto" is 0.5 / (largest eigenvalue of the Gauss-Newton matrix at the
+        start), 0.05 and 0.01.
     learning_rate_schedule : {"cosine", "constant"}, default="cosine"
         Of sgd and adam: decay to zero over ``max_iter`` epochs, or none.
     momentum : float in [0, 1), default=0.9
@@ -65,22 +66,23 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     nesterovs_momentum : bool, default=True
         Whether sgd uses Nesterov's momentum.
     batch_size : int or "auto", default="auto"
-        Rows in a mini-batch of sgd and adam; "auto" is n_samples / 20, from 16 to 200.
+        Rows in a mini-batch of sgd and adam; "auto" is n_samples / 20, at least 16, at most 200.
     shuffle : bool, default=True
         Whether sgd and adam draw a new order of the rows for each epoch.
     max_iter : int or "auto", default="auto"
         **Stopping.** Most iterations of gd and lbfgs, epochs of sgd and adam, accepted steps of
         lm. "auto" is 2000, 1000, 100, 100 and 200.
     max_time : float or None, default=None
-        Most seconds of ``fit``: it ends at the first iteration after them, with the best weights
-        so far (of a committee: the members that are whole) and a warning.
+        Most seconds of ``fit``: it ends at the first iteration after them, with the best
+        weights so far and a warning. Of a committee the members that are whole are kept.
     tol : float, default=1e-4
-        gd and lbfgs stop when no component of the gradient exceeds ``tol``, lbfgs and lm when
-        ten or three steps lower the loss by less than ``tol`` times itself; sgd and adam when
+        gd and lbfgs stop when no component of the gradient exceeds ``tol``, lbfgs and lm when ten
+        or three steps lower the loss by less than ``tol`` times itself; sgd and adam when
         ``n_iter_no_change`` epochs lower it by no more than ``tol``: if the last one still does,
-        the fit warns. With early stopping, the least gain of the score that is progress.
+        the fit warns. With early stopping, the least gain of the score that counts as progress.
     early_stopping : bool, default=False
-        Hold out ``validation_fraction`` of the rows, and keep the weights with their best score.
+        Hold out ``validation_fraction`` of the rows, stop when their score no longer
+        grows, and keep the weights with the best score. For every solver.
     scoring : str, callable or None, default=None
         How validation rows are scored: a name of ``sklearn.metrics.get_scorer_names()``,
         ``scorer(estimator, X, y)``, "loss" for minus their mean loss, or None for accuracy.
@@ -91,7 +93,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     warm_start : bool, default=False
         **The rest.** Start from the weights of the last fit instead of random ones.
     n_jobs : int or None, default=None
-        Processes that fit the members of a committee.
+        Processes that fit the members of a committee, as joblib counts them.
     class_weight : dict, "balanced", list of these, or None, default=None
         Weight of each class, multiplied into ``sample_weight``. "balanced" gives every class the
         same total weight. A list has one entry for each label of multilabel targets.
@@ -103,8 +105,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     Attributes
     ----------
     coefs_ : list of ndarray
-        [W1 (n_features, n_hidden), W2 (n_hidden, n_outputs)] in the units of X and y: the
-        only copy of the weights, which predictions read, and may be assigned to.
+        [W1 (n_features, n_hidden), W2 (n_hidden, n_outputs)] in the units of X and y:
+        the only copy of the weights. Predictions read it, and may be assigned to.
     intercepts_ : list of ndarray
         [b1 (n_hidden,), b2 (n_outputs,)].
     n_iter_ : int
@@ -113,7 +115,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         Objective of the published weights, penalty included, on the standardised scale; of a
         committee that of its best member, as ``loss_curve_`` and ``n_iter_`` are.
     loss_curve_ : list of float
-        Objective after each iteration, under the penalties of that iteration.
+        Objective after each iteration; with "evidence" under the penalties of that iteration.
     penalty_ : ndarray
         Penalty of each group of weights: of W1 (with "ard" of each row), b1, W2 and b2.
     feature_relevance_ : ndarray of shape (n_features,)
@@ -124,10 +126,10 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     prior_precision_ : ndarray
         Prior precision of the same groups on the standardised scale, where all have one.
     n_effective_params_ : float
-        How many weights the data determine, of the (first) network with error bars.
+        How many weights (of the first member) the data determine, if moderation is there.
     curvature_rows_ : int
-        Rows of the Gauss-Newton matrix: all, or a random part where all would take more than
-        a few seconds. Some fits of 4,400 weights and more have none.
+        Rows of which the Gauss-Newton matrix was made: all, or a random part where all would
+        take more than a few seconds. Some fits of 4,400 weights and more have none.
     log_marginal_likelihood_ : float
         Laplace's approximation of ln p(y), where all groups have a prior precision.
     best_loss_ : float or None
@@ -277,7 +279,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         else:
             Z2 = self._raw_prediction(X)
             A2 = self._learned_.targets.loss.predict(Z2)
-        return np.hstack([1 - A2, A2]) if self._learned_.targets.is_binary else A2
+        return of_each_class(self._learned_.targets, A2)
 
     @over_collections
     def predict_log_proba(self, X: Matrix) -> np.ndarray:
@@ -293,10 +295,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         log_probability : ndarray of shape (n_samples, n_classes)
             ln of ``predict_proba(X)``, computed without rounding to ln 0.
         """
-        Z2, targets = self._raw_prediction(X), self._learned_.targets
-        if targets.is_binary:
-            return np.hstack([targets.loss.log_predict(-Z2), targets.loss.log_predict(Z2)])
-        return targets.loss.log_predict(Z2)
+        Z2 = self._raw_prediction(X)
+        return log_of_each_class(self._learned_.targets, Z2)
 
     @over_collections
     def decision_function(self, X: Matrix) -> np.ndarray:

@@ -313,7 +313,7 @@ def headings(capsys, estimator, X=X, y=Y):
 def test_verbose_names_the_stages_of_a_fit_that_chooses_its_penalty(capsys):
     random = np.random.RandomState(0)
     many = random.normal(size=(90, 2))
-    wave = np.sin(2 * many[:, 0]) + 0.1 * random.normal(size=90)
+    wave = np.sin(2 * many[:, 0]) + 0.5 * random.normal(size=90)
     lines = headings(capsys, TwoLayerRegressor(20, random_state=0), many, wave)
     assert lines[0] == "Learning under next to no penalty"
     assert "Evidence: a penalty for each of W1, b1, W2 and b2" in lines

@@ -5,7 +5,7 @@ import pytest
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._fit import settings
-from sklearn_twolayer._fit.settings import STOCHASTIC_ALPHA, Size, checked, resolve
+from sklearn_twolayer._fit.settings import Size, checked, resolve
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
 X = np.random.RandomState(0).normal(size=(60, 3))
@@ -64,8 +64,6 @@ def test_without_lm_on_all_rows_auto_is_a_float(Estimator, parameters):
     if Estimator is TwoLayerClassifier and parameters == {"solver": "lbfgs"}:
         pytest.skip("compares penalties by cross-validation")
     default = 1 / (54 if "early_stopping" in parameters else 60)  # rows to train on
-    if parameters.get("solver") in ("sgd", "adam"):
-        default = STOCHASTIC_ALPHA[Estimator is TwoLayerRegressor]
     model = fitted(Estimator, max_iter=5, **parameters)
     np.testing.assert_array_equal(model.penalty_, [default, 0, default, 0])
     explicit = fitted(Estimator, max_iter=5, alpha=default, **parameters)
@@ -77,10 +75,11 @@ def test_where_the_matrix_is_too_large_auto_is_a_float(Estimator, monkeypatch):
     is_regression = Estimator is TwoLayerRegressor
     asked = checked(Estimator().get_params(), Estimator.__name__)
     huge = Size(10**8, 100, 1, is_regression=is_regression)
-    assert resolve(asked, huge).alpha == STOCHASTIC_ALPHA[is_regression]
+    assert resolve(asked, huge).alpha == 1e-8
     if is_regression:
         assert resolve(asked, Size(10**5, 100, 1)).alpha == 1e-5
         assert resolve(asked, Size(10**5, 100, 1, total_weight=4e5)).alpha == 1 / 4e5
+        assert resolve(asked, Size(10**5, 100, 8)).alpha == 1 / 8e5
     monkeypatch.setattr(settings, "MAX_COMPARED_COST", 5)
     monkeypatch.setattr(settings, "MAX_GAUSS_NEWTON_SIZE", 5)
     model = fitted(Estimator)
@@ -118,3 +117,38 @@ def test_max_iter_holds_for_all_candidates(Estimator):
     with pytest.warns(UserWarning, match="max_iter=3"):
         model = fitted(Estimator, alpha="evidence", max_iter=3)
     assert model.n_iter_ == len(model.loss_curve_) == 3
+
+
+def test_many_targets_share_the_loss_and_the_penalty():
+    """Five smooth signals mixed into 60 targets: 1 / S would prune the hidden layer."""
+    rng = np.random.default_rng(0)
+    inputs, new = rng.uniform(-1, 1, size=(300, 3)), rng.uniform(-1, 1, size=(300, 3))
+    directions, mixing = rng.normal(size=(3, 5)), rng.normal(size=(5, 60))
+    y, target = (np.sin(2 * x @ directions) @ mixing for x in (inputs, new))
+    y += 0.1 * y.std(axis=0) * rng.normal(size=y.shape)
+    model = TwoLayerRegressor(solver="lbfgs", random_state=0).fit(inputs, y)
+    assert model.score(new, target) > 0.95
+
+
+def test_a_stream_counts_all_of_its_rows():
+    model = TwoLayerClassifier(5, solver="adam", random_state=0)
+    for call in (1, 2, 3):
+        model.partial_fit(X[:20], Y[:20], classes=[0, 1])
+        assert model.penalty_[0] == 1 / (20 * call)
+
+
+@pytest.mark.parametrize("learn", ["fit", "partial_fit"])
+def test_a_rare_class_is_not_pruned(learn):
+    """One row in 200 is positive, and two columns tell which are likely."""
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(20_000, 2))
+    rate = 1 / (1 + np.exp(6.5 - 1.5 * inputs.sum(axis=1)))
+    labels = (rng.uniform(size=len(rate)) < rate).astype(int)
+    model = TwoLayerClassifier(10, solver="adam", max_iter=10, random_state=0)
+    if learn == "fit":
+        model.fit(inputs, labels)
+    else:
+        for batch in np.array_split(np.arange(len(labels)), 20) * 5:
+            model.partial_fit(inputs[batch], labels[batch], classes=[0, 1])
+    probability = model.predict_proba(inputs)[:, 1]
+    assert np.corrcoef(probability, rate)[0, 1] > 0.9

@@ -143,6 +143,16 @@ def test_noise_is_not_learned(noise, n, n_hidden):
     assert 0.86 < np.mean(covered) < 0.94
 
 
+@pytest.mark.parametrize("n", [100, 300])
+def test_columns_without_a_signal_are_answered_by_the_rate(n):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(n, 200)), rng.integers(2, size=n)
+    model = TwoLayerClassifier(random_state=0).fit(X, y)
+    new, target = rng.normal(size=(500, 200)), rng.integers(2, size=500)
+    log_probability = model.predict_log_proba(new)
+    assert -log_probability[np.arange(500), target].mean() < 0.72
+
+
 def test_columns_without_a_signal_are_answered_by_the_mean():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(100, 200)), rng.normal(size=100)

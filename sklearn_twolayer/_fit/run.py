@@ -146,7 +146,10 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     problem = Problem(targets, scale, table, held_out, moments=moments)
     if settings.n_hidden == "auto" and start is not None:
         settings = replace(settings, n_hidden=start.coefs[0].shape[1])
-    settings = resolve(settings, problem.size)
+    size = problem.size
+    if settings.is_stream and start is not None:  # whose earlier rows count, too
+        size = replace(size, total_weight=start.n_rows + max(size.n_rows, size.total_weight))
+    settings = resolve(settings, size)
     if settings.n_members > 1 and settings.warm_start:
         raise ValueError(
             f"n_members={settings.n_members} cannot be used with warm_start=True: a committee is "

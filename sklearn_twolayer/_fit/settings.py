@@ -13,10 +13,10 @@ takes lm on small tables, or to find the evidence; for n_hidden see ``choose_wid
 
 alpha is chosen by cross-validation (classifier, lm and lbfgs, tables in memory of moderate size;
 regressor, lm, up to 60 targets) or by the evidence and its rivals (regressor, where lm sees all
-rows). Elsewhere it is a float: 1 / S for the solvers that take all rows at once, where S is the
-sum of the weights, and 0.0003 (regressor) or 0.003 (classifier) for sgd and adam. A regression
-by lm under a float alpha takes the best of five starts where its matrix is cheap and max_iter
-is "auto". The constants are measured: docs/benchmarks.md says on what.
+rows). Elsewhere it is a float, 1 / S or for k targets 1 / (S k), where S is the sum of the weights,
+in partial_fit those of all calls so far. A regression by lm under a float alpha takes the best of
+five starts where its matrix is cheap and max_iter is "auto". The constants are measured:
+docs/benchmarks.md says on what.
 """
 
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ from sklearn_twolayer._fit.committee import choose_members, choose_starts, choos
 from sklearn_twolayer._fit.parameters import check
 
 #: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
-MAX_CLASSIFIER_COST = 1e6
+MAX_CLASSIFIER_COST = 1e5
 #: Most multiply-adds of one gradient for which a classifier compares penalties.
 MAX_COMPARED_COST = 5e6
 MAX_COMPARED_TARGETS = 60  # S k, for which a regressor does
@@ -44,8 +44,6 @@ N_BATCHES, MIN_BATCH, MAX_BATCH = 20, 16, 200
 
 LEARNING_RATE = {"sgd": 0.05, "adam": 0.01}
 MAX_ITER = {"gd": 2000, "sgd": 100, "adam": 100, "lbfgs": 1000, "lm": 200}
-#: alpha of mini-batches, which regularise in their own way: regressor and classifier.
-STOCHASTIC_ALPHA = {True: 0.0003, False: 0.003}
 
 
 @dataclass(frozen=True)
@@ -216,11 +214,9 @@ def choose_alpha(settings, size):
     """
     alpha, solver = settings.alpha, settings.solver
     if alpha == "auto":
-        if solver in ("sgd", "adam"):
-            return STOCHASTIC_ALPHA[size.is_regression]
         compares = solver == "lm" if size.is_regression else compares_penalties(settings, size)
         has_choice = compares and not settings.early_stopping
-        return "auto" if has_choice else 1 / max(size.n_rows, size.total_weight)
+        return "auto" if has_choice else unit_precision(size)
     n_matrix, cost = gauss_newton_size_and_cost(size, settings.n_hidden)
     reason = f"solver is {solver!r}" if solver not in ("lm", "lbfgs") else None
     if solver == "lbfgs" and (n_matrix > MAX_REPEATED_SIZE or cost > MAX_REPEATED_COST):
@@ -233,6 +229,15 @@ def choose_alpha(settings, size):
         f"alpha={alpha!r} needs the Gauss-Newton matrix of all rows, but {reason}. Set solver='lm' "
         "or 'lbfgs' and early_stopping=False, or choose a float or 'auto' for alpha."
     )
+
+
+def unit_precision(size):
+    """The alpha of a prior precision of 1 for every weight of W1 and W2.
+
+    It is 1 / S under the log loss, and under the squared error, a mean over k targets, 2 v / (S k)
+    with noise of variance v: 1 / (S k) where that is taken for half of the variance of y.
+    """
+    return 1 / (max(size.n_rows, size.total_weight) * (size.n_outputs if size.is_regression else 1))
 
 
 def compares_penalties(settings, size):

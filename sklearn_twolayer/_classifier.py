@@ -128,8 +128,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     n_effective_params_ : float
         How many weights (of the first member) the data determine, if moderation is there.
     curvature_rows_ : int
-        Rows of which the Gauss-Newton matrix was made: all, or a random part where all would
-        take more than a few seconds. Some fits of 4,400 weights and more have none.
+        Rows of the Gauss-Newton matrix: all, or a random part where all would take more than a few
+        seconds. Some fits of 4,400 weights and more have none.
     log_marginal_likelihood_ : float
         Laplace's approximation of ln p(y), where all groups have a prior precision.
     best_loss_ : float or None
@@ -342,9 +342,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
 
         For sgd and adam. The first call fixes the classes, and the scaling of X: where its
         rows do not represent those to come, scale before and set ``standardize=False``.
-        Moments, averages and random numbers go on from call to call, so that 100 calls with
-        all rows go the way of ``fit`` with ``max_iter=100``,
-        ``learning_rate_schedule="constant"`` and ``tol=0``.
+        Moments, averages and random numbers go on from call to call: 100 calls with all rows go
+        the way of ``fit`` with ``max_iter=100``, ``learning_rate_schedule="constant"``, ``tol=0``.
 
         Parameters
         ----------

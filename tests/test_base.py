@@ -89,7 +89,7 @@ def test_at_a_minimum_the_public_gradient_vanishes(Estimator):
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_the_public_gradient_is_with_respect_to_the_published_weights(Estimator):
     scaled = X * [1, 50, 0.02] + 3
-    model = Estimator(4, alpha=0.01, max_iter=3, random_state=0).fit(scaled, Y)
+    model = Estimator(4, alpha=0.01, solver="lm", max_iter=3, random_state=0).fit(scaled, Y)
 
     def loss_after(array, change):
         array += change
@@ -102,7 +102,7 @@ def test_the_public_gradient_is_with_respect_to_the_published_weights(Estimator)
     for array, gradient in zip(arrays, coef_gradients + intercept_gradients):
         direction = 1e-5 * np.random.RandomState(1).normal(size=array.shape) * np.abs(array)
         slope = (loss_after(array, direction) - loss_after(array, -direction)) / 2
-        assert (gradient * direction).sum() == pytest.approx(slope, rel=1e-6)
+        assert (gradient * direction).sum() == pytest.approx(slope, rel=1e-6, abs=1e-9)
 
 
 REFUSALS = [
@@ -312,16 +312,16 @@ def headings(capsys, estimator, X=X, y=Y):
 
 def test_verbose_names_the_stages_of_a_fit_that_chooses_its_penalty(capsys):
     random = np.random.RandomState(0)
-    many = random.normal(size=(90, 2))
-    wave = np.sin(2 * many[:, 0]) + 0.5 * random.normal(size=90)
-    lines = headings(capsys, TwoLayerRegressor(20, random_state=0), many, wave)
+    many = random.normal(size=(90, 4))
+    wave = np.sin(many).sum(axis=1) + 0.1 * random.normal(size=90)
+    lines = headings(capsys, TwoLayerRegressor(9, random_state=0), many, wave)
     assert lines[0] == "Learning under next to no penalty"
     assert "Evidence: a penalty for each of W1, b1, W2 and b2" in lines
     assert "Evidence: a penalty for each input, b1, W2 and b2" in lines
     assert any(line.startswith("Comparing penalties: ") for line in lines)
     assert lines[-1] == "To the minimum under these penalties"
     lines = headings(capsys, TwoLayerClassifier(3, random_state=0), many, wave > 0)
-    assert [line[:13] for line in lines[:5]] == ["Comparing 6 p"] * 5
+    assert all(line.startswith("Comparing 7 penalties") for line in lines[:5])
     assert lines[5].startswith("Final fit: alpha = ")
     assert [line.split(" = ")[0] for line in lines[6:]] == ["Learning under alpha", "Under alpha"]
 

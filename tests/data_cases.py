@@ -342,10 +342,10 @@ def regressions(draw, n_rows=N_ROWS, exponents=EXPONENTS):
 
 
 @st.composite
-def classifications(draw, n_rows=N_ROWS, exponents=EXPONENTS):
+def classifications(draw, n_rows=N_ROWS, exponents=EXPONENTS, most_classes=150):
     n = draw(st.sampled_from(n_rows))
     is_multilabel = draw(st.sampled_from([False] * 4 + [True]))
-    n_classes = draw(st.sampled_from([1, 2, 2, 2, 2, 3, 3, 3, 5, 5, 5, 12, 12, 12, 150]))
+    n_classes = draw(st.sampled_from([1, *[2, 3, 5, 12] * 4, most_classes]))
     n = max(n, n_classes) if n_classes == 150 and draw(st.booleans()) else n
     X, kind, changes = draw(inputs(n, exponents))
     random = np.random.RandomState(draw(st.integers(0, 2**16)))

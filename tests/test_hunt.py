@@ -10,7 +10,7 @@ import traceback
 import numpy as np
 import pytest
 from data_cases import CONTAINERS, IN_FLOAT64, SPARSE, classifications, quietly, regressions
-from hypothesis import assume, given, note
+from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 from joblib import parallel_config
 from threadpoolctl import threadpool_limits
@@ -111,7 +111,7 @@ TAME = [0, 0, 0, -3, 3]
 #: Few steps of solvers that round alike: what more steps magnify is no fault of the data.
 BRIEF = {"alpha": 0.01, "max_iter": 2, "tol": 0, "n_members": 1, "early_stopping": False}
 STEPS = {"solver": st.sampled_from(["lm", "lbfgs", "gd"]), "n_hidden": st.sampled_from([1, 2, 4])}
-CASES = st.one_of(regressions([5, 13, 30], TAME), classifications([5, 13, 30], TAME))
+CASES = st.one_of(regressions([5, 13, 30], TAME), classifications([5, 13, 30], TAME, 5))
 
 
 def brief(case, drawn):
@@ -192,6 +192,7 @@ def assert_close(models, X, error):
     assert np.abs(one - other).max() < error * size
 
 
+@settings(max_examples=settings.default.max_examples // 3)
 @given(CASES, st.fixed_dictionaries(STEPS), st.sampled_from([[1, 2], [1, 4]]))
 def test_threads_do_not_matter(case, drawn, numbers):
     """Blocks of 128 rows, so that there are some for every thread."""

@@ -3,6 +3,13 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+#: The same cases every time, so that no test fails by luck; and as many new ones as are asked for.
+slow = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("suite", max_examples=40, derandomize=True, database=None, **slow)
+settings.register_profile("hunt", max_examples=2000, **slow)
+settings.load_profile("suite")
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Workers with several threads each would wait for one another. Where the number of threads

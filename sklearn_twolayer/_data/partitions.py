@@ -49,7 +49,7 @@ def one_row(X, n_columns=None, dtype=np.float64):
         return type(X._meta)(np.zeros((1, len(X.columns))), columns=X.columns)
     shape = X.shape[1:] if n_columns is None else (n_columns,)
     if np.isnan(shape).any():
-        raise ValueError("X has an unknown number of columns: a Dask array must know its width.")
+        raise ValueError("X has an unknown number of columns: call X.compute_chunk_sizes() first.")
     return np.zeros((1, *shape), dtype)
 
 

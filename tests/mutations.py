@@ -290,7 +290,7 @@ MUTATIONS = {
         ("len(fit.steps) >= limit for fit in kept", "False for fit in kept"),
     ),
     "_fit/training.py": (
-        "_fit/test_training.py test_train.py",
+        "_fit/test_training.py test_train.py test_compared_penalties.py",
         ("if fit.loss < MARGIN * least.loss:", "if fit.loss > least.loss:"),
         ("        if not found.nit:", "        if False:"),
         ("            if not np.isfinite(value):", "            if False:"),

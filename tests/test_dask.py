@@ -265,7 +265,7 @@ def test_a_memory_map_is_an_array(tmp_path, data):
 def test_stochastic_solvers_read_partition_after_partition(shuffle, solver, data):
     X, y = data[:2]
     options = {"solver": solver, "shuffle": shuffle, "batch_size": 30, "random_state": 0}
-    options.update(max_iter=20, learning_rate=0.1)
+    options.update(max_iter=20, learning_rate=0.1, tol=1e-3)
     rows = da.from_array(X, chunks=(90, 3))
     model, again = (TwoLayerRegressor(3, **options).fit(rows, y) for _ in range(2))
     assert model.loss_ == again.loss_

@@ -268,7 +268,7 @@ MUTATIONS = {
         ("(sample_weight) > 0)", "(sample_weight) >= 0)"),
     ),
     "_fit/settings.py": (
-        "_fit/test_settings.py test_parameters.py test_auto.py",
+        "_fit/test_settings.py test_parameters.py test_choose_penalty.py",
         ("if settings.early_stopping:\n        raise", "if False:\n        raise"),
         ("        if name in parameters and not is_valid", "        if False and not is_valid"),
         ("MAX_CLASSIFIER_COST = 1e6", "MAX_CLASSIFIER_COST = 1e9"),
@@ -290,7 +290,7 @@ MUTATIONS = {
         ("len(fit.steps) >= limit for fit in kept", "False for fit in kept"),
     ),
     "_fit/training.py": (
-        "_fit/test_training.py test_train.py",
+        "_fit/test_training.py test_train.py test_compared_penalties.py",
         ("if fit.loss < MARGIN * least.loss:", "if fit.loss > least.loss:"),
         ("        if not found.nit:", "        if False:"),
         ("            if not np.isfinite(value):", "            if False:"),

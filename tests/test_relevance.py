@@ -60,6 +60,15 @@ def test_it_is_the_root_mean_square_of_the_gradient(kind, settings, weight):
     np.testing.assert_allclose(model.feature_importances_, model.feature_relevance_ / total)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_what_all_classes_share_moves_no_probability():
+    """Without a penalty the raw predictions have a common part, which softmax does not see."""
+    model = network("three", solver="lbfgs", alpha=0.0, max_iter=3)
+    assert np.abs(model.coefs_[1].mean(axis=1)).max() > 1e-2
+    expected = plain_relevance(model, X, 1.0)
+    np.testing.assert_allclose(model.feature_relevance_, expected, rtol=1e-6, atol=1e-12)
+
+
 def test_a_committee_is_one_network():
     model = network("one", n_members=3)
     np.testing.assert_allclose(

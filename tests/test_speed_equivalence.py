@@ -41,7 +41,7 @@ def test_no_array_of_samples_times_hidden(Estimator, solver, monkeypatch):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n, 2))
     y = X[:, 0] > 0 if Estimator is TwoLayerClassifier else X[:, 0]
-    model = Estimator(h, solver=solver, max_iter=1, random_state=0)
+    model = Estimator(h, solver=solver, alpha=0.01, max_iter=1, random_state=0)
     assert peak_of(lambda: model.fit(X, y)) < PEAK_SHARE * n * h * X.itemsize
     assert peak_of(lambda: model.predict(X)) < PEAK_SHARE * n * h * X.itemsize
 

@@ -91,8 +91,9 @@ def test_a_row_that_determines_its_prediction_still_has_a_shift():
 
 @pytest.mark.parametrize("is_sparse", [False, True], ids=["dense", "sparse"])
 @pytest.mark.parametrize("is_weighted", [False, True], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize("inflation", [1.0, 1.2])
 @pytest.mark.parametrize("loss_class", LOSSES)
-def test_leave_one_out_loss_is_its_definition(loss_class, is_weighted, is_sparse):
+def test_leave_one_out_loss_is_its_definition(loss_class, inflation, is_weighted, is_sparse):
     """Row by row: one Gauss-Newton step without one copy of the row, by dense algebra."""
     n_outputs = 1 if loss_class is BinaryLogLoss else 2
     problem = random_problem(loss_class, n_outputs, is_weighted=is_weighted, is_sparse=is_sparse)
@@ -110,14 +111,15 @@ def test_leave_one_out_loss_is_its_definition(loss_class, is_weighted, is_sparse
     copies = max(s.sum(), len(s))  # weights that sum to less count by their ratios
     parts = J.transpose(0, 2, 1) @ H @ J / copies
     G = np.einsum("n,npq->pq", s * copies / s.sum(), parts) + np.eye(network.n_params)
+    share = inflation / copies
     without = [
-        Z2[i] + J[i] @ np.linalg.solve(G - parts[i], J[i].T @ delta[i] / copies)
+        Z2[i] + J[i] @ np.linalg.solve(G - inflation * parts[i], share * J[i].T @ delta[i])
         for i in range(len(ones))
     ]
     expected = s @ loss.loss_and_delta(problem.y, np.array(without))[0] / s.sum()
     factor = DenseCurvature(G, np.zeros(len(params))).factorize()
     with problem.rows() as rows:
-        found = leave_one_out_loss(problem.mean_loss(rows), params, factor, inflation=1.0)
+        found = leave_one_out_loss(problem.mean_loss(rows), params, factor, inflation=inflation)
     assert found == pytest.approx(expected, rel=1e-8)
 
 

@@ -35,7 +35,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         A float is that of F, on the standardised scale; biases are free. It means the same
         for every solver, batch size and number of rows. "evidence" finds a penalty for each
         of W1, b1, W2 and b2 by MacKay's evidence procedure, "ard" (automatic relevance
-        determination) one for each column of X; both need solver "lm".
+        determination) one for each column of X; both need solver "lm" or "lbfgs".
         "auto" chooses S alpha, with the sum S of the sample weights, from 0.03, 0.1, 0.3, 1,
         3 and 10 by five-fold cross-validation with lm and lbfgs; fewer than ten distinct
         rows take 0.03. It is 1 / S with early stopping, for Dask collections and for more

@@ -39,7 +39,7 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         standardised network; biases are free. It means the same for every solver,
         batch size and number of rows. "evidence" finds a penalty for each group of
         weights (W1, b1, W2, b2) by MacKay's evidence procedure, "ard" (automatic
-        relevance determination) one for each input column; both need solver "lm".
+        relevance determination) one for each input column; both need solver "lm" or "lbfgs".
         "auto" takes whichever of these, and of multiples of them, predicts left-out
         rows best, at twice the cost of "evidence", and chooses S alpha from
         0.00001 to 1 by five-fold cross-validation up to 60 targets; of several targets

@@ -10,14 +10,15 @@ import warnings
 from functools import partial
 
 import numpy as np
+from _report import print_table, save_tables
 from _side_by_side import (
     arguments,
     contender,
     format_ratio,
     format_time,
     installed,
+    installed_peers,
     print_header,
-    print_table,
     time_rounds,
 )
 from bench_gradient import Problem, jax_problem, scikit_learn_model, torch_model
@@ -121,7 +122,8 @@ def main():
     print("Peers: times slower than ours, median over interleaved rounds (quartiles).\n")
     header = ("problem", "ours", "scikit-learn", "PyTorch", "JAX jit", "ours less validation")
     n_rounds = 5 if options.quick else 11
-    print_table(header, (compare(*case, n_rounds) for case in cases(options.quick)))
+    print_table("Prediction", header, [compare(*case, n_rounds) for case in cases(options.quick)])
+    save_tables(options.save, *installed_peers())
 
 
 if __name__ == "__main__":

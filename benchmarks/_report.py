@@ -80,6 +80,7 @@ TABLES = []
 
 def print_table(title, header, rows):
     """A markdown heading and table; the first column is left-aligned, the others right-aligned."""
+    rows = list(rows)
     TABLES.append({"title": title, "header": list(header), "rows": [list(row) for row in rows]})
     rows = [list(map(str, row)) for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*rows)]
@@ -90,7 +91,7 @@ def print_table(title, header, rows):
         print("| " + " | ".join(cells) + " |", flush=True)
 
 
-def save_tables(path):
+def save_tables(path, *packages):
     """What was printed, with the command, the day, the versions and the machine; for the site.
 
     ``docs/benchmarks.md`` shows the file by ``:::{results} NAME``.
@@ -100,7 +101,7 @@ def save_tables(path):
     results = {
         "command": shlex.join(["python", *sys.argv]),
         "date": datetime.date.today().isoformat(),
-        "environment": environment(),
+        "environment": environment(*packages),
         "tables": TABLES,
     }
     text = json.dumps(results, ensure_ascii=False, indent=1, default=str)

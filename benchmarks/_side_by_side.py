@@ -7,7 +7,6 @@ turn the process rests until the threads that the last contender left spinning
 have gone to sleep, and one call goes unmeasured.
 """
 
-import argparse
 import os
 import platform
 import time
@@ -17,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 import numpy as np
+from _report import argument_parser
 from threadpoolctl import threadpool_limits
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "jax")
@@ -27,8 +27,8 @@ SHORTEST_TURN = 0.02
 
 
 def arguments(description):
-    """Parse the command line: ``--quick``, ``--main`` and ``--without PEER``."""
-    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    """Parse the command line: ``--quick``, ``--main``, ``--without PEER`` and ``--save``."""
+    parser = argument_parser(description)
     parser.add_argument("--quick", action="store_true", help="few rounds and small sizes")
     parser.add_argument("--main", action="store_true", help="the main size in float32 only")
     parser.add_argument("--without", action="append", default=[], help="a peer to leave out")
@@ -45,6 +45,11 @@ def print_header(title):
         except PackageNotFoundError:
             continue
     print("\n")
+
+
+def installed_peers():
+    """Packages of the peers that are installed."""
+    return [package for package in sorted(set(NEEDS.values())) if find_spec(package)]
 
 
 def processor():
@@ -123,15 +128,6 @@ def format_time(seconds):
         if seconds * factor < 999.5:
             return f"{seconds * factor:.3g} {unit}"
     return f"{seconds:.3g} s"
-
-
-def print_table(header, rows):
-    """Print a Markdown table."""
-    print("| " + " | ".join(header) + " |")
-    print("|" + "---|" * len(header))
-    for row in rows:
-        print("| " + " | ".join(str(cell) for cell in row) + " |", flush=True)
-    print()
 
 
 class Hardware:

@@ -22,7 +22,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from _side_by_side import arguments, format_time, installed, print_header, print_table
+from _report import print_table, save_tables
+from _side_by_side import arguments, format_time, installed, installed_peers, print_header
 from bench_gradient import Problem, jax_jit, our_objective, pytorch, scikit_learn
 from threadpoolctl import threadpool_limits
 
@@ -123,7 +124,8 @@ def compare(function, n_rows, n_rounds):
         (f"NumPy: {name}", format_time(taken * n_rows / size), "")
         for name, taken in of_block.items()
     ]
-    print_table((f"{n_rows:,} rows, {N_HIDDEN} units", "CPU time", "over ours"), rows)
+    title = f"{n_rows:,} rows, {N_HIDDEN} units"
+    print_table(title, ("a gradient by", "CPU time", "over ours"), rows)
 
 
 def main():
@@ -134,6 +136,7 @@ def main():
         function = compile_kernel(folder)
         for n_rows in (200, 100_000):
             compare(function, n_rows, 5 if options.quick else 15)
+    save_tables(options.save, *installed_peers())
 
 
 if __name__ == "__main__":

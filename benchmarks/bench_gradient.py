@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from _report import print_table, save_tables
 from _side_by_side import (
     Hardware,
     arguments,
@@ -19,8 +20,8 @@ from _side_by_side import (
     format_ratio,
     format_time,
     installed,
+    installed_peers,
     print_header,
-    print_table,
     time_rounds,
 )
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -291,7 +292,8 @@ def main():
     n_rounds = 5 if options.quick else 15
     sizes = problems(options.quick, options.main)
     rows = (compare(problem, n_rounds, options.without) for problem in sizes)
-    print_table((*header, "of the limit"), rows)
+    print_table("Full-batch loss and gradient", (*header, "of the limit"), rows)
+    save_tables(options.save, *installed_peers())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,12 @@ import sys
 import warnings
 
 import numpy as np
-from _side_by_side import arguments, print_header, print_table
+from _report import print_table, save_tables
+from _side_by_side import (
+    arguments,
+    installed_peers,
+    print_header,
+)
 
 N_FEATURES, N_HIDDEN = 20, 100
 
@@ -110,7 +115,9 @@ def main():
             size = int(result.stdout)
             row.append(f"{size / 1e6:.1f} MB ({size / (4 * N_FEATURES * n_rows):.2g})")
         rows.append(row)
-    print_table(["fit", *(f"n = {n_rows:,}" for n_rows in sizes)], rows)
+    header = ["fit", *(f"n = {n_rows:,}" for n_rows in sizes)]
+    print_table("Peak memory of a fit beyond the data", header, rows)
+    save_tables(options.save, *installed_peers())
 
 
 if __name__ == "__main__":

@@ -10,13 +10,13 @@ threads the second would be slower than the first. The scorer reports the thread
 import time
 
 import numpy as np
+from _report import print_table, save_tables
 from _side_by_side import (
     arguments,
     format_ratio,
     format_time,
     n_cores,
     print_header,
-    print_table,
 )
 from joblib import parallel_config
 from sklearn.model_selection import GridSearchCV
@@ -86,7 +86,9 @@ def main():
             ]
         )
     print(f"{n_cores()} cores, n={n_rows:,}, f=20, h=100, 12 fits.\n")
-    print_table(("search, n_jobs", "threads of a fit", "time", "times faster than n_jobs=1"), rows)
+    header = ("search, n_jobs", "threads of a fit", "time", "times faster than n_jobs=1")
+    print_table("Grid search: one job with threads, two jobs without", header, rows)
+    save_tables(options.save)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,15 @@ import warnings
 from functools import partial
 
 import numpy as np
+from _report import print_table, save_tables
 from _side_by_side import (
     arguments,
     contender,
     format_ratio,
     format_time,
     installed,
+    installed_peers,
     print_header,
-    print_table,
     time_rounds,
 )
 from bench_gradient import Problem, jax_problem, scikit_learn_model, torch_model
@@ -125,7 +126,8 @@ def main():
     header = ("problem", "ours", "scikit-learn", "PyTorch", "JAX jit", "ours less validation")
     n_rounds = 5 if options.quick else 11
     sizes = cases(options.quick, options.main)
-    print_table(header, (compare(*case, n_rounds, options.without) for case in sizes))
+    print_table("Prediction", header, [compare(*case, n_rounds, options.without) for case in sizes])
+    save_tables(options.save, *installed_peers())
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ where time is proportional to it.
 from contextlib import contextmanager
 
 import numpy as np
+from _report import print_table, save_tables
 from _side_by_side import (
     arguments,
     format_ratio,
     format_time,
     n_cores,
     print_header,
-    print_table,
     time_rounds,
 )
 from bench_gradient import Problem, ours
@@ -44,7 +44,7 @@ def against(name, sizes, make, n_rounds):
         [f"{size:,}", format_time(time), f"{time / size / (medians[middle] / sizes[middle]):.2f}"]
         for size, time in zip(sizes, medians)
     ]
-    print_table((name, "time", f"time per {name}, relative"), rows)
+    print_table(f"Against {name}", (name, "time", f"time per {name}, relative"), rows)
     print(f"Slope {slope:.2f}.\n")
 
 
@@ -69,7 +69,8 @@ def main():
         [count, format_time(np.median(seconds[count])), format_ratio(seconds, 1, count)]
         for count in counts
     ]
-    print_table(("threads", "time", "times faster than 1"), rows)
+    print_table("Against threads", ("threads", "time", "times faster than 1"), rows)
+    save_tables(options.save)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ Matrix = ArrayLike | sparse.sparray | sparse.spmatrix
 MaybeArray = ArrayLike | None
 Method = TypeVar("Method", bound=Callable)
 #: What a fit sets that an MLP has too.
-MLP_ATTRIBUTES = {
+MLP_ATTRIBUTES = (
     "n_outputs_",
     "out_activation_",
     "n_iter_",
@@ -32,7 +32,7 @@ MLP_ATTRIBUTES = {
     "classes_",
     "n_features_in_",
     "feature_names_in_",
-}
+)
 #: In what X is computed: float32 stays.
 FLOATS = (np.float64, np.float32)
 
@@ -185,7 +185,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         solver = "lbfgs" if self.solver_ in ("lm", "gd") else self.solver_
         settings = {"activation": activation, "solver": solver, "random_state": self.random_state}
         mlp = MLP(hidden_layer_sizes=(len(b1),), **settings)
-        for name in MLP_ATTRIBUTES & vars(self).keys():
+        for name in filter(vars(self).__contains__, MLP_ATTRIBUTES):
             setattr(mlp, name, vars(self)[name])
         mlp.n_layers_, mlp.loss_curve_, mlp.best_loss_ = 3, [*self.loss_curve_], np.inf
         mlp.validation_scores_ = mlp.best_validation_score_ = None

@@ -21,7 +21,7 @@ MOST_PICKLED = 4_000_000
 #: Why a copy that went through a pickle may have no error bars.
 PICKLED = (
     "the estimator has been pickled after a fit with a float alpha, which leaves out a matrix of "
-    "more than {most:.3g} MB, and its takes {size:.3g}: fit again, or choose alpha='evidence'"
+    "more than {most:.3g} MB, and this one takes {size:.3g}: fit again, or choose alpha='evidence'"
 )
 #: Predictions of so many rows are done before blocks and threads would begin.
 FEW_ROWS = 256

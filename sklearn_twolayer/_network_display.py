@@ -224,9 +224,10 @@ def _draw_weights(ax, W, left, right, *, max_width):
 
 def _draw_scale(ax, largest, middle, *, max_width):
     """A line as wide as that of a weight of a round size, which is returned."""
-    largest = max(largest, np.finfo(float).tiny)
-    unit = 10.0 ** np.floor(np.log10(largest))
-    round_size = float(f"{unit * (largest // unit):.0e}")
+    if largest <= np.finfo(float).tiny:  # nothing is drawn that a line could be compared with
+        return 0.0
+    digits = f"{largest:.12e}"  # the decimal number: 0.3 // 0.1 is 2
+    round_size = float(digits[0] + digits[digits.index("e") :])
     share, (x, y) = round_size / largest, middle
     style = {"color": "0.3", "solid_capstyle": "butt", "alpha": _opacity(share)}
     ax.plot([x - 0.45, x - 0.05], [y, y], lw=max_width * share, **style)

@@ -341,7 +341,7 @@ def test_verbose_says_which_parameters_are_ignored(capsys):
     lines = headings(capsys, TwoLayerRegressor(3, **settings))
     assert lines == [
         "n_jobs=1 is ignored: n_members=1.",
-        "momentum=0.5 is ignored: solver='lbfgs' has none.",
+        "momentum=0.5 is ignored: solver='lbfgs' does not read it.",
     ]
     TwoLayerRegressor(3, **settings).fit(X, Y)
     assert capsys.readouterr().out == ""

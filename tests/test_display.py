@@ -150,7 +150,9 @@ def test_the_network_has_its_units_and_weights(pyplot):
     assert sum(is_blue) == (model.coefs_[0] > 0).sum()
 
 
-@pytest.mark.parametrize(("largest", "shown"), [(2.31, 2), (0.96, 0.9), (1, 1), (0.0045, 0.004)])
+@pytest.mark.parametrize(
+    ("largest", "shown"), [(2.31, 2), (0.96, 0.9), (1, 1), (0.3, 0.3), (0.0045, 0.004)]
+)
 def test_a_line_below_each_layer_shows_the_scale(pyplot, largest, shown):
     W1, W2 = np.array([[largest, -largest / 5]]), np.array([[10 * largest], [0.0]])
     display = NetworkDisplay(W1=W1, W2=W2, feature_names=["a"], output_names=["b"]).plot()
@@ -159,6 +161,13 @@ def test_a_line_below_each_layer_shows_the_scale(pyplot, largest, shown):
     assert first.get_linewidth() == pytest.approx(4 * shown / largest)
     assert second.get_linewidth() == pytest.approx(4 * shown / largest)
     assert {f"{shown:g}", f"{10 * shown:g}"} <= {text.get_text() for text in display.ax_.texts}
+
+
+def test_weights_of_zero_have_no_scale(pyplot):
+    zero = np.zeros((1, 1))
+    display = NetworkDisplay(W1=zero, W2=zero, feature_names=["a"], output_names=["b"]).plot()
+    assert display.scales_ == [0, 0]
+    assert not [line for line in display.ax_.lines if line.get_solid_capstyle() == "butt"]
 
 
 def test_the_scale_is_that_of_the_weights_that_are_drawn(pyplot):

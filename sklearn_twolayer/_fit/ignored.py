@@ -25,7 +25,7 @@ def ignored(settings, chosen, own_rows):
     stops = settings.early_stopping
     waits = stops or settings.solver in ("sgd", "adam")
     reasons = {
-        name: None if settings.solver in solvers else f"solver={settings.solver!r} has none"
+        name: None if settings.solver in solvers else f"solver={settings.solver!r} does not read it"
         for name, solvers in READERS.items()
     }
     reasons["n_iter_no_change"] = None if waits else "early_stopping=False"

@@ -47,7 +47,7 @@ def test_only_what_the_user_has_chosen_is_told():
     settings = SimpleNamespace(solver="lm", early_stopping=False, n_members=1)
     assert ignored(settings, {"tol": 1e-3, "alpha": 0.1}, False) == []
     (sentence,) = ignored(settings, {"batch_size": 7}, False)
-    assert sentence == "batch_size=7 is ignored: solver='lm' has none."
+    assert sentence == "batch_size=7 is ignored: solver='lm' does not read it."
 
 
 @pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])

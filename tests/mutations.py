@@ -170,8 +170,9 @@ MUTATIONS = {
         ("V *= self.temperature / self.scale *", "V *= 1 / self.scale *"),
         ("self.n_residuals - min(n_effective, MAX", "self.n_residuals - min(0, MAX"),
         ("/ len(parts) + between", "/ len(parts)"),
-        ("centring = np.eye(k) - 1 / k", "centring = np.eye(k)"),
-        ("loss < (1 - 1e-3) * losses[best]", "loss > losses[best]"),
+        ("TIE * losses.min())[-1]", "np.inf * losses.min())[-1]"),
+        ("few = few.averaged", "few.averaged"),
+        ("factors.append(posterior_factor(curvature))", "factors.append(factor)"),
         (
             "        strengths[[-3, -1]] = penalty.strengths[[-3, -1]]  # b1 and b2\n",
             "        pass\n",
@@ -180,6 +181,14 @@ MUTATIONS = {
         (
             "penalty.groups, factor.determined()), 1e-3, size",
             "penalty.groups, factor.determined()) / 2, 1e-3, size",
+        ),
+    ),
+    "_bayes/averages.py": (
+        "_bayes/test_moderation.py test_posterior.py",
+        (
+            ("centring = np.eye(k) - 1 / k", "centring = np.eye(k)"),
+            ("(A2 * (1 - A2)) @ weights, 0.0", "A2 @ weights, 0.0"),
+            ("A2.transpose(0, 2, 1) @ A2 / A2.shape[1]", "0.0"),
         ),
     ),
     "_bayes/evidence.py": (

@@ -272,7 +272,7 @@ def test_a_fit_that_did_not_converge_says_what_to_change(solver):
     message = str(caught[0].message)
     assert f"solver='{solver}'" in message
     assert "max_iter=2" in message
-    assert "Increase max_iter" in message
+    assert f"Increase max_iter, or choose a tol larger than {model.tol:g}." in message
     assert caught[0].filename == __file__
     assert model.n_iter_ == 2
 

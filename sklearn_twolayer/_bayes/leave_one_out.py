@@ -69,8 +69,9 @@ def _predictions_without(mean_loss, block_params, X, y, *, factor, scale):
     Z2, J = mean_loss.linearised(block_params, X)
     J = without_shift(J) if mean_loss.loss.ignores_shift else J
     V = scale * factor.covariance(J)
+    hessian = mean_loss.hessian(Z2, lambda: J)
     _, delta = mean_loss.loss.loss_and_delta(y, Z2)
-    return Z2 + leave_one_out_shift(V, mean_loss.loss.hessian(Z2), delta), V
+    return Z2 + leave_one_out_shift(V, hessian, delta), V
 
 
 def leave_one_out_shift(V, hessian, delta):

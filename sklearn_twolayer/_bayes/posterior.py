@@ -16,7 +16,7 @@ in the weights, has covariance
 
 (the linearised Laplace approximation of Immer, Korzepa & Bauer 2021) with a
 temperature T. Regression adds the noise; classification averages the probability over
-the Gaussian.
+the Gaussian, and the Hessians in G as well (``moderation``).
 
 R is diagonal and 1 but for several targets under squared error: R_c^2 = beta / beta_c. F weighs
 all targets alike, but each has a noise precision of its own, estimated from its residuals
@@ -37,12 +37,16 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.polynomial.hermite_e import hermegauss
 from scipy.linalg import LinAlgError
 
+from sklearn_twolayer._bayes.averages import (
+    N_CALIBRATION_DRAWS,
+    expected_hessian,
+    expected_logistic,
+    expected_softmax,
+)
 from sklearn_twolayer._bayes.leave_one_out import leave_one_out_mean
 from sklearn_twolayer._bayes.noise import Likelihood, noise_precisions
-from sklearn_twolayer._network.activations import logistic
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._network.second_order import jacobian, without_shift
 
@@ -50,17 +54,19 @@ from sklearn_twolayer._network.second_order import jacobian, without_shift
 PRIOR_PRECISION_BOUNDS = (1e-6, 1e6)
 #: Share of the largest curvature that is told from none at all.
 TRACE = 1e-12
-#: Nodes of Gauss-Hermite quadrature; draws of the sample for more than two classes, to
-#: predict and to choose the temperature.
-N_NODES = 32
-N_DRAWS = 512
-N_CALIBRATION_DRAWS = 64
 #: Temperature under squared error: the variance of predictions from different starts was
 #: 0.7 to 1 times that within a valley (docs/benchmarks.md). A linear network has one valley
 #: (Baldi & Hornik 1989).
 VALLEYS_TEMPERATURE = 1.75
-#: Temperatures among which the moderation chooses.
-TEMPERATURES = (0.0, 0.1, 0.25, 0.5, 1.0)
+#: Temperatures among which the moderation chooses, and the ratio of losses that count as equal.
+#: The posterior leans from the minimum towards larger margins, a Gaussian around it does not: with
+#: T above 0.25 new rows lost more in bad cases than they gained in good ones (docs/benchmarks.md).
+TEMPERATURES = (0.0, 0.03, 0.1, 0.25)
+TIE = 1.02
+#: Most averages of the curvature, the multiply-adds that they may take, and by how much the
+#: diagonal of the last may differ from that before.
+N_AVERAGES, MAX_COST_OF_AVERAGES = 8, 1e10
+AVERAGE_TOLERANCE = 0.2
 
 
 @dataclass(frozen=True)
@@ -192,6 +198,7 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None):
     """
     part = mean_loss if part is None else part
     likelihood = Likelihood.of(mean_loss)
+    few = part if few is None else few
     loss, _, curvature = part.quadratic(params)
     loss = loss if part is mean_loss else mean_loss.value(params)
     held = _with_least_prior(penalty, loss, likelihood, largest=curvature.diagonal.max())
@@ -203,11 +210,15 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None):
     if (penalty.strengths > 0).all():
         precisions = Precisions(penalty.groups, penalty.strengths * scale, noise_precision)
         evidence = _laplace(loss + penalty.value(params), factor, precisions, likelihood)
-    few = part if few is None else few
     of_targets = np.ones(likelihood.n_outputs)
     if likelihood.is_gaussian:
         options = {"few": few, "factor": factor}
         of_targets = noise_precisions(mean_loss, params, n_effective, **options)
+    if part.loss.is_squared_error:
+        is_linear = mean_loss.network.activation == mean_loss.loss.output_activation == "identity"
+        temperature = 1.0 if is_linear else VALLEYS_TEMPERATURE
+    else:
+        factor, temperature = moderation(part, params, held, factor, few=few, scale=scale)
     return Posterior(
         network=mean_loss.network,
         params=params,
@@ -220,7 +231,7 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None):
         log_marginal_likelihood=evidence,
         n_rows=part.rows.n_rows,
         ignores_shift=mean_loss.loss.ignores_shift,
-        temperature=temperature_of(few, params, factor, likelihood.total_weight),
+        temperature=temperature,
     )
 
 
@@ -242,29 +253,55 @@ def _with_least_prior(penalty, loss, likelihood, *, largest):
     return Penalty(penalty.groups, strengths)
 
 
-def temperature_of(mean_loss, params, factor, total_weight):
-    """T: a constant for squared error, by left-out rows for log loss."""
-    if not mean_loss.loss.is_squared_error:
-        return calibrate(mean_loss, params, factor, total_weight)
-    activations = mean_loss.network.activation, mean_loss.loss.output_activation
-    return 1.0 if activations == ("identity", "identity") else VALLEYS_TEMPERATURE
+def moderation(mean_loss, params, penalty, factor, *, few, scale):
+    """The factor and the temperature of a classifier's posterior, from the factor of Laplace's.
+
+    At a minimum that parts the classes all probabilities are nearly 0 or 1, and the curvature
+    there is next to none, but a little way off the loss rises: Laplace's approximation is
+    far too wide. Of all Gaussians around the minimum the one nearest to the posterior of the
+    linearised network has instead
+
+        G = (1 / S) sum_i s_i J_i' E[H(z_i)] J_i + diag(alpha),    z_i ~ N(Z2_i, J_i (S G)^-1 J_i')
+
+    (Opper & Archambeau 2009, "The variational Gaussian approximation revisited", eq. 10).
+    Repeated until G stays; the mean over its last two factors keeps it from swinging. Where that
+    would take too long, probabilities are not moderated.
+    """
+    factors, options = [factor], {"loss": mean_loss.loss, "scale": scale}
+    diagonal = mean_loss.quadratic(params)[2].with_diagonal(penalty.per_weight).diagonal
+    residuals, p = mean_loss.rows.n_rows * mean_loss.network.n_outputs, len(params)
+    most = MAX_COST_OF_AVERAGES // (residuals * p * min(residuals, p))
+    for number in range(N_AVERAGES):
+        if number >= most:
+            return factor, 0.0
+        average = partial(averaged_hessian, factors=factors[-2:], **options)
+        _, _, curvature = mean_loss.averaged(average).quadratic(params)
+        curvature = curvature.with_diagonal(penalty.per_weight)
+        factors.append(posterior_factor(curvature))
+        before, diagonal = diagonal, curvature.diagonal
+        if (abs(diagonal - before) <= AVERAGE_TOLERANCE * diagonal).all():
+            break
+    few = few.averaged(partial(averaged_hessian, factors=factors[-1:], **options))
+    return factors[-1], calibrate(few, params, factors[-1], scale)
+
+
+def averaged_hessian(Z2, J, *, loss, factors, scale):
+    """E H(z) (n, k, k), z ~ N(Z2, J (c G)^-1 J'), for each of the factors of a G; their mean."""
+    J = without_shift(J) if loss.ignores_shift else J
+    averages = [expected_hessian(loss, Z2, factor.covariance(J) / scale) for factor in factors]
+    return np.mean(averages, axis=0)
 
 
 def calibrate(mean_loss, params, factor, total_weight):
-    """The temperature whose moderated probabilities predict best.
+    """The temperature whose moderated probabilities predict left-out rows best.
 
-    The Gaussian around the minimum is often too wide: weights that the
-    data leave alone are held back by the curvature of the loss further away.
-    Judged by the log loss of left-out rows; ties go to the smaller factor.
+    Of temperatures that predict equally well it is the largest: the most cautious one far from
+    the rows, of which left-out rows tell nothing.
     """
     row_losses = partial(moderated_losses, mean_loss.loss)
     options = {"inflation": 1.0, "row_function": row_losses, "total_weight": total_weight}
     losses = leave_one_out_mean(mean_loss, params, factor, **options)
-    best = 0
-    for candidate, loss in enumerate(losses):
-        if loss < (1 - 1e-3) * losses[best]:
-            best = candidate
-    return TEMPERATURES[best]
+    return TEMPERATURES[np.flatnonzero(losses <= TIE * losses.min())[-1]]
 
 
 def moderated_losses(loss, y, Z2, V):
@@ -293,36 +330,3 @@ def mixture_moments(posteriors, X):
     deviation = means - mean
     between = np.einsum("mnc,mnd->ncd", deviation, deviation) / len(parts)
     return mean, sum(V for _, V in parts) / len(parts) + between
-
-
-def expected_logistic(Z2, V):
-    """E sigma(z) for z ~ N(Z2, diag V), each output by itself: (n, k).
-
-    By Gauss-Hermite quadrature: int sigma(Z2 + sqrt(V) t) N(t) dt.
-    """
-    nodes, weights = hermegauss(N_NODES)
-    deviation = np.sqrt(np.maximum(np.diagonal(V, axis1=1, axis2=2), 0))
-    z = Z2[:, :, None] + deviation[:, :, None] * nodes
-    return logistic(z) @ (weights / weights.sum())
-
-
-def expected_softmax(Z2, V, n_draws=N_DRAWS):
-    """E softmax(z) for z ~ N(Z2, V): (n, k).
-
-    By a fixed symmetric sample of the standard normal, so that the answer is the
-    same every time. The common shift of the raw predictions carries no
-    information and is projected out, in mean and in variance.
-    """
-    k = Z2.shape[1]
-    centring = np.eye(k) - 1 / k
-    Z2 = Z2 @ centring
-    eigenvalues, vectors = np.linalg.eigh(centring @ V @ centring)
-    root = vectors * np.sqrt(np.maximum(eigenvalues, 0))[:, None, :]
-    root = root @ vectors.transpose(0, 2, 1)  # the one root that has no choice of vectors in it
-    half = np.random.RandomState(0).standard_normal((n_draws // 2, k))
-    draws = np.concatenate([half, -half])
-    z = Z2[:, None, :] + draws @ root.transpose(0, 2, 1)
-    z -= z.max(axis=2, keepdims=True)
-    np.exp(z, out=z)
-    z /= z.sum(axis=2, keepdims=True)
-    return z.mean(axis=1)

@@ -7,12 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from sklearn_twolayer._bayes.posterior import (
-    N_DRAWS,
-    expected_logistic,
-    expected_softmax,
-    mixture_moments,
-)
+from sklearn_twolayer._bayes.averages import N_DRAWS, expected_logistic, expected_softmax
+from sklearn_twolayer._bayes.posterior import mixture_moments
 
 #: Bytes of the largest array of a block, and the least rows of one: solving for fewer right-hand
 #: sides at once is slower.

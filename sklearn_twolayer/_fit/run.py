@@ -281,7 +281,8 @@ def why_unfinished(settings, fits, n_iter, loss):
     if any(fit.status == OUT_OF_ITERATIONS and len(fit.steps) >= limit for fit in kept):
         return (
             f"solver={settings.solver!r} stopped at max_iter={limit} before it "
-            f"converged (loss {loss:.4g}). Increase max_iter, or tol={settings.tol:g}."
+            f"converged (loss {loss:.4g}). Increase max_iter, or choose a tol "
+            f"larger than {settings.tol:g}."
         )
     return None
 

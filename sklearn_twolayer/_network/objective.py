@@ -6,6 +6,7 @@
 ``PenalisedLoss`` adds them, and nothing else does.
 """
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -96,6 +97,7 @@ class MeanLoss:
         is_wide = network.n_features < network.n_hidden and not rows.is_sparse
         if is_wide and network.n_outputs == 1 and not is_textbook:
             self._backward = partial(one_output_gradient, network=self._inner)
+        self._average = None
         self._point = None
 
     def __getstate__(self):
@@ -118,6 +120,16 @@ class MeanLoss:
     def penalised(self, penalty, bends_below=0.0):
         """F under a penalty."""
         return PenalisedLoss(self, penalty, bends_below)
+
+    def averaged(self, average):
+        """The same mean loss, whose curvature has the Hessians ``average(Z2, J)`` (n, k, k)."""
+        other = copy(self)
+        other.rows, other._average = self.rows, average  # a copy goes without rows
+        return other
+
+    def hessian(self, Z2, jacobian):
+        """H (n, k, k) of a block, by the loss or by an average, which needs ``jacobian()``."""
+        return self.loss.hessian(Z2) if self._average is None else self._average(Z2, jacobian())
 
     def value(self, params):
         """The mean loss: a forward pass."""
@@ -199,9 +211,12 @@ class MeanLoss:
         ``block_params`` are ``incoming(params)``, J is with respect to ``params``.
         """
         Z2, A1 = self._inner.forward(block_params, X)
+        return Z2, self._jacobian(block_params, X, A1)
+
+    def _jacobian(self, block_params, X, A1):
         J = second_order.jacobian(self._inner, block_params, X, A1)
         columns = self._outgoing(J.reshape(-1, J.shape[2]).T)
-        return Z2, columns.T.reshape(J.shape)
+        return columns.T.reshape(J.shape)
 
     def _block_raw_prediction(self, params, X, y, weight):
         return self._inner.forward(params, X)[0]
@@ -219,7 +234,7 @@ class MeanLoss:
     def _block_gauss_newton(self, params, X, y, weight):
         Z2, A1 = self._inner.forward(params, X)
         loss, delta = weighted(*self.loss.loss_and_delta(y, Z2), weight)
-        hessian = self._weighted_hessian(Z2, weight)
+        hessian = self._weighted_hessian(Z2, weight, partial(self._jacobian, params, X, A1))
         matrix = second_order.gauss_newton(self._inner, params, X, A1, hessian=hessian)
         return loss, self._backward(params, X, A1, delta), matrix
 
@@ -237,13 +252,13 @@ class MeanLoss:
 
     def _block_root(self, params, X, y, weight):
         Z2, A1 = self._inner.forward(params, X)
-        root = symmetric_root(self.loss.hessian(Z2))
+        root = symmetric_root(self.hessian(Z2, partial(self._jacobian, params, X, A1)))
         if weight is not None:
             root *= np.sqrt(weight)[:, None, None]
         return root @ second_order.jacobian(self._inner, params, X, A1)
 
-    def _weighted_hessian(self, Z2, weight):
-        hessian = self.loss.hessian(Z2)
+    def _weighted_hessian(self, Z2, weight, jacobian=None):
+        hessian = self.hessian(Z2, jacobian)
         if weight is not None:
             hessian *= weight[:, None, None]
         return hessian

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from gradient_check import random_problem
 
+from sklearn_twolayer._bayes.averages import expected_softmax
 from sklearn_twolayer._bayes.leave_one_out import leave_one_out_mean
 from sklearn_twolayer._bayes.noise import noise_precisions, shares_of_targets, sums_of_targets
 from sklearn_twolayer._bayes.posterior import (
     PRIOR_PRECISION_BOUNDS,
-    expected_softmax,
     posterior_factor,
     posterior_of,
 )

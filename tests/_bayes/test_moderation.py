@@ -5,10 +5,14 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from sklearn_twolayer._bayes.posterior import (
-    TEMPERATURES,
+from sklearn_twolayer._bayes.averages import (
+    N_CALIBRATION_DRAWS,
+    expected_hessian,
     expected_logistic,
     expected_softmax,
+)
+from sklearn_twolayer._bayes.posterior import (
+    TEMPERATURES,
     mixture_moments,
     moderated_losses,
 )
@@ -61,6 +65,24 @@ def test_the_common_shift_of_the_raw_predictions_moderates_nothing():
     expected = expected_softmax(Z2, V)
     np.testing.assert_allclose(expected_softmax(Z2 + 7, V), expected, rtol=1e-9)
     np.testing.assert_allclose(expected_softmax(Z2, V + 100), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [BinaryLogLoss(), MulticlassLogLoss()])
+def test_the_expected_hessian_is_the_derivative_of_the_expected_probability(loss):
+    """E H(z) = d E A2(z) / d Z2: differentiating under the integral."""
+    Z2, V = random_gaussians(3)
+    found, step = expected_hessian(loss, Z2, V), 1e-5
+
+    def probability(Z2):
+        if isinstance(loss, BinaryLogLoss):
+            return expected_logistic(Z2, V)
+        return expected_softmax(Z2, V, N_CALIBRATION_DRAWS)
+
+    for c in range(3):
+        change = step * np.eye(3)[c]
+        derivative = (probability(Z2 + change) - probability(Z2 - change)) / (2 * step)
+        np.testing.assert_allclose(found[:, :, c], derivative, atol=1e-8)
+    np.testing.assert_allclose(expected_hessian(loss, Z2, 0 * V), loss.hessian(Z2), atol=1e-12)
 
 
 def test_certain_raw_predictions_do_not_overflow():

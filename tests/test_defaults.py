@@ -158,3 +158,26 @@ def test_columns_without_a_signal_are_answered_by_the_mean():
     X, y = rng.normal(size=(100, 200)), rng.normal(size=100)
     model = TwoLayerRegressor(10, random_state=0).fit(X, y)
     assert model.score(rng.normal(size=(500, 200)), rng.normal(size=500)) > -0.3
+
+
+@pytest.mark.parametrize("n", [65, 90])
+def test_the_evidence_does_not_take_few_rows_of_a_wave_for_noise(n):
+    """With more weights than a share of the rows it ends at the constant; a rival learns first."""
+    scores = []
+    for seed in SEEDS[:2]:
+        random = np.random.RandomState(seed)
+        X = random.normal(size=(n + 300, 2))
+        wave = np.sin(4 * X[:, 0])
+        y = wave + 0.1 * random.normal(size=n + 300)
+        model = TwoLayerRegressor(20, random_state=seed).fit(X[:n], y[:n])
+        scores.append(model.score(X[n:], wave[n:]))
+    assert np.mean(scores) > 0.5
+
+
+@pytest.mark.parametrize(("n", "f"), [(65, 2), (90, 5)])
+def test_noise_in_few_rows_is_answered_by_the_mean(n, f):
+    for seed in SEEDS[:3]:
+        random = np.random.RandomState(seed)
+        X, y = random.normal(size=(n + 300, f)), random.normal(size=n + 300)
+        model = TwoLayerRegressor(20, random_state=seed).fit(X[:n], y[:n])
+        assert model.score(X[n:], y[n:]) > -0.15

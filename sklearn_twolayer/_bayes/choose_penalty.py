@@ -150,13 +150,16 @@ STRATEGIES = {"evidence": evidence, "ard": automatic_relevance, "auto": automati
 
 
 def most_steps(alpha, max_iter, is_gaussian, stride=1):
-    """At most so many steps are taken in all stages of the strategy for alpha."""
+    """At most so many steps are taken in all stages of the strategy for alpha.
+
+    Those of "auto" may end at the constant, and a rival then takes ``max_iter`` of its own.
+    """
     stages = [steps for _, steps in FIRST_PRECISIONS[is_gaussian]]
     stages += FREE_STEPS if is_gaussian else ()
     stages += {
         "evidence": [EVIDENCE_STEPS],
         "ard": [EVIDENCE_STEPS] * 2,
-        "auto": [AUTO_STEPS] * 2 + [MULTIPLE_STEPS] * (MOST_MULTIPLES + 1),
+        "auto": [AUTO_STEPS] * 2 + [MULTIPLE_STEPS] * (MOST_MULTIPLES + 1) + [max_iter],
     }[alpha]
     stages += [FINISH_STEPS]
     return sum(min(steps * max(stride // STRIDE_IN_STEPS, 1), max_iter) for steps in stages)

@@ -12,6 +12,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
+from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.error_bars import posterior_of_fit
 from sklearn_twolayer._fit.monitor import (
     INTERRUPT,
@@ -20,6 +21,7 @@ from sklearn_twolayer._fit.monitor import (
     Stop,
     Validation,
 )
+from sklearn_twolayer._fit.rival import constant_or_better
 from sklearn_twolayer._fit.settings import Size, resolve
 from sklearn_twolayer._fit.training import TRIAL_STEPS, Fit, Training
 from sklearn_twolayer._fit.weights import (
@@ -208,7 +210,11 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
         is_textbook = settings.solver == "gd"
         mean_loss = MeanLoss(problem.network, problem.targets.loss, rows, is_textbook)
         try:
-            fit = Training(problem, settings, mean_loss, monitor, random_state).run(start)
+            training = Training(problem, settings, mean_loss, monitor, random_state)
+            fit = training.run(start)
+            if settings.alpha == "auto" and settings.solver == "lm" and start is None:
+                variance = Likelihood.of(mean_loss).variance
+                fit = constant_or_better(training, fit, variance, watch.deadline)
         except (Stop, KeyboardInterrupt) as end:
             if isinstance(end, KeyboardInterrupt):
                 monitor.interrupt()

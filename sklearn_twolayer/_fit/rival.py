@@ -1,0 +1,79 @@
+"""A rival for a regression whose evidence ends at the constant: learn first, then penalise.
+
+With fewer rows than weights the network can learn anything while it is not held back, and its
+linearisation says nothing of rows that are left out. The evidence then prunes before it has
+learned, and what is left may be the constant, for noise and for waves alike. The rival learns
+under a weak penalty and goes on under a stronger one; it wins if networks that learn so predict
+rows that were left out better than the evidence predicts its own.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sklearn_twolayer._bayes.choose_penalty import MAX_FREE_SHARE
+from sklearn_twolayer._bayes.cross_validate import HOPELESS, MARGIN, N_FOLDS, folds
+from sklearn_twolayer._fit.training import LEARNING_STEPS, left_out_losses
+from sklearn_twolayer._network.objective import Penalty
+
+#: Values of S alpha while the rival learns, and after it: with alpha = 2 v / S they are priors of
+#: precision 1 for noise of 0.5% and 5% of the variance of y.
+STRENGTHS = (0.01, 0.1)
+#: A fit whose F is more than this share of the constant's explains next to nothing.
+NEARLY_ALL = 0.9
+
+
+def constant_or_better(training, fit, variance, deadline):
+    """The rival of a fit by the evidence that ended at the constant, if it is better; or the fit.
+
+    Parameters
+    ----------
+    training : Training
+    fit : Fit
+    variance : float
+        Of the targets: the loss of the constant.
+    deadline : Deadline
+    """
+    problem, settings = training.problem, training.settings
+    network, table = problem.network, problem.table
+    total_weight = training.mean_loss.rows.total_weight
+    few = MAX_FREE_SHARE * total_weight * network.n_outputs < network.n_params
+    if not few or not table.is_in_memory or fit.loss < NEARLY_ALL * variance:
+        return fit
+    start = problem.draw_start(training.random_state, settings)
+    if not _predicts_better(training, start, fit.loss, deadline):
+        return fit
+    learned = _under(training, start, STRENGTHS[0], LEARNING_STEPS, instead=fit)
+    n_steps = settings.max_iter - len(learned.curve)
+    if not n_steps:
+        return fit
+    return _under(training, learned.params, STRENGTHS[1], n_steps, instead=fit).after(learned)
+
+
+def _under(training, params, strength, n_steps, *, instead):
+    """The fit under S alpha = ``strength``; the one to keep ``instead`` if the training ends."""
+    total_weight = training.mean_loss.rows.total_weight
+    penalty = Penalty.fixed(training.problem.network, strength / total_weight)
+    training.monitor.stage(f"A rival of the constant, under alpha = {strength / total_weight:.3g}")
+    n_steps = min(n_steps, training.settings.max_iter)
+    return training.minimize(params, penalty, max_iter=n_steps, keep=lambda running: instead)
+
+
+def _predicts_better(training, start, loss, deadline):
+    """Whether networks that learn first lose less than ``loss`` on rows that are left out."""
+    problem, network = training.problem, training.problem.network
+    brief = replace(training.settings, max_iter=min(training.settings.max_iter, LEARNING_STEPS))
+    fold, _ = folds(problem.table.X, problem.table.encoded, problem.scale)
+    weight = problem.table.weight
+    weight = np.ones(len(fold)) if weight is None else weight
+    training.monitor.stage("The evidence ends at the constant: a rival on left-out rows")
+    candidates, lost = [Penalty.fixed(network, strength) for strength in STRENGTHS], 0.0
+    for number in range(N_FOLDS):
+        if deadline.is_over():
+            return False
+        rows = fold != number, fold == number
+        lost += left_out_losses(problem, brief, start, candidates, rows=rows)[-1]
+        is_hopeless = number == 0 and lost > HOPELESS * loss * weight[rows[1]].sum()
+        if is_hopeless or lost >= MARGIN * loss * weight.sum():
+            return False
+    return True

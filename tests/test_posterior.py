@@ -9,6 +9,7 @@ from scipy import sparse
 from scipy.stats import norm
 from sklearn.datasets import make_blobs, make_moons
 from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor, _learned
 from sklearn_twolayer._bayes.averages import expected_hessian
@@ -303,6 +304,15 @@ def test_moderation_pays_where_the_network_is_too_sure():
         losses.append([log_loss(y[40:], plain), log_loss(y[40:], moderated)])
     plain, moderated = np.mean(losses, axis=0)
     assert moderated < 0.95 * plain
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_evidence_leaves_a_classifier_its_curve(seed):
+    """A network held back while it learned became linear, with 0.84 to 0.86."""
+    rows, y = make_moons(700, noise=0.25, random_state=1)
+    rows, new, y, y_new = train_test_split(rows, y, train_size=200, random_state=seed, stratify=y)
+    model = TwoLayerClassifier(alpha="evidence", random_state=seed).fit(rows, y)
+    assert model.score(new, y_new) > 0.89
 
 
 def separable_blobs(seed):

@@ -333,7 +333,7 @@ def test_moderation_by_left_out_rows_is_no_gamble(rows, n_train):
     losses = []
     for seed in range(8):
         X, y = rows(seed)
-        model = TwoLayerClassifier(alpha=0.01 / n_train, random_state=0)
+        model = TwoLayerClassifier(50, alpha=0.01 / n_train, random_state=0)
         model.fit(X[:n_train], y[:n_train])
         new = (model.predict_proba(X[n_train:], moderated=m) for m in (False, True))
         losses.append([log_loss(y[n_train:], probability) for probability in new])
@@ -348,7 +348,7 @@ SEPARABLE = [X[:, 0] > 0, np.digitize(X[:, 0], [-0.5, 0.5]), np.c_[X[:, 0] > 0, 
 @pytest.mark.parametrize("y", SEPARABLE)
 def test_the_curvature_of_a_classifier_is_averaged_over_its_own_posterior(y):
     """The Gauss-Newton matrix of expected Hessians is that of the posterior, nearly."""
-    model = classifier(y=y.astype(int), alpha=0.01 / 60, n_hidden=6)
+    model = classifier(y=y.astype(int), alpha=0.01 / 60, n_hidden=6, solver="lm")
     (posterior,) = model._learned_.posteriors
     ones = model._learned_.scale.apply_block(np.column_stack([X, np.ones(60)]))
     network, params, p = posterior.network, posterior.params, posterior.network.n_params

@@ -36,10 +36,10 @@ from sklearn_twolayer._bayes.posterior import (
 from sklearn_twolayer._network.objective import Penalty, penalty_groups
 
 #: Prior precision before the evidence first changes it, and the steps taken under it, for
-#: squared error and log loss. A regression that is held back while it learns ends up
-#: pruned, so a weak prior is tried first, and a strong one where the weak one lets the
-#: weights use up the residuals; a classification that is not held back saturates.
-FIRST_PRECISIONS = {True: ((0.03, 20), (1.0, 10)), False: ((1.0, 10),)}
+#: squared error and log loss. A network that is held back while it learns ends up pruned, or
+#: linear, so a weak prior is tried first; of a regression also a strong one, where the weak one
+#: lets the weights use up the residuals.
+FIRST_PRECISIONS = {True: ((0.03, 20), (1.0, 10)), False: ((0.03, 20),)}
 MAX_EFFECTIVE_SHARE_AT_START = 0.25
 #: Steps that a regression takes under next to no penalty, and the share of the residuals that the
 #: weights may have used up after each: where they use more, it is noise that is learnt.

@@ -28,6 +28,8 @@ N_LANES = 16
 #: Bytes of the widest (rows, width) array of a block. Larger ones leave the cache; in
 #: smaller ones threads wait for the interpreter lock more than they compute.
 BLOCK_BYTES = 2**22
+#: Numbers of an only block that is kept once it is read; larger ones cost memory, and little time.
+MAX_KEPT = 2**14
 #: Large blocks have a multiple of so many rows, which suits vectors and matrix products.
 ROWS_UNIT = 128
 
@@ -141,7 +143,9 @@ class Rows:
         """
         blocks = self._blocks
         if len(blocks) == 1:
-            return merge(None, block_function(*self._only_block))
+            is_small = self.n_rows * (self.X.shape[1] + 1) <= MAX_KEPT
+            rows = self._only_block if is_small else self._read(blocks[0])
+            return merge(None, block_function(*rows))
 
         def total_of_lane(blocks):
             total = None

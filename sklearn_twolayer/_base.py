@@ -145,6 +145,11 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
             respect to ``coefs_``.
         intercept_gradients : list of ndarray
             dF/db1 and dF/db2, with respect to ``intercepts_``.
+
+        Raises
+        ------
+        ValueError
+            If F or its gradient is not a finite number.
         """
         check_is_fitted(self)
         targets, scale = self._learned_.targets, self._learned_.scale
@@ -162,7 +167,17 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
             loss, gradient = (part / rows.weight_of_blocks for part in rows.sum(block_sums))
         penalty = Penalty.of(network, self.penalty_)
         loss, gradient = loss + penalty.value(params), gradient + penalty.per_weight * params
-        return loss, *scale.unfold_gradient(*network.unpack(gradient))
+        coef_gradients, intercept_gradients = scale.unfold_gradient(*network.unpack(gradient))
+        if not all(
+            np.isfinite(part).all() for part in (loss, *coef_gradients, *intercept_gradients)
+        ):
+            largest = max(np.abs(array).max() for array in self.coefs_ + self.intercepts_)
+            raise ValueError(
+                f"The loss ({loss:.3g}) or its gradient is not finite in {params.dtype}: X or y "
+                f"holds values too large, or the weights are too large (up to {largest:.3g}). Give "
+                "X and y the scale of the rows that were fitted, or fit again."
+            )
+        return loss, coef_gradients, intercept_gradients
 
     def _settings(self):
         """The parameters, checked: as attributes, which other constructors may have set."""

@@ -72,10 +72,40 @@ def test_a_curvature_that_is_no_number_is_refused():
         def quadratic(self, x):
             return 1.0, np.ones(2), DenseCurvature(np.full((2, 2), np.inf), np.zeros(2))
 
-    with pytest.raises(ValueError, match=r"curvature is not finite .* standardize=True"):
+    with pytest.raises(ValueError, match=r"curvature is not finite at the starting weights$"):
         levenberg_marquardt(Flat(), np.zeros(2), max_iter=1, tol=0, callback=lambda step: None)
 
 
-def test_an_objective_beyond_float32_is_infinite_and_numpy_says_nothing():
-    model = regressor(X.astype(np.float32), activation="softplus")
-    assert model.loss_and_gradient(1e25 * X.astype(np.float32), Y)[0] == np.inf
+@pytest.mark.parametrize("solver", ["lm", "lbfgs"])
+def test_the_advice_on_what_overflows_is_one_that_can_be_followed(solver):
+    parameters = {"activation": "identity", "solver": solver}
+    with pytest.raises(ValueError, match=r"not finite.* X or y .*, or set standardize=True"):
+        regressor(1e160 * X, standardize=False, **parameters)
+    model = regressor(X, warm_start=True, **parameters)
+    model.coefs_[1] *= 1e200
+    with pytest.raises(ValueError, match=r"not finite.* X or y holds values .*Scale them\.$"):
+        model.fit(X, Y)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_the_relevance_of_a_huge_column_refuses_no_fit(solver):
+    """Its squares overflow; all units are saturated but at the other rows."""
+    raw = X.copy()
+    raw[7, 1] = 1e200
+    model = regressor(raw, solver=solver, standardize=False)
+    assert np.isfinite(model.feature_relevance_).all()
+    assert model.feature_importances_.sum() == pytest.approx(1)
+
+
+def test_an_objective_that_is_no_number_is_refused_and_numpy_says_nothing():
+    model, large = regressor(X.astype(np.float32), activation="softplus"), X.astype(np.float32)
+    loss, *gradients = model.loss_and_gradient(1e10 * large, Y)
+    assert np.isfinite([loss, *(part.sum() for parts in gradients for part in parts)]).all()
+    with pytest.raises(ValueError, match="not finite in float32: X or y holds values too large"):
+        model.loss_and_gradient(1e25 * large, Y)
+    with pytest.raises(ValueError, match=r"loss \(inf\) or its gradient is not finite"):
+        regressor(X).loss_and_gradient(X, 1e200 * Y)
+    model = regressor(X)
+    model.coefs_[1] *= 1e200
+    with pytest.raises(ValueError, match=r"the weights are too large \(up to .*e\+"):
+        model.loss_and_gradient(X, Y)

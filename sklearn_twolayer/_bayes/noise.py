@@ -37,21 +37,26 @@ class Likelihood:
         k.
     is_gaussian : bool
         True for squared error, whose noise has a precision beta; False for log loss.
-    variance : float
-        Mean variance of the targets: 1 on the standardised scale.
+    variances : ndarray, shape (k,)
+        Of the targets: 1 on the standardised scale.
     """
 
     total_weight: float
     n_outputs: int
     is_gaussian: bool
-    variance: float = 1.0
+    variances: np.ndarray | float = 1.0
 
     @classmethod
     def of(cls, mean_loss):
         """That of a mean loss."""
         n_outputs, is_gaussian = mean_loss.network.n_outputs, mean_loss.loss.is_squared_error
-        variance = target_variances(mean_loss.rows).mean() if is_gaussian else 0.0
-        return cls(mean_loss.rows.total_weight, n_outputs, is_gaussian, float(variance) or 1.0)
+        variances = target_variances(mean_loss.rows) if is_gaussian else 1.0
+        return cls(mean_loss.rows.total_weight, n_outputs, is_gaussian, variances)
+
+    @property
+    def variance(self):
+        """Mean of the variances; 1 if all targets are constant."""
+        return float(np.mean(self.variances)) or 1.0
 
     @property
     def n_residuals(self):
@@ -76,7 +81,7 @@ class Likelihood:
         return 0.5 * self.n_residuals * np.log(noise_precision / (2 * np.pi))
 
 
-def noise_precisions(mean_loss, params, n_effective, *, few, factor):
+def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
     """The precision beta_c (k,) of each target.
 
     Parameters
@@ -86,12 +91,14 @@ def noise_precisions(mean_loss, params, n_effective, *, few, factor):
     params : ndarray, shape (p,)
     n_effective : float
         gamma.
+    variances : ndarray, shape (k,)
+        Of the targets.
     few : MeanLoss
         Over rows whose leverages tell the share of each target in gamma.
     factor : DenseFactor or LowRankFactor
         Of the curvature of F.
     """
-    squares, variances = sums_of_targets(mean_loss, params), target_variances(mean_loss.rows)
+    squares = sums_of_targets(mean_loss, params)
     total_weight = mean_loss.rows.total_weight
     shares = shares_of_targets(few, params, factor)
     degrees = total_weight - np.minimum(n_effective * shares, MAX_USED_SHARE * total_weight)

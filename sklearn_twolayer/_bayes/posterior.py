@@ -212,7 +212,7 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None):
         evidence = _laplace(loss + penalty.value(params), factor, precisions, likelihood)
     of_targets = np.ones(likelihood.n_outputs)
     if likelihood.is_gaussian:
-        options = {"few": few, "factor": factor}
+        options = {"variances": likelihood.variances, "few": few, "factor": factor}
         of_targets = noise_precisions(mean_loss, params, n_effective, **options)
     if part.loss.is_squared_error:
         is_linear = mean_loss.network.activation == mean_loss.loss.output_activation == "identity"

@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
-from sklearn_twolayer._network.scale import column_moments
+from sklearn_twolayer._network.scale import moments_of_columns
 
 #: Beyond so many rows a part of them tells as much.
 MAX_ROWS = 2**14
@@ -38,10 +38,12 @@ def relevance(problem, coefs, intercepts):
             partial(_block_squares, network=network, params=params, step=step)
         )
     W1, W2 = W1 * spread[:, None], W2 / problem.scale.y_scale
+    largest = np.abs(W1).max(axis=1)
+    W1 = W1 / np.where(largest > 0, largest, 1)[:, None]  # whose squares do not overflow
     if problem.targets.output_activation == "softmax":
         W2 = W2 - W2.mean(axis=1, keepdims=True)
     matrix = squares / weight * (W2 @ W2.T) / W2.shape[1]
-    return np.sqrt(np.maximum(((W1 @ matrix) * W1).sum(axis=1), 0))
+    return largest * np.sqrt(np.maximum(((W1 @ matrix) * W1).sum(axis=1), 0))
 
 
 def shares(relevances):
@@ -51,11 +53,13 @@ def shares(relevances):
 
 
 def _spread(problem):
-    """Standard deviation of each column of X."""
+    """Standard deviation of each column of X; the most that it can be where it overflows."""
     if "X" in problem.moments:
         return problem.moments["X"].spread
     with problem.table.raw_rows("X", ROWS_AT_ONCE) as rows:
-        return column_moments(rows, "X").spread
+        moments = moments_of_columns(rows)
+    half_range = moments.greatest / 2 - moments.least / 2
+    return np.where(np.isfinite(moments.scale), moments.spread, half_range)
 
 
 def _block_squares(X, y, weight, *, network, params, step):

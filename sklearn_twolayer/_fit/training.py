@@ -16,6 +16,7 @@ from sklearn_twolayer._fit.weights import are_equal, fold_members
 from sklearn_twolayer._network.objective import MeanLoss, Penalty
 from sklearn_twolayer._optimize.first_order import (
     OUT_OF_ITERATIONS,
+    NotFinite,
     Step,
     gradient_descent,
     lbfgs,
@@ -170,6 +171,11 @@ class Training:
             ``keep(fit)`` is the fit to keep while this one has come to ``fit``; ``fit`` if None.
         flat : float, optional
             That of lbfgs.
+
+        Raises
+        ------
+        ValueError
+            If F, its gradient or its curvature is not finite.
         """
         monitor, curve = self.monitor, []
         first = 0 if monitor is None else monitor.n_steps
@@ -189,7 +195,10 @@ class Training:
                 monitor.step(step.x, step.value, partial(kept_at, step))
 
         objective = self.mean_loss.penalised(penalty, self.bends_below)
-        found = self._search(objective, max_iter, state, flat)(params, callback=observe)
+        try:
+            found = self._search(objective, max_iter, state, flat)(params, callback=observe)
+        except NotFinite as reason:
+            raise self._too_large(reason) from None
         where = found.x, found.fun, found.x, found.fun, len(curve)
         end = Step(*where, found.state, found.learning_rate)
         if monitor is not None and not curve:  # no step, but perhaps another penalty
@@ -234,11 +243,16 @@ class Training:
         options = {"rule": rule, "batches": batches, "options": schedule}
         found = stochastic(objective, state, callback=callback, **options)
         if not found.nit:
-            raise ValueError(
-                "The loss is not finite, however short the steps: X or y holds values too large "
-                f"for {rows.dtype}. Scale them, or set standardize=True."
-            )
+            raise self._too_large("The loss is not finite, however short the steps")
         return found
+
+    def _too_large(self, what):
+        """The error of numbers that overflow, with what can be done about it."""
+        advice = (
+            "Scale them" if self.settings.standardize else "Scale them, or set standardize=True"
+        )
+        dtype = self.mean_loss.rows.dtype
+        return ValueError(f"{what}: X or y holds values too large for {dtype}. {advice}.")
 
     def _start(self, start):
         """Weights (p,) to start from, and what going on needs beside them."""
@@ -253,10 +267,7 @@ class Training:
             with np.errstate(over="ignore", invalid="ignore"):
                 value = self.mean_loss.value(params)
             if not np.isfinite(value):
-                raise ValueError(
-                    "The loss is not finite at the starting weights: X or y holds values too large "
-                    f"for {dtype}. Scale them, or set standardize=True."
-                )
+                raise self._too_large("The loss is not finite at the starting weights")
         if settings.solver not in ("adam", "sgd"):
             return params, state
         params = params.astype(dtype)

@@ -208,7 +208,7 @@ class Moments:
 
 
 def column_moments(rows, name):
-    """The moments of each column, in one pass over the rows.
+    """The moments of each column, in one pass over the rows, where all are finite.
 
     They are taken around the first row, so that the variance loses no digits to a large
     mean, and a constant column has variance exactly zero.
@@ -225,6 +225,18 @@ def column_moments(rows, name):
     ValueError
         If a column is too large for its variance to be a number.
     """
+    moments = moments_of_columns(rows)
+    bad = np.flatnonzero(~np.isfinite(moments.scale))
+    if len(bad):
+        raise ValueError(
+            f"Column {bad[0]} of {name} holds values too large to standardise: their variance is "
+            f"not a finite number. Divide the column by a constant first."
+        )
+    return moments
+
+
+def moments_of_columns(rows):
+    """The moments of each column, in one pass over raw rows; the scale may have overflowed."""
     shift = rows.first_row
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         block = partial(_block_moments, np.append(shift, 1.0))
@@ -234,12 +246,6 @@ def column_moments(rows, name):
         offset = (first[:-1] - absent * shift) / total
         variance = (second[:-1] + absent * shift**2) / total - offset**2
         scale = np.sqrt(np.maximum(variance, 0))
-    bad = np.flatnonzero(~np.isfinite(scale))
-    if len(bad):
-        raise ValueError(
-            f"Column {bad[0]} of {name} holds values too large to standardise: their variance is "
-            f"not a finite number. Divide the column by a constant first."
-        )
     constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(shift)
     ends = least[:-1], greatest[:-1]
     scale = np.where(constant, 1.0, scale)

@@ -30,6 +30,10 @@ FLAT_ITERATIONS = 10
 MAX_GROWTH = 10.0
 
 
+class NotFinite(ValueError):
+    """What a minimiser cannot start with: a gradient or a curvature that is not finite."""
+
+
 @dataclass(frozen=True)
 class Step:
     """Where a search is after an iteration: ``x``, and ``value`` = F(x).
@@ -106,7 +110,7 @@ def lbfgs(fun, x0, *, max_iter, tol, callback, flat=None):
 
     Raises
     ------
-    ValueError
+    NotFinite
         If F or its gradient is not finite at the start.
     """
     highest, values = None, []
@@ -118,10 +122,7 @@ def lbfgs(fun, x0, *, max_iter, tol, callback, flat=None):
             value, gradient = fun(x)
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             if highest is None:
-                raise ValueError(
-                    "The gradient is not finite at the starting weights: X or y holds values too "
-                    "large. Scale them, or set standardize=True."
-                )
+                raise NotFinite("The gradient is not finite at the starting weights")
             return 10 * highest + 1, np.zeros_like(x)
         highest = value if highest is None else max(highest, value)
         return value, gradient

@@ -7,6 +7,7 @@ from sklearn_twolayer._optimize.first_order import (
     CONVERGED,
     OUT_OF_ITERATIONS,
     STALLED,
+    NotFinite,
     Step,
     ended,
 )
@@ -48,15 +49,12 @@ def levenberg_marquardt(objective, x0, *, max_iter, tol, callback, damping=None)
 
     Raises
     ------
-    ValueError
+    NotFinite
         If the curvature of F is not finite at the start.
     """
     point = value, _, curvature = objective.quadratic(x0)
     if not np.isfinite(curvature.diagonal).all():
-        raise ValueError(
-            "The curvature is not finite at the starting weights: X or y holds values too "
-            "large. Scale them, or set standardize=True."
-        )
+        raise NotFinite("The curvature is not finite at the starting weights")
     mu = 1e-3 * curvature.diagonal.max() if damping is None else damping
     step, small_steps = Step(x0, value, x0, value, 0, mu), 0
     for iteration in range(1, max_iter + 1):

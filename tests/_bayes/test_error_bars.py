@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 from gradient_check import random_problem
 
+from sklearn_twolayer._bayes import noise
 from sklearn_twolayer._bayes.averages import expected_softmax
 from sklearn_twolayer._bayes.leave_one_out import leave_one_out_mean
-from sklearn_twolayer._bayes.noise import noise_precisions, shares_of_targets, sums_of_targets
+from sklearn_twolayer._bayes.noise import (
+    noise_precisions,
+    shares_of_targets,
+    sums_of_targets,
+    target_variances,
+)
 from sklearn_twolayer._bayes.posterior import (
     PRIOR_PRECISION_BOUNDS,
     posterior_factor,
@@ -101,7 +107,8 @@ def test_noise_of_targets_is_that_of_their_residuals_and_leverages(loss_class):
         )
         squares = sums_of_targets(mean_loss, params)
         shares = shares_of_targets(mean_loss, params, factor)
-        found = noise_precisions(mean_loss, params, 7.0, few=mean_loss, factor=factor)
+        options = {"variances": target_variances(rows), "few": mean_loss, "factor": factor}
+        found = noise_precisions(mean_loss, params, 7.0, **options)
         Z2 = rows.map(mean_loss.block_raw_prediction(params))
     ones = problem.standardization.apply_block(np.column_stack([problem.X, np.ones(60)]))
     A2, s = problem.loss.predict(Z2), problem.weight
@@ -115,6 +122,19 @@ def test_noise_of_targets_is_that_of_their_residuals_and_leverages(loss_class):
     expected = s @ leverage / (s @ leverage).sum()
     np.testing.assert_allclose(shares, expected, rtol=1e-8)
     np.testing.assert_allclose(found, (S - 7 * expected) / squares, rtol=1e-8)
+
+
+def test_the_variances_of_the_targets_take_one_pass(monkeypatch):
+    """A read of the whole file, where rows are on disk."""
+    passes = []
+
+    def counted(rows):
+        passes.append(rows)
+        return target_variances(rows)
+
+    monkeypatch.setattr(noise, "target_variances", counted)
+    posterior(random_problem(SquaredError, n_outputs=2, n_rows=30))
+    assert len(passes) == 1
 
 
 def test_effective_parameters_of_linear_targets_are_shared_by_their_leverages():

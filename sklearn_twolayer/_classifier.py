@@ -343,7 +343,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         For sgd and adam. The first call fixes the classes, and the scaling of X: where its
         rows do not represent those to come, scale before and set ``standardize=False``.
         Moments, averages and random numbers go on from call to call: 100 calls with all rows go
-        the way of ``fit`` with ``max_iter=100``, ``learning_rate_schedule="constant"``, ``tol=0``.
+        the way of ``fit`` with ``max_iter=100``, a constant rate, ``tol=0`` and the same alpha.
 
         Parameters
         ----------

@@ -8,6 +8,9 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+#: Two colours that everybody can tell apart (Okabe & Ito 2008, "Color universal design").
+BLUE, ORANGE = "#0072B2", "#D55E00"
+
 
 class LossCurveDisplay:
     """Loss after each iteration of a fit, with that of validation rows.

@@ -4,15 +4,16 @@ matplotlib is imported when something is drawn, and not before.
 """
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_twolayer._display import import_pyplot, innermost
+from sklearn_twolayer._display import BLUE, ORANGE, import_pyplot, innermost
 
-POSITIVE, NEGATIVE = "#0072B2", "#D55E00"
 #: Distance between two layers.
 WIDTH = 3.0
 
@@ -144,8 +145,14 @@ class NetworkDisplay:
         -------
         display : NetworkDisplay
             Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If ``max_units`` is no positive integer.
         """
         pyplot = import_pyplot(f"{type(self).__name__}.plot")
+        check_scalar(max_units, "max_units", Integral, min_val=1)
         W1, W2 = np.abs(self.W1), np.abs(self.W2)
         inputs = _largest(W1 @ W2.sum(axis=1), max_units)
         hidden = _largest(W1.max(axis=0) * W2.max(axis=1), max_units)
@@ -179,7 +186,7 @@ class NetworkDisplay:
             ax.text(positions[0, 0], height / 2 + 0.3, title, ha="center", va="bottom", color="0.3")
         ax.set(xlim=(-0.4 * WIDTH, 2.4 * WIDTH), ylim=(-height / 2 - 1.6, height / 2 + 0.9))
         ax.axis("off")
-        for color, label in ((POSITIVE, "positive"), (NEGATIVE, "negative")):
+        for color, label in ((BLUE, "positive"), (ORANGE, "negative")):
             ax.plot([], [], color=color, lw=max_width / 2, label=f"{label} weight")
         ax.legend(loc="lower center", ncols=2, frameon=False, bbox_to_anchor=(0.5, -0.02))
         self.ax_, self.figure_ = ax, ax.figure
@@ -214,7 +221,7 @@ def _draw_weights(ax, W, left, right, *, max_width):
     starts, ends = np.indices(W.shape).reshape(2, -1)[:, order]
     lines = LineCollection(
         np.stack([left[starts], right[ends]], axis=1),
-        colors=[POSITIVE if weight > 0 else NEGATIVE for weight in W.ravel()[order]],
+        colors=[BLUE if weight > 0 else ORANGE for weight in W.ravel()[order]],
         linewidths=max_width * size[order],
         alpha=_opacity(size[order]),
         zorder=1,

@@ -5,7 +5,9 @@ matplotlib is imported when something is drawn, and not before.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from inspect import signature
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -13,11 +15,11 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 from sklearn.base import is_classifier
 from sklearn.metrics import r2_score
+from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_array
 
-from sklearn_twolayer._display import import_pyplot
+from sklearn_twolayer._display import BLUE, ORANGE, import_pyplot
 
-POINTS, IDEAL = "#0072B2", "#D55E00"
 #: Probabilities of the intervals whose coverage is drawn.
 LEVELS = np.linspace(0.01, 0.99, 99)
 
@@ -173,10 +175,13 @@ class PredictionDisplay:
 
         Raises
         ------
-        ValueError
-            If shapes, names, axes or the level do not fit.
+        ValueError, TypeError
+            If shapes, names, axes, the level or the number of points do not fit, or if a
+            standard deviation is negative.
         """
         pyplot = import_pyplot(f"{type(self).__name__}.plot")
+        check_scalar(max_points, "max_points", Integral, min_val=1)
+        check_scalar(level, "level", Real)
         if not 0 < level < 1:
             raise ValueError(f"level={level} is no probability of an interval. Choose 0.95, say.")
         targets = self._targets(target_names)
@@ -208,6 +213,10 @@ class PredictionDisplay:
                     f"{name} has {columns.shape[0]} rows of {columns.shape[1]} target(s), but "
                     f"y_true has {observed.shape[0]} of {observed.shape[1]}. Pass the same rows."
                 )
+        if std is not None and (std < 0).any():
+            raise ValueError(f"y_std holds {std.min():g}. Standard deviations are not negative.")
+        if isinstance(names, str):
+            raise TypeError(f"target_names={names!r} is one string. Pass a list: [{names!r}].")
         names = _names(self.y_true, observed.shape[1]) if names is None else list(names)
         if len(names) != observed.shape[1]:
             raise ValueError(
@@ -236,9 +245,18 @@ class Target:
         """Half, z std, of the central interval of probability ``level`` of N(fitted, std^2)."""
         return ndtri((1 + level) / 2) * self.std
 
+    @cached_property
+    def distances(self):
+        """How many standard deviations lie between observed and fitted, sorted."""
+        size = np.abs(self.residual)
+        with np.errstate(over="ignore"):
+            none = np.where(size > 0, np.inf, 0.0)  # where the standard deviation is 0
+            return np.sort(np.divide(size, self.std, out=none, where=self.std > 0))
+
     def coverage(self, level):
-        """Share of the observed values in that interval."""
-        return np.mean(np.abs(self.residual) <= self.half_width(level))
+        """Share of the observed values in that interval, or in those of an array of levels."""
+        count = np.searchsorted(self.distances, ndtri((1 + level) / 2), side="right")
+        return count / len(self.distances)
 
     def some(self, count):
         """At most so many of the rows, at random."""
@@ -263,6 +281,8 @@ def _predict(estimator, X, return_std):
 
 def _columns(values, name):
     """The values (n, k) as numbers."""
+    if np.ndim(values) == 0:
+        raise ValueError(f"{name}={values!r} is a single value. Pass one for each row.")
     values = check_array(values, ensure_2d=False, dtype=np.float64, input_name=name)
     return values.reshape(len(values), -1)
 
@@ -282,6 +302,9 @@ def _panels(pyplot, ax, n_targets, most):
         size = {"figsize": (3.8 * most, 3.8 * n_targets), "layout": "constrained"}
         return pyplot.subplots(n_targets, most, squeeze=False, **size)[1]
     axes = np.array(ax, dtype=object)
+    for each in axes.flat:
+        if not isinstance(each, pyplot.Axes):
+            raise TypeError(f"ax holds {each!r}, which is no Axes of matplotlib.")
     n_panels = axes.size // n_targets
     if axes.size != n_targets * n_panels or not 1 <= n_panels <= most:
         raise ValueError(
@@ -295,8 +318,8 @@ def _draw_points(ax, target):
     """Fitted against observed values, and the line on which they would be equal."""
     values = np.concatenate([target.observed, target.fitted])
     ends = values.min(), values.max()
-    ax.plot(ends, ends, color=IDEAL, lw=1, zorder=3, label="fitted = observed")
-    (points,) = ax.plot(target.observed, target.fitted, "o", ms=3, color=POINTS, zorder=2)
+    ax.plot(ends, ends, color=ORANGE, lw=1, zorder=3, label="fitted = observed")
+    (points,) = ax.plot(target.observed, target.fitted, "o", ms=3, color=BLUE, zorder=2)
     ax.set(xlabel=f"observed {target.name}", ylabel=f"fitted {target.name}")
     ax.legend(loc="upper left", framealpha=0.9, edgecolor="none")
     return points
@@ -307,21 +330,21 @@ def _draw_error_bars(ax, target, level):
     width = target.half_width(level)
     label = f"{100 * level:g} % interval"
     low, high = target.fitted - width, target.fitted + width
-    return ax.vlines(target.observed, low, high, color=POINTS, alpha=0.3, lw=1, label=label)
+    return ax.vlines(target.observed, low, high, color=BLUE, alpha=0.3, lw=1, label=label)
 
 
 def _draw_residuals(ax, target):
-    ax.hist(target.residual, bins="rice", color=POINTS, alpha=0.8)
-    ax.axvline(0, color=IDEAL, lw=1)
+    ax.hist(target.residual, bins="rice", color=BLUE, alpha=0.8)
+    ax.axvline(0, color=ORANGE, lw=1)
     rmse = np.sqrt(np.mean(target.residual**2))
     ax.set(xlabel=f"{target.name}: observed - fitted", ylabel="rows", title=f"RMSE = {rmse:.3g}")
 
 
 def _draw_coverage(ax, target, level):
     """Share of observed values in the intervals of each probability."""
-    ax.plot([0, 1], [0, 1], color=IDEAL, lw=1)
-    ax.plot(LEVELS, [target.coverage(each) for each in LEVELS], color=POINTS)
-    ax.plot(level, target.coverage(level), "o", color=POINTS)
-    found = f"{100 * level:g} % intervals hold {100 * target.coverage(level):.3g} %"
+    ax.plot([0, 1], [0, 1], color=ORANGE, lw=1)
+    ax.plot(LEVELS, target.coverage(LEVELS), color=BLUE)
+    ax.plot(level, target.coverage(level), "o", color=BLUE)
+    found = f"in {100 * level:g} %: {100 * target.coverage(level):.3g} %"
     ax.set(xlabel="probability of the interval", ylabel="share of rows in it", title=found)
     ax.set_aspect("equal")

@@ -320,7 +320,7 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         do not represent those to come, scale before and set ``standardize=False``.
         Moments, averages and random numbers go on from call to call, so that 100
         calls with all rows go the way of ``fit`` with ``max_iter=100``,
-        ``learning_rate_schedule="constant"`` and ``tol=0``.
+        ``learning_rate_schedule="constant"``, ``tol=0`` and the same float ``alpha``.
 
         Parameters
         ----------

@@ -4,7 +4,7 @@ import warnings
 
 __version__ = "0.1.0"
 #: Where the site is: Documentation of ``project.urls`` in ``pyproject.toml``.
-DOCUMENTATION = "https://sklearn-twolayer.readthedocs.io"
+DOCUMENTATION = "https://sklearn-twolayer.readthedocs.io/en/stable"
 
 
 def check_version(name, version):

@@ -1,5 +1,6 @@
 """What both estimators share: fitted attributes, refused fits, warm starts, messages."""
 
+import re
 import warnings
 from itertools import permutations
 
@@ -319,9 +320,12 @@ def test_verbose_names_the_stages_of_a_fit_that_chooses_its_penalty(capsys):
     assert "Evidence: a penalty for each of W1, b1, W2 and b2" in lines
     assert "Evidence: a penalty for each input, b1, W2 and b2" in lines
     assert any(line.startswith("Comparing penalties: ") for line in lines)
+    assert lines[-2].startswith("Chosen: the evidence by ")
     assert lines[-1] == "To the minimum under these penalties"
     lines = headings(capsys, TwoLayerClassifier(3, random_state=0), many, wave > 0)
-    assert all(line.startswith("Comparing 7 penalties") for line in lines[:5])
+    assert [re.sub("on [0-9]+ left", "on n left", line) for line in lines[:5]] == [
+        f"Comparing 7 penalties on n left-out rows, fold {number} of 5" for number in range(1, 6)
+    ]
     assert lines[5].startswith("Final fit: alpha = ")
     assert [line.split(" = ")[0] for line in lines[6:]] == ["Learning under alpha", "Under alpha"]
 

@@ -215,6 +215,14 @@ def test_of_many_units_the_largest_are_drawn(pyplot):
     assert drawn == sorted(np.argsort(importance)[-6:])
 
 
+def test_the_number_of_units_to_draw_is_checked(pyplot):
+    model = regressor().fit(X, Y)
+    with pytest.raises(ValueError, match="max_units == 0, must be >= 1"):
+        NetworkDisplay.from_estimator(model, max_units=0)
+    with pytest.raises(TypeError, match="max_units must be an instance of int"):
+        NetworkDisplay.from_estimator(model, max_units=2.5)
+
+
 def test_committees_and_the_mlp_of_scikit_learn_are_networks_too(pyplot):
     committee = regressor(n_members=2).fit(X, Y)
     assert len(NetworkDisplay.from_estimator(committee).connections_[1].get_segments()) == 8

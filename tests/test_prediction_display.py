@@ -1,9 +1,11 @@
 """PredictionDisplay: fitted against observed values, residuals, coverage, of any regressor."""
 
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import NotFittedError
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -67,7 +69,7 @@ def test_titles_tell_the_numbers(pyplot):
     assert [ax.get_title() for ax in display.axes_[0]] == [
         f"R² = {r2_score(Y, fitted):.3g}",
         f"RMSE = {root_mean_squared_error(Y, fitted):.3g}",
-        f"80 % intervals hold {100 * share:.3g} %",
+        f"in 80 %: {100 * share:.3g} %",
     ]
     legend = [text.get_text() for text in display.axes_[0, 0].get_legend().get_texts()]
     assert legend == ["80 % interval", "fitted = observed"]
@@ -182,6 +184,29 @@ def test_a_standard_deviation_of_zero_holds_what_is_met_exactly(pyplot):
     options = {"y_std": np.zeros(4)}
     display = PredictionDisplay.from_predictions([0, 1, 2, 3], [0, 1, 2, 4], **options)
     assert display.coverage_ == 0.75
+    assert set(display.axes_[0, 2].lines[1].get_ydata()) == {0.75}
+
+
+def test_the_curve_of_coverage_counts_each_interval(pyplot):
+    random = np.random.RandomState(0)
+    y, y_std = random.standard_normal(50), random.gamma(1, size=50)
+    y_std[:5] = y[:3] = 0
+    curve = PredictionDisplay.from_predictions(y, 0 * y, y_std=y_std).axes_[0, 2].lines[1]
+    shares = [np.mean(np.abs(y) <= norm.ppf((1 + p) / 2) * y_std) for p in curve.get_xdata()]
+    assert np.allclose(curve.get_ydata(), shares, rtol=0, atol=1e-12)
+    assert len(set(shares)) > 20
+
+
+@pytest.mark.parametrize("width", [2.0, 3.8])
+def test_titles_fit_above_narrow_panels(pyplot, width):
+    options = {"y_std": np.ones(400), "level": 0.95}
+    figure, axes = pyplot.subplots(1, 3, figsize=(3 * width, 3), layout="constrained")
+    y = np.random.RandomState(0).standard_normal(400)
+    PredictionDisplay.from_predictions(y, 0 * y, ax=axes, **options)
+    figure.draw_without_rendering()
+    ends = [ax.title.get_window_extent() for ax in axes]
+    assert all(left.x1 < right.x0 for left, right in pairwise(ends))
+    assert ends[-1].x1 <= figure.bbox.x1
 
 
 @pytest.mark.parametrize("n_panels", [1, 2, 3])
@@ -219,6 +244,22 @@ def test_what_cannot_be_drawn_is_said(pyplot):
     for level in (0, 1, 95):
         with pytest.raises(ValueError, match=f"level={level} is no probability"):
             draw(Y, Y, level=level)
+    for number in (0, -3):
+        with pytest.raises(ValueError, match=f"max_points == {number}, must be >= 1"):
+            draw(Y, Y, max_points=number)
+    for number in (None, 10.0):
+        with pytest.raises(TypeError, match="max_points must be an instance of int"):
+            draw(Y, Y, max_points=number)
+    with pytest.raises(TypeError, match="level must be an instance of float, not str"):
+        draw(Y, Y, level="0.9")
+    with pytest.raises(TypeError, match=r"target_names='price' is one string\. Pass a list"):
+        draw(TWO, TWO, target_names="price")
+    with pytest.raises(ValueError, match=r"y_std holds -2\. Standard deviations"):
+        draw([0, 1], [0, 1], y_std=[1, -2])
+    with pytest.raises(ValueError, match=r"y_std=0\.5 is a single value\. Pass one for each"):
+        draw(Y, Y, y_std=0.5)
+    with pytest.raises(TypeError, match="ax holds 1, which is no Axes"):
+        draw(Y, Y, ax=[1, 2])
     _, axes = pyplot.subplots(1, 3)
     for target, observed in ((TWO, 2), (Y, 1)):
         with pytest.raises(ValueError, match=f"ax has 3 Axes, but {observed} target"):

@@ -151,7 +151,7 @@ def test_its_weights_are_those_of_a_fit_of_so_many_iterations(solver, clock):
 def test_the_choice_of_alpha_may_end_at_any_candidate(share, clock):
     whole = fit_to_the_end(network())
     n_steps, clock.seconds = clock.seconds, 0
-    assert n_steps > 50
+    assert n_steps > 60
     max_time = int(np.ceil(share * n_steps))
     model = fit_until(TOO_LATE, network(max_time=max_time))
     assert clock.seconds == 1 + max_time

@@ -44,12 +44,12 @@ def train(loss_and_delta, X, y, weights, learning_rate, n_steps):
 def train_estimator(model, X, y, weights, learning_rate, n_steps):
     """The same by the package: plain gradient descent from weights of our own."""
     model.set_params(n_hidden=len(weights[1]), alpha=0, standardize=False, warm_start=True)
-    model.set_params(solver="gd", learning_rate=learning_rate, max_iter=n_steps, tol=0)
+    model.set_params(solver="gd", learning_rate=learning_rate, max_iter=1, tol=0, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns that max_iter ended the fit: we want that
         model.fit(X, y.ravel())  # only to have weights that can be replaced
         model.coefs_, model.intercepts_ = list(weights[::2]), list(weights[1::2])
-        model.fit(X, y.ravel())
+        model.set_params(max_iter=n_steps).fit(X, y.ravel())
     return [model.coefs_[0], model.intercepts_[0], model.coefs_[1], model.intercepts_[1]]
 
 

@@ -10,7 +10,7 @@ Candidates, each started where another ended:
 
 They are compared by the loss of each row when it is left out, which for a
 network linearised in its weights needs no refit (``leave_one_out``). The evidence
-alone would not do: it is superb at low noise, and under-regularises under heavy tails or
+alone would not do: it is right at low noise, and under-regularises under heavy tails or
 with more weights than rows. A row of weight 2 counts as two rows of which one is left
 out, so the choice is the same for weights and repeats.
 
@@ -36,10 +36,10 @@ from sklearn_twolayer._bayes.posterior import (
 from sklearn_twolayer._network.objective import Penalty, penalty_groups
 
 #: Prior precision before the evidence first changes it, and the steps taken under it, for
-#: squared error and log loss. A regression that is held back while it learns ends up
-#: pruned, so a weak prior is tried first, and a strong one where the weak one lets the
-#: weights use up the residuals; a classification that is not held back saturates.
-FIRST_PRECISIONS = {True: ((0.03, 20), (1.0, 10)), False: ((1.0, 10),)}
+#: squared error and log loss. A network that is held back while it learns ends up pruned, or
+#: linear, so a weak prior is tried first; of a regression also a strong one, where the weak one
+#: lets the weights use up the residuals.
+FIRST_PRECISIONS = {True: ((0.03, 20), (1.0, 10)), False: ((0.03, 20),)}
 MAX_EFFECTIVE_SHARE_AT_START = 0.25
 #: Steps that a regression takes under next to no penalty, and the share of the residuals that the
 #: weights may have used up after each: where they use more, it is noise that is learnt.
@@ -129,20 +129,25 @@ def automatic(search, start, state=None):
 
     by_column = _relevance(search, *first, n_steps=AUTO_STEPS, keep=keep)
     chosen = evident = _better(chosen, by_column, _loss_of_left_out_rows(search, by_column))
-    share_is_small = not _is_too_flexible(search, chosen[0], EVIDENT_SHARE)
+    share_is_small, times = not _is_too_flexible(search, chosen[0], EVIDENT_SHARE), 1.0
     for factor in () if share_is_small else (FACTOR, 1 / FACTOR):
         rival = replace(chosen[0], resume=None)
-        for _ in range(MOST_MULTIPLES):
+        for number in range(1, MOST_MULTIPLES + 1):
             penalty = Penalty(rival.penalty.groups, factor * rival.penalty.strengths)
             search.stage(f"Comparing penalties: {factor:.2g} times those before")
             n_steps = _steps_left(search, MULTIPLE_STEPS, rival)
             rival = go_on(search, rival, penalty, max_iter=n_steps, keep=keep)
             loss, before = _loss_of_left_out_rows(search, rival), chosen
             chosen = _better(chosen, rival, loss)
-            if chosen is before and loss < np.inf:
+            if chosen is not before:
+                times = factor**number
+            elif loss < np.inf:
                 break
         if chosen is not evident:
             break
+    of = "input" if evident[0] is by_column else "group of weights"
+    strength = "" if chosen is evident else f", {times:.2g} times as strong"
+    search.stage(f"Chosen: the evidence by {of}{strength}")
     return _finish(search, chosen[0])
 
 

@@ -68,7 +68,7 @@ class Grid:
         if n_distinct < self.min_rows:
             return self.strengths[0]
         total = dict.fromkeys(self.strengths, 0.0)
-        for number in range(min(-(-ENOUGH_ROWS * N_FOLDS // n_distinct), N_FOLDS)):
+        for number in range(n_folds_asked(n_distinct)):
             raced = [strength for strength in self.strengths if total[strength] < np.inf]
             losses = left_out_losses(fold != number, fold == number, raced)
             if losses is None:
@@ -79,6 +79,11 @@ class Grid:
                 hopeless = HOPELESS * min(losses)
                 total.update({s: np.inf for s, loss in zip(raced, losses) if loss > hopeless})
         return self.least(total)
+
+
+def n_folds_asked(n_distinct):
+    """How many of the folds are left out in turn, until they have enough rows together."""
+    return min(-(-ENOUGH_ROWS * N_FOLDS // n_distinct), N_FOLDS)
 
 
 #: For targets that are numbers, and for classes: unit precision first, and each row may be all

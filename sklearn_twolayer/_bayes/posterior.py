@@ -65,7 +65,7 @@ TEMPERATURES = (0.0, 0.03, 0.1, 0.25)
 TIE = 1.02
 #: Most averages of the curvature, the multiply-adds that they may take, and by how much the
 #: diagonal of the last may differ from that before.
-N_AVERAGES, MAX_COST_OF_AVERAGES = 8, 1e10
+N_AVERAGES, MAX_COST_OF_AVERAGES = 8, 2e9
 AVERAGE_TOLERANCE = 0.2
 
 

@@ -29,6 +29,8 @@ N_LANES = 16
 #: gradients of 4 MiB blocks took 1.1 to 1.2 times as long. In smaller ones threads wait for the
 #: interpreter lock more than they compute.
 BLOCK_BYTES = 2**20
+#: Numbers of an only block that is kept once it is read; larger ones cost memory, and little time.
+MAX_KEPT = 2**14
 #: Large blocks have a multiple of so many rows, which suits vectors and matrix products.
 ROWS_UNIT = 128
 
@@ -142,7 +144,9 @@ class Rows:
         """
         blocks = self._blocks
         if len(blocks) == 1:
-            return merge(None, block_function(*self._only_block))
+            is_small = self.n_rows * (self.X.shape[1] + 1) <= MAX_KEPT
+            rows = self._only_block if is_small else self._read(blocks[0])
+            return merge(None, block_function(*rows))
 
         def total_of_lane(blocks):
             total = None

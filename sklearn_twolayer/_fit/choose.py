@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sklearn_twolayer._bayes.cross_validate import GRIDS, folds
+from sklearn_twolayer._bayes.cross_validate import GRIDS, folds, n_folds_asked
 from sklearn_twolayer._fit.monitor import Watch, announce
 from sklearn_twolayer._fit.run import fit_member
 from sklearn_twolayer._fit.settings import compares_penalties
@@ -92,9 +92,9 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
     def losses(kept, left_out, strengths):
         if deadline.is_over():
             return None
-        announce(
-            settings, f"Comparing {len(strengths)} penalties on {left_out.sum()} left-out rows"
-        )
+        number = f"fold {fold[left_out][0] + 1} of {n_folds_asked(n_distinct)}"
+        rows = f"{left_out.sum()} left-out rows"
+        announce(settings, f"Comparing {len(strengths)} penalties on {rows}, {number}")
         candidates = [Penalty.fixed(network, strength) for strength in strengths]
         return left_out_losses(problem, brief, params, candidates, rows=(kept, left_out))
 

@@ -17,14 +17,14 @@ def jacobian(network, params, X, A1):
     """
     n, f, h, k = len(A1), network.n_features, network.n_hidden, network.n_outputs
     _, _, W2, _ = network.unpack(params)
-    D = ACTIVATIONS[network.activation].derivative(A1, out=np.empty_like(A1))
-    Xt, Dt = np.ascontiguousarray(dense(X).T), np.ascontiguousarray(D.T)
+    Xt, A1t = np.ascontiguousarray(dense(X).T), np.ascontiguousarray(A1.T)
+    Dt = ACTIVATIONS[network.activation].derivative(A1t, out=np.empty_like(A1t))
     Jt = network.workspace("J", (k, network.n_params, n), params.dtype)
     Jt[:, network.n_first :] = 0
     for c in range(k):
         first = Jt[c, : network.n_first].reshape(f + 1, h, n)
         np.multiply(Xt[:, None, :], Dt * W2[:, c, None], out=first)
-        Jt[c, network.n_first + c : network.n_first + h * k : k] = A1.T
+        Jt[c, network.n_first + c : network.n_first + h * k : k] = A1t
         Jt[c, network.n_first + h * k + c] = 1
     return Jt.transpose(2, 0, 1)
 

@@ -106,7 +106,7 @@ def test_what_is_hopeless_in_the_first_fold_is_not_asked_again():
 
     fold = np.arange(MIN_RACED) % N_FOLDS
     assert GRID.choose(losses, fold, MIN_RACED) == 1
-    assert asked == [list(GRID.strengths), *[[1.0, 3.0, 10.0]] * 4]
+    assert asked == [list(GRID.strengths), *[[1.0, 3.0, 10.0, 30.0]] * 4]
     asked.clear()
     assert GRID.choose(losses, fold, MIN_RACED - 1) == 1
     assert asked == [list(GRID.strengths)] * 5

@@ -1,5 +1,6 @@
 """The choice of a penalty: by a margin that rounding does not make, and whole whenever it ends."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -67,11 +68,13 @@ class Recorded:
     def search(self, strategy, stop_after=None, max_iter=100):
         """The fit of a strategy that is stopped after so many steps, and all that were kept."""
         self.kept, self.n_asked = [], []
+        self.stages, self.penalties = [], {}
         with self.problem.rows() as rows:
             mean_loss = self.problem.mean_loss(rows)
 
             def minimize(start, penalty, *, max_iter, state=None, keep=None):
                 curve, numbers = [], []
+                self.penalties[self.stages[-1]] = penalty
 
                 def fit(step, x):
                     return Fit(
@@ -93,7 +96,8 @@ class Recorded:
                 way = tuple(curve), tuple(numbers)
                 return Fit(found.x, penalty, found.fun, *way, resume=found.state)
 
-            search = Search(mean_loss, Likelihood.of(mean_loss), max_iter, minimize)
+            likelihood, stage = Likelihood.of(mean_loss), self.stages.append
+            search = Search(mean_loss, likelihood, max_iter, minimize, stage=stage)
             try:
                 return STRATEGIES[strategy](search, self.problem.params)
             except Stop:
@@ -125,6 +129,21 @@ def test_what_is_kept_is_whole_in_every_step(n_rows, loss_class, strategy):
         found = Recorded(loss_class, n_rows).search(strategy, stop_after)
         np.testing.assert_array_equal(found.params, kept.params)
         assert (found.curve, found.steps) == (kept.curve, kept.steps)
+
+
+@pytest.mark.parametrize("n_rows", [12, 20, 30, 45])
+@pytest.mark.parametrize("loss_class", [SquaredError, BinaryLogLoss])
+def test_the_candidate_that_is_named_is_the_chosen_one(loss_class, n_rows):
+    recorded = Recorded(loss_class, n_rows)
+    fit = recorded.search("auto")
+    (chosen,) = (stage for stage in recorded.stages if stage.startswith("Chosen"))
+    of, times = re.fullmatch(
+        r"Chosen: the evidence by (input|group of weights)(?:, (\S+) times as strong)?", chosen
+    ).groups()
+    named = "each input" if of == "input" else "each of W1"
+    (evidence,) = (p for stage, p in recorded.penalties.items() if named in stage)
+    assert np.array_equal(fit.penalty.groups, evidence.groups)
+    assert np.allclose(fit.penalty.strengths, float(times or 1) * evidence.strengths, rtol=0.02)
 
 
 def test_while_a_rival_runs_the_fit_that_it_challenges_is_kept(monkeypatch):

@@ -10,8 +10,8 @@ error bars hold what they promise?
 
 # %%
 # Friedman's first problem has five inputs that matter, five that do not,
-# and noise of standard deviation 1. A network learns it from 200 rows, and
-# is looked at with 300 others.
+# and noise of standard deviation 1. A network learns it from 300 rows, and
+# is looked at with 200 others.
 
 from sklearn.datasets import make_friedman1
 from sklearn.model_selection import train_test_split
@@ -20,7 +20,7 @@ from sklearn_twolayer import PredictionDisplay, TwoLayerRegressor
 
 X, y = make_friedman1(n_samples=500, noise=1.0, random_state=0)
 X_train, X_test, y_train, y_test = train_test_split(
-    X, y, train_size=200, random_state=0
+    X, y, train_size=300, random_state=0
 )
 model = TwoLayerRegressor(random_state=0).fit(X_train, y_train)
 
@@ -62,6 +62,6 @@ plt.show()
 # What was seen
 # -------------
 # The network's 90 % intervals hold about 90 % of the new rows, and its
-# residuals are little more than half as large as those of the line. The
+# residuals are less than half as large as those of the line. The
 # line's points bend off the diagonal, too high at the lower end and too low
 # at the upper: curvature that it cannot follow.

@@ -83,7 +83,7 @@ class Grid:
 
 def n_folds_asked(n_distinct):
     """How many of the folds are left out in turn, until they have enough rows together."""
-    return min(-(-ENOUGH_ROWS * N_FOLDS // n_distinct), N_FOLDS)
+    return min(-(-ENOUGH_ROWS * N_FOLDS // n_distinct), N_FOLDS, n_distinct)
 
 
 #: For targets that are numbers, and for classes: unit precision first, and each row may be all

@@ -180,11 +180,9 @@ MUTATIONS = {
     ),
     "_bayes/averages.py": (
         "_bayes/test_moderation.py test_posterior.py",
-        (
-            ("centring = np.eye(k) - 1 / k", "centring = np.eye(k)"),
-            ("(A2 * (1 - A2)) @ weights, 0.0", "A2 @ weights, 0.0"),
-            ("A2.transpose(0, 2, 1) @ A2 / A2.shape[1]", "0.0"),
-        ),
+        ("centring = np.eye(k) - 1 / k", "centring = np.eye(k)"),
+        ("(A2 * (1 - A2)) @ weights, 0.0", "A2 @ weights, 0.0"),
+        ("A2.transpose(0, 2, 1) @ A2 / A2.shape[1]", "0.0"),
     ),
     "_bayes/evidence.py": (
         "_bayes/test_reestimation.py",

@@ -21,6 +21,8 @@ from sklearn_twolayer._network.objective import Penalty
 STRENGTHS = (0.01, 0.1)
 #: A fit whose F is more than this share of the constant's explains next to nothing.
 NEARLY_ALL = 0.9
+#: Most multiply-adds of a step: a rival of a few hundred steps takes seconds at most.
+MAX_COST = 3e7
 
 
 def constant_or_better(training, fit, variance, deadline):
@@ -37,8 +39,10 @@ def constant_or_better(training, fit, variance, deadline):
     problem, settings = training.problem, training.settings
     network, table = problem.network, problem.table
     total_weight = training.mean_loss.rows.total_weight
-    few = MAX_FREE_SHARE * total_weight * network.n_outputs < network.n_params
-    if not few or not table.is_in_memory or fit.loss < NEARLY_ALL * variance:
+    p, n_residuals = network.n_params, table.n_rows * network.n_outputs
+    few = MAX_FREE_SHARE * total_weight * network.n_outputs < p
+    is_cheap = n_residuals * p * min(n_residuals, p) <= MAX_COST
+    if not few or not is_cheap or not table.is_in_memory or fit.loss < NEARLY_ALL * variance:
         return fit
     start = problem.draw_start(training.random_state, settings)
     if not _predicts_better(training, start, fit.loss, deadline):

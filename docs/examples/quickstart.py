@@ -1,6 +1,6 @@
 """Train both estimators on real data, compare them, and draw their loss curves.
 
-Run it with ``python docs/examples/quickstart.py``. It takes two to four minutes on
+Run it with ``python docs/examples/quickstart.py``. It takes about a minute on
 two cores, prints a table for each data set, and saves ``loss_curves.png`` in the
 current folder. The data come with scikit-learn; nothing is downloaded.
 """

@@ -5,6 +5,7 @@ import pytest
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._fit import settings
+from sklearn_twolayer._fit.committee import choose_width
 from sklearn_twolayer._fit.parameters import RULES, InvalidParameterError
 from sklearn_twolayer._fit.settings import (
     MAX_ITER,
@@ -194,3 +195,20 @@ def test_a_stream_is_an_epoch_at_a_constant_rate():
     for refused in ({"early_stopping": True}, {"n_members": 2}):
         with pytest.raises(ValueError, match=f"partial_fit does not support {next(iter(refused))}"):
             streaming(settings_of(TwoLayerRegressor(solver="adam", **refused)))
+
+
+@pytest.mark.parametrize(
+    ("size", "width"),
+    [
+        (Size(1000, 10, 1), 15),  # 4 sqrt(1000 / (10 ln 1000))
+        (Size(1000, 10, 1, total_weight=4000.0), 28),  # S, not the rows
+        (Size(30, 20, 1), 10),
+        (Size(10**6, 2, 1), 50),
+        (Size(900, 10, 1, is_regression=False), 30),
+        (Size(100, 10, 3, is_regression=False), 20),
+        (Size(100, 10, 70, is_regression=False), 70),
+        (Size(10**4, 10, 150, is_regression=False), 100),
+    ],
+)
+def test_the_width_goes_by_the_rows_columns_and_classes(size, width):
+    assert choose_width(size) == width

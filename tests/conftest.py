@@ -31,3 +31,14 @@ def cluster():
 def small_blocks(monkeypatch):
     """Rows come in blocks of the fewest that there are: 128."""
     monkeypatch.setattr("sklearn_twolayer._data.rows.BLOCK_BYTES", 0)
+
+
+@pytest.fixture
+def pyplot():
+    """matplotlib.pyplot without a screen; figures are closed at the end."""
+    matplotlib = pytest.importorskip("matplotlib", reason="pictures need the plot extra")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    yield pyplot
+    pyplot.close("all")

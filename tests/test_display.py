@@ -28,17 +28,6 @@ DISPLAYS = pytest.mark.parametrize("Display", [LossCurveDisplay, NetworkDisplay]
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-@pytest.fixture
-def pyplot(monkeypatch):
-    """matplotlib.pyplot without a screen; figures are closed at the end."""
-    matplotlib = pytest.importorskip("matplotlib", reason="pictures need the plot extra")
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    yield pyplot
-    pyplot.close("all")
-
-
 def regressor(**parameters):
     settings = {"n_hidden": 4, "solver": "lbfgs", "alpha": 0.01, "max_iter": 20}
     return TwoLayerRegressor(**{**settings, "random_state": 0, **parameters})

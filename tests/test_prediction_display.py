@@ -22,17 +22,6 @@ X, Y = load_diabetes(return_X_y=True)
 TWO = np.column_stack([Y, X[:, 2]])
 
 
-@pytest.fixture
-def pyplot(monkeypatch):
-    """matplotlib.pyplot without a screen; figures are closed at the end."""
-    matplotlib = pytest.importorskip("matplotlib", reason="pictures need the plot extra")
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    yield pyplot
-    pyplot.close("all")
-
-
 def regressor(**parameters):
     settings = {"n_hidden": 3, "solver": "lbfgs", "alpha": 0.01, "max_iter": 20, "tol": 1.0}
     return TwoLayerRegressor(**{**settings, "random_state": 0, **parameters})

@@ -10,11 +10,12 @@ with as many units as there would be for one column, or so: its penalty does the
 
 import numpy as np
 
-#: Units of a regression are so many times Barron's order, within these limits; and members.
-#: Those of a classifier are sqrt(S), at least as many and no more (docs/benchmarks.md).
-UNITS, MIN_HIDDEN, MIN_HIDDEN_OF_CLASSES, MAX_HIDDEN = 4.0, 10, 20, 50
-#: Most units that follow the number of classes.
-MAX_CLASSES = 100
+#: Units of a regression over Barron's order; the least and the most units of a regression, and
+#: the least of a classifier, which has the same upper limit unless it has more classes, up to
+#: MAX_CLASSES (docs/benchmarks.md).
+UNITS, MIN_HIDDEN, MAX_HIDDEN = 4.0, 10, 50
+MIN_HIDDEN_OF_CLASSES, MAX_CLASSES = 20, 100
+#: Members of the committee of a regression.
 N_MEMBERS = 3
 #: Starts of a regression by lm under a float alpha, if its matrix takes so many multiply-adds.
 N_STARTS, MAX_COST_FOR_STARTS = 5, 1e7

@@ -13,6 +13,8 @@ import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import MAX_FREE_SHARE
 from sklearn_twolayer._bayes.cross_validate import HOPELESS, MARGIN, N_FOLDS, folds
+from sklearn_twolayer._bayes.noise import Likelihood
+from sklearn_twolayer._fit.settings import gauss_newton_size_and_cost
 from sklearn_twolayer._fit.training import LEARNING_STEPS, left_out_losses
 from sklearn_twolayer._network.objective import Penalty
 
@@ -21,28 +23,25 @@ from sklearn_twolayer._network.objective import Penalty
 STRENGTHS = (0.01, 0.1)
 #: A fit whose F is more than this share of the constant's explains next to nothing.
 NEARLY_ALL = 0.9
-#: Most multiply-adds of a step: a rival of a few hundred steps takes seconds at most.
+#: Most multiply-adds of the matrix of a step: a rival of a few hundred steps takes seconds at most.
 MAX_COST = 3e7
 
 
-def constant_or_better(training, fit, variance, deadline):
+def constant_or_better(training, fit, deadline):
     """The rival of a fit by the evidence that ended at the constant, if it is better; or the fit.
 
     Parameters
     ----------
     training : Training
     fit : Fit
-    variance : float
-        Of the targets: the loss of the constant.
     deadline : Deadline
     """
-    problem, settings = training.problem, training.settings
-    network, table = problem.network, problem.table
-    total_weight = training.mean_loss.rows.total_weight
-    p, n_residuals = network.n_params, table.n_rows * network.n_outputs
-    few = MAX_FREE_SHARE * total_weight * network.n_outputs < p
-    is_cheap = n_residuals * p * min(n_residuals, p) <= MAX_COST
-    if not few or not is_cheap or not table.is_in_memory or fit.loss < NEARLY_ALL * variance:
+    problem, settings, network = training.problem, training.settings, training.problem.network
+    n_residuals = training.mean_loss.rows.total_weight * network.n_outputs
+    _, cost = gauss_newton_size_and_cost(problem.size, network.n_hidden)
+    has_freedom = MAX_FREE_SHARE * n_residuals < network.n_params
+    is_tried = has_freedom and cost <= MAX_COST and problem.table.is_in_memory
+    if not is_tried or fit.loss < NEARLY_ALL * Likelihood.of(training.mean_loss).variance:
         return fit
     start = problem.draw_start(training.random_state, settings)
     if not _predicts_better(training, start, fit.loss, deadline):

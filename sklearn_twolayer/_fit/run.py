@@ -12,7 +12,6 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
-from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.error_bars import posterior_of_fit
 from sklearn_twolayer._fit.monitor import (
     INTERRUPT,
@@ -213,8 +212,7 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
             training = Training(problem, settings, mean_loss, monitor, random_state)
             fit = training.run(start)
             if settings.alpha == "auto" and settings.solver == "lm" and start is None:
-                variance = Likelihood.of(mean_loss).variance
-                fit = constant_or_better(training, fit, variance, watch.deadline)
+                fit = constant_or_better(training, fit, watch.deadline)
         except (Stop, KeyboardInterrupt) as end:
             if isinstance(end, KeyboardInterrupt):
                 monitor.interrupt()

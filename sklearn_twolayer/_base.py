@@ -33,7 +33,12 @@ from sklearn_twolayer._fit.run import (
     why_unfinished,
 )
 from sklearn_twolayer._fit.settings import checked, streaming
-from sklearn_twolayer._fit.weights import WarmStart, published, random_state_of_stream
+from sklearn_twolayer._fit.weights import (
+    WarmStart,
+    published,
+    random_state_of_stream,
+    whole_members,
+)
 from sklearn_twolayer._fitted import FLOATS, FittedNetwork, Matrix, MaybeArray
 from sklearn_twolayer._learned import Learned
 from sklearn_twolayer._network.objective import Penalty, weighted
@@ -269,7 +274,7 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         else:
             fits = fit_members(problem, settings, random_state, watch=watch)
         how = {"start": start, "random_state": random_state}
-        self._publish(problem, *published(problem, settings, fits, **how))
+        self._publish(problem, *published(problem, settings, whole_members(fits), **how))
         if watch.task is not None:
             watch.task.end(lambda: (self.coefs_, self.intercepts_))
         return why_unfinished(settings, fits, self.n_iter_, self.loss_)

@@ -312,13 +312,13 @@ MUTATIONS = {
     "_fit/weights.py": (
         "_fit/test_weights.py test_committee.py test_refit.py test_partial_fit.py",
         ("2 * W1, 2 * b1, 2 * W2, b2 - W2.sum(axis=0)", "2 * W1, 2 * b1, 2 * W2, b2"),
-        ("[coefs[1] for coefs, _ in folded]) / len(members)", "[coefs[1] for coefs, _ in folded])"),
+        ("np.vstack(W2) / len(members)", "np.vstack(W2)"),
         ("        if W1.shape != (f, h) or W2.shape != (h, k):", "        if False:"),
         (
             "    if not are_numbers or problem.scale.y_scale.min() < np.finfo(dtype).tiny:",
             "    if False:",
         ),
-        ("key=lambda fit: fit.loss", "key=lambda fit: -fit.loss"),
+        ("return min(members, key", "return max(members, key"),
         ("posterior.noise_precision / y_scale**2", "posterior.noise_precision / y_scale"),
         ("posterior.log_marginal_likelihood - shift", "posterior.log_marginal_likelihood"),
     ),

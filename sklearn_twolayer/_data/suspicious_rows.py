@@ -106,7 +106,7 @@ def _outlying(table, name, moments):
         return []
     bound = {"columns": columns, "mean": moments.mean, "most_distant": moments.most_distant}
     with table.raw_rows(name, ROWS_AT_ONCE) as rows:
-        found = rows.reduce(partial(_of_block, **bound), _merge)
+        found = rows.sum(partial(_of_block, **bound), _merge)
     suspects = []
     for column, (values, (weight, first, second, every)) in zip(columns.tolist(), found):
         share = (second - first**2 / weight) / every if weight else 0.0

@@ -101,7 +101,7 @@ class Problem:
 
     def weights(self, params):
         """``coefs_`` and ``intercepts_`` of the weights (p,)."""
-        return published_weights(self.scale, self.network, params, self.table.dtype)
+        return published_weights(self.scale, self.network, [params], self.table.dtype)
 
 
 def standardization_of(table, targets, is_wanted):
@@ -267,7 +267,7 @@ def why_unfinished(settings, fits, n_iter, loss):
     ``n_iter`` and ``loss`` are what the fit publishes.
     """
     kept = whole_members(fits)
-    complaint = _complaint_of_steps(settings, best_member(fits))
+    complaint = _complaint_of_steps(settings, best_member(kept))
     if complaint is not None or settings.is_stream:  # one call of which never is the end
         return complaint
     how_far = f"(n_iter_={n_iter}, loss {loss:.4g}"

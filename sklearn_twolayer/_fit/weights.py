@@ -14,6 +14,7 @@ logistic unit starts where the tanh unit starts: sigma(z) = (1 + tanh(z / 2)) / 
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -61,23 +62,16 @@ def member_states(random_state, n_members):
     return [random_state, *(np.random.RandomState(seed) for seed in seeds)]
 
 
-def published_weights(scale, network, params, dtype):
-    """Weights ``params`` on the standardised scale as ``coefs_`` and ``intercepts_``."""
-    folded = scale.fold(*network.unpack(params))
-    return tuple([array.astype(dtype) for array in arrays] for arrays in folded)
+def published_weights(scale, network, members, dtype):
+    """``coefs_`` and ``intercepts_`` of the weights of M networks, on the standardised scale.
 
-
-def fold_members(scale, network, members, dtype):
-    """Mean of M networks with h hidden units: ``coefs_`` and ``intercepts_`` of one with M h.
-
-    ``members`` are their weights on the standardised scale.
+    The mean of M networks with h hidden units is one network with M h.
     """
     with np.errstate(over="ignore"):
-        folded = [published_weights(scale, network, params, np.float64) for params in members]
-        W1 = np.hstack([coefs[0] for coefs, _ in folded])
-        b1 = np.concatenate([intercepts[0] for _, intercepts in folded])
-        W2 = np.vstack([coefs[1] for coefs, _ in folded]) / len(members)
-        b2 = np.mean([intercepts[1] for _, intercepts in folded], axis=0)
+        coefs, intercepts = zip(*(scale.fold(*network.unpack(params)) for params in members))
+        (W1, W2), (b1, b2) = zip(*coefs), zip(*intercepts)
+        W1, W2 = np.hstack(W1), np.vstack(W2) / len(members)
+        b1, b2 = np.concatenate(b1), np.mean(b2, axis=0)
         return [W1.astype(dtype), W2.astype(dtype)], [b1.astype(dtype), b2.astype(dtype)]
 
 
@@ -190,12 +184,12 @@ def whole_members(fits):
     return [fit for fit in begun if fit.ending is None] or begun
 
 
-def best_member(fits):
-    """The member with the least F: what the curves and counts of a committee are of."""
-    return min(whole_members(fits), key=lambda fit: fit.loss)
+def best_member(members):
+    """The one with the least F: what the curves and counts of a committee are of."""
+    return min(members, key=attrgetter("loss"))
 
 
-def published(problem, settings, fits, *, start, random_state):
+def published(problem, settings, members, *, start, random_state):
     """What a fit publishes: the members and the scaling folded into one network.
 
     Returns
@@ -212,10 +206,9 @@ def published(problem, settings, fits, *, start, random_state):
     ValueError
         If the weights do not fit into the dtype of X.
     """
-    members = whole_members(fits)
-    best = best_member(members)
-    dtype, params = problem.table.dtype, [fit.params for fit in members]
-    coefs, intercepts = fold_members(problem.scale, problem.network, params, dtype)
+    best, dtype = best_member(members), problem.table.dtype
+    params = [fit.params for fit in members]
+    coefs, intercepts = published_weights(problem.scale, problem.network, params, dtype)
     are_numbers = all(np.isfinite(array).all() for array in coefs + intercepts)
     if not are_numbers or problem.scale.y_scale.min() < np.finfo(dtype).tiny:
         raise ValueError(

@@ -288,11 +288,7 @@ MUTATIONS = {
             '    if settings.n_members > 1 and settings.output_activation == "logistic":',
             "    if False:",
         ),
-        ("    if asked and taken is not None and asked > MANY_TIMES * taken:", "    if False:"),
-        ("    if not swings or settings.early_stopping:", "    if True:"),
-        ("    if OUT_OF_TIME in endings:", "    if False:"),
         ("                monitor.interrupt()\n", "                pass\n"),
-        ("len(fit.steps) >= limit for fit in kept", "False for fit in kept"),
     ),
     "_fit/training.py": (
         "_fit/test_training.py test_train.py test_compared_penalties.py",
@@ -314,13 +310,6 @@ MUTATIONS = {
         ("2 * W1, 2 * b1, 2 * W2, b2 - W2.sum(axis=0)", "2 * W1, 2 * b1, 2 * W2, b2"),
         ("np.vstack(W2) / len(members)", "np.vstack(W2)"),
         ("        if W1.shape != (f, h) or W2.shape != (h, k):", "        if False:"),
-        (
-            "    if not are_numbers or problem.scale.y_scale.min() < np.finfo(dtype).tiny:",
-            "    if False:",
-        ),
-        ("return min(members, key", "return max(members, key"),
-        ("posterior.noise_precision / y_scale**2", "posterior.noise_precision / y_scale"),
-        ("posterior.log_marginal_likelihood - shift", "posterior.log_marginal_likelihood"),
     ),
     "_fit/monitor.py": (
         "_fit/test_monitor.py test_early_stopping.py",
@@ -329,14 +318,23 @@ MUTATIONS = {
         ("        if not np.isfinite(score):", "        if False:"),
         ("    if not table.is_in_memory:", "    if False:"),
     ),
-    "_fit/error_bars.py": (
-        "test_error_bars_of_any_fit.py",
+    "_fit/results.py": (
+        "_fit/test_weights.py test_committee.py test_error_bars_of_any_fit.py test_relevance.py "
+        "_fit/test_training.py test_stopping.py test_gradient_descent.py",
+        ("    if asked and taken is not None and asked > MANY_TIMES * taken:", "    if False:"),
+        ("    if not swings or settings.early_stopping:", "    if True:"),
+        ("    if OUT_OF_TIME in endings:", "    if False:"),
+        ("len(fit.steps) >= limit for fit in kept", "False for fit in kept"),
+        (
+            "    if not are_numbers or problem.scale.y_scale.min() < np.finfo(dtype).tiny:",
+            "    if False:",
+        ),
+        ("return min(members, key", "return max(members, key"),
+        ("posterior.noise_precision / y_scale**2", "posterior.noise_precision / y_scale"),
+        ("posterior.log_marginal_likelihood - shift", "posterior.log_marginal_likelihood"),
         ("    if p > MAX_WEIGHTS:\n        return 0", "    if False:\n        return 0"),
         ("max(int(MAX_COST / cost_of_row), -(-2 * p // k))", "int(MAX_COST / cost_of_row)"),
         ("if n_rows == size.n_rows else mean_loss(", "if True else mean_loss("),
-    ),
-    "_fit/relevance.py": (
-        "test_relevance.py",
         ("        W2 = W2 - W2.mean(axis=1, keepdims=True)\n", "        pass\n"),
         ("W1 * spread[:, None], W2 / problem.scale.y_scale", "W1 * spread[:, None], W2"),
         ("relevances / total if total > 0 else", "relevances / total if True else"),

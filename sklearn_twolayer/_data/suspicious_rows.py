@@ -26,7 +26,7 @@ MANY_TIMES = 10
 
 
 def complaints(problem, solver, alpha, *, names=None):
-    """What to warn the user of before the training.
+    """What to warn the user of before the training; None where there is nothing.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def complaints(problem, solver, alpha, *, names=None):
     ]
     if isinstance(alpha, str) and solver not in ("sgd", "adam"):
         found.append(_complaint_of_weights(problem.table, alpha))
-    return [complaint for complaint in found if complaint is not None]
+    return found
 
 
 def _complaint_of_weights(table, alpha):

@@ -140,7 +140,10 @@ class Training:
             return STRATEGIES[settings.alpha](search, params, state)
         penalty = Penalty.fixed(network, settings.alpha)
         if settings.solver == "gd":
-            state = settings.learning_rate or state or self._rate(params, penalty)
+            state = settings.learning_rate or state
+        if settings.solver == "gd" and state is None:
+            curvature = self.mean_loss.penalised(penalty).largest_curvature(params)
+            state = CURVATURE_SHARE / (curvature or 1.0)
         if settings.solver == "lm" and self.problem.targets.loss.is_squared_error:
             # Bending pays on the long way down to a small loss.
             self.bends_below = BENDING_SHARE * self.mean_loss.quadratic(params)[0]
@@ -219,11 +222,6 @@ class Training:
                 gradient_descent, objective.value_and_gradient, learning_rate=state, **options
             )
         return partial(self._epochs, objective, max_iter, state)
-
-    def _rate(self, params, penalty):
-        """The learning rate of gd, by the curvature at the start."""
-        curvature = self.mean_loss.penalised(penalty).largest_curvature(params)
-        return CURVATURE_SHARE / (curvature or 1.0)
 
     def _epochs(self, objective, max_iter, state, params, *, callback):
         """Epochs of sgd or adam.

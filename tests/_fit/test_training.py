@@ -12,16 +12,16 @@ from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit.committee import choose_width
 from sklearn_twolayer._fit.monitor import Deadline, Monitor, Stop, Watch
+from sklearn_twolayer._fit.results import best_member, whole_members, why_unfinished
 from sklearn_twolayer._fit.run import (
     Problem,
     fit_member,
     fit_members,
     pose,
-    why_unfinished,
 )
 from sklearn_twolayer._fit.settings import checked
 from sklearn_twolayer._fit.training import TRIAL_STEPS, Fit, Training
-from sklearn_twolayer._fit.weights import Resume, WarmStart, best_member, whole_members
+from sklearn_twolayer._fit.weights import Resume, WarmStart
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
 from sklearn_twolayer._network.objective import MeanLoss, Penalty

@@ -220,25 +220,25 @@ MUTATIONS = {
         ("is_new[1:] = (np.diff(labels[order]) != 0) | (np.diff(position[order]) != 0)", "pass"),
     ),
     "_data/targets.py": (
-        "_data/test_targets.py test_validation.py test_partial_fit.py",
+        "_data/test_targets.py test_validation.py test_faults.py",
         ("        if encoded.shape[1] != self.n_outputs:", "        if False:"),
+        ('if output_activation == "logistic" and (least < 0 or greatest > 1):', "if False:"),
+        ("    if is_missing.any():", "    if False:"),
+    ),
+    "_data/labels.py": (
+        "_data/test_targets.py test_validation.py test_partial_fit.py test_classifier.py "
+        "test_classes_without_weight.py test_faults.py",
         ("        if len(unknown):", "        if False:"),
         ('        if "balanced" in each:', "        if False:"),
         ("        if not np.array_equal(previous.classes, self.classes):", "        if False:"),
         ("        if previous.is_multilabel != self.is_multilabel:", "        if False:"),
         ("best = (Z2[:, 0] > 0)", "best = (Z2[:, 0] > 1)"),
-        ('if output_activation == "logistic" and (least < 0 or greatest > 1):', "if False:"),
-    ),
-    "_data/refuse.py": (
-        "_data/test_targets.py test_validation.py test_faults.py",
-        ("    if is_missing.any():", "    if False:"),
         ("    if not np.isin(labels, (0, 1)).all():", "    if False:"),
-    ),
-    "_data/class_weight.py": (
-        "_data/test_targets.py test_classifier.py test_classes_without_weight.py",
         ("totals.sum() / (weighs.sum() *", "totals.sum() / (len(totals) *"),
         ("    if not is_part and not factor.any():", "    if False:"),
         ("0 <= value < np.inf", "value < np.inf"),
+        ("np.hstack([1 - A2, A2]) if", "np.hstack([A2, 1 - A2]) if"),
+        ("np.hstack([ln(-Z2), ln(Z2)])", "np.hstack([ln(Z2), ln(-Z2)])"),
     ),
     "_data/suspicious_rows.py": (
         "_data/test_suspicious_rows.py test_faults.py",
@@ -389,11 +389,6 @@ MUTATIONS = {
     "_fitted.py": (
         "test_explain.py test_to_sklearn_mlp.py",
         ("return gradients[:, 0] if self.n_outputs_ == 1 else gradients", "return gradients"),
-    ),
-    "_data/classes.py": (
-        "test_classifier.py",
-        ("np.hstack([1 - A2, A2]) if", "np.hstack([A2, 1 - A2]) if"),
-        ("log_predict(-Z2), log_predict(Z2)", "log_predict(Z2), log_predict(-Z2)"),
     ),
 }
 

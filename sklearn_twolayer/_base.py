@@ -21,9 +21,8 @@ from sklearn_twolayer._data.dask_table import read_collection
 from sklearn_twolayer._data.suspicious_rows import complaints
 from sklearn_twolayer._data.table import about, has_validation_rows, is_collection, read_arrays
 from sklearn_twolayer._fit.choose import prepare
-from sklearn_twolayer._fit.ignored import ignored
 from sklearn_twolayer._fit.monitor import Deadline, Watch, scorer_of_weights
-from sklearn_twolayer._fit.parameters import RULES
+from sklearn_twolayer._fit.parameters import RULES, ignored
 from sklearn_twolayer._fit.results import (
     published,
     whole_members,

@@ -148,7 +148,8 @@ def automatic(search, start, state=None):
     of = "input" if evident[0] is by_column else "group of weights"
     strength = "" if chosen is evident else f", {times:.2g} times as strong"
     search.stage(f"Chosen: the evidence by {of}{strength}")
-    return _finish(search, chosen[0])
+    left_out_loss = chosen[1] / search.likelihood.variance
+    return replace(_finish(search, chosen[0]), left_out_loss=left_out_loss)
 
 
 STRATEGIES = {"evidence": evidence, "ard": automatic_relevance, "auto": automatic}

@@ -40,9 +40,8 @@ TRIAL_STEPS = 20
 #: diverge, and it grows on the way: with 1, five relu units on the digits diverged, and of
 #: 13 sets with five tanh units four ended above their least loss; with 1/2 none and one.
 CURVATURE_SHARE = 0.5
-#: Most iterations in which a network learns before it is penalised, or compared. Plateaus lie
-#: behind it then, and lbfgs has gone far enough where ten more gain less than tells two penalties
-#: apart; or, for the fit itself, tol F each.
+#: Most iterations in which a network learns before it is penalised, or compared. Lbfgs has gone far
+#: enough where ten more gain less than tells two penalties apart; or, for the fit, tol F each.
 LEARNING_STEPS, FLAT_TO_COMPARE = 100, 1 - MARGIN
 
 
@@ -72,6 +71,8 @@ class Fit:
     validation_scores, validation_losses : list of float
         After each step.
     posterior : Posterior or None
+    left_out_loss : float
+        Of each row without itself over the variance of y; infinite where nothing was compared.
     """
 
     params: np.ndarray | None = None
@@ -86,6 +87,7 @@ class Fit:
     validation_scores: list = ()
     validation_losses: list = ()
     posterior: object = None
+    left_out_loss: float = np.inf
 
     def after(self, before):
         """The fit with the way of another one before it, from which it went on."""

@@ -17,7 +17,7 @@ from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
 
 
 def chosen_among(losses, monkeypatch):
-    """Index of the candidate that ``automatic`` takes, given their leave-one-out losses."""
+    """Of the candidate that ``automatic`` takes, given their leave-one-out losses: index, loss."""
     penalty = Penalty(np.zeros(1, int), np.ones(1))
     first, second, *others = (Fit(index, penalty, loss) for index, loss in enumerate(losses))
     others = iter(others)
@@ -32,9 +32,10 @@ def chosen_among(losses, monkeypatch):
     }
     for name, replacement in replacements.items():
         monkeypatch.setattr(choose_penalty, name, replacement)
-    likelihood = SimpleNamespace(is_gaussian=True)
+    likelihood = SimpleNamespace(is_gaussian=True, variance=2.0)
     search = Search(SimpleNamespace(network=None), likelihood, 100, None)
-    return automatic(search, None).params
+    fit = automatic(search, None)
+    return fit.params, fit.left_out_loss
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def chosen_among(losses, monkeypatch):
     ],
 )
 def test_the_least_loss_wins_by_a_margin_and_ties_go_to_the_first(losses, index, monkeypatch):
-    assert chosen_among(losses, monkeypatch) == index
+    assert chosen_among(losses, monkeypatch) == (index, losses[index] / 2.0)
 
 
 class Stop(Exception):

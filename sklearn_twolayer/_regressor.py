@@ -122,7 +122,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         committee that of its best member, as ``loss_curve_`` and ``n_iter_`` are.
     loss_curve_ : list of float
         Objective after each iteration; where the evidence changes the penalties on the
-        way, under the penalties of that iteration.
+        way, under the penalties of that iteration, and where it starts on a part of the
+        rows, first of that part.
     penalty_ : ndarray
         Penalty of each group of weights in the objective: of W1 (with "ard" of each of
         its rows), b1, W2 and b2.

@@ -44,7 +44,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     n_members : int or "auto", default="auto"
         Networks of a committee, each from a start of its own, whose raw predictions
         are averaged: folded into one network of n_members n_hidden units. "auto" is 3 where
-        ``n_hidden`` is "auto" too and the penalty is found from the rows, and else 1.
+        ``n_hidden`` is "auto" too and the penalty is found from the rows, and else 1. With
+        alpha="auto" members that predict left-out rows twice as badly as the best are left out.
     alpha : float or {"auto", "evidence", "ard"}, default="auto"
         **Penalty.** A float is the penalty alpha / 2 (sum W1^2 + sum W2^2) on the weights of the
         standardised network; biases are free. It means the same for every solver, batch size and
@@ -121,7 +122,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         committee that of its best member, as ``loss_curve_`` and ``n_iter_`` are.
     loss_curve_ : list of float
         Objective after each iteration; where the evidence changes the penalties on the
-        way, under the penalties of that iteration.
+        way, under the penalties of that iteration, and where it starts on a part of the
+        rows, first of that part.
     penalty_ : ndarray
         Penalty of each group of weights in the objective: of W1 (with "ard" of each of
         its rows), b1, W2 and b2.

@@ -43,3 +43,16 @@ def test_weights_are_frequencies_to_auto_too(monkeypatch):
     assert model.fit(X, X[:, 0]).solver_ == "lm"
     assert model.fit(X.repeat(2, axis=0), X[:, 0].repeat(2)).solver_ == "lbfgs"
     assert model.fit(X, X[:, 0], sample_weight=np.full(40, 2)).solver_ == "lbfgs"
+
+
+def test_many_rows_are_fitted_from_a_part_of_them(capsys):
+    """On which the penalties are found; the weights, and F, are those of all rows."""
+    random = np.random.RandomState(0)
+    X = random.uniform(-3, 3, size=(2000, 1))
+    y = np.sin(2 * X[:, 0]) + 0.1 * random.normal(size=2000)
+    model = TwoLayerRegressor(10, random_state=0, verbose=1)
+    assert model.fit(X[:1999], y[:1999]).score(X, y) > 0.97
+    assert "of all rows" not in capsys.readouterr().out
+    assert model.fit(X, y).score(X, y) > 0.97
+    assert "of all rows" in capsys.readouterr().out
+    assert np.isclose(model.loss_and_gradient(X, y)[0], model.loss_, rtol=1e-6)

@@ -47,8 +47,9 @@ FREE_PENALTY = 1e-6 * np.array([1.0, 0.01, 1.0, 0.01])
 FREE_STEPS = (20, 100)
 MAX_FREE_SHARE, MUCH_LEFT = 0.4, 0.5
 #: Most accepted steps: of the evidence, and of ARD after it, where it is asked for and where
-#: "auto" tries it; under each multiple of the penalty; and to the minimum under what was chosen.
-EVIDENCE_STEPS, AUTO_STEPS, MULTIPLE_STEPS, FINISH_STEPS = 50, 25, 5, 10
+#: "auto" tries it; under each multiple of the penalty; to the minimum under what was chosen; and
+#: of the evidence of all rows, where that of a part of them came first.
+EVIDENCE_STEPS, AUTO_STEPS, MULTIPLE_STEPS, FINISH_STEPS, ALL_ROWS_STEPS = 50, 25, 5, 10, 10
 #: Iterations of L-BFGS between two re-estimations, in place of so many steps of lm.
 LBFGS_STRIDE, STRIDE_IN_STEPS = 25, 5
 #: From one multiple of a penalty to the next, and their most.
@@ -148,10 +149,21 @@ def automatic(search, start, state=None):
     of = "input" if evident[0] is by_column else "group of weights"
     strength = "" if chosen is evident else f", {times:.2g} times as strong"
     search.stage(f"Chosen: the evidence by {of}{strength}")
-    return _finish(search, chosen[0])
+    left_out_loss = chosen[1] / search.likelihood.variance
+    return replace(_finish(search, chosen[0]), left_out_loss=left_out_loss)
 
 
 STRATEGIES = {"evidence": evidence, "ard": automatic_relevance, "auto": automatic}
+
+
+def of_all_rows(search, part, fit):
+    """The evidence of all rows, from the fit of a part and the prior precisions that it chose."""
+    prior = fit.penalty.strengths * part.likelihood.scale(1.0)
+    first = Precisions(fit.penalty.groups, prior, 1.0)
+    search.stage("Evidence: the same penalties, of all rows")
+    n_steps = _steps_left(search, ALL_ROWS_STEPS, fit)
+    found, _ = maximize_evidence(search, fit, first, max_iter=n_steps)
+    return replace(_finish(search, found), left_out_loss=fit.left_out_loss)
 
 
 def most_steps(alpha, max_iter, is_gaussian, stride=1):
@@ -160,7 +172,7 @@ def most_steps(alpha, max_iter, is_gaussian, stride=1):
     Those of "auto" may end at the constant, and a rival then takes ``max_iter`` of its own.
     """
     stages = [steps for _, steps in FIRST_PRECISIONS[is_gaussian]]
-    stages += FREE_STEPS if is_gaussian else ()
+    stages += (*FREE_STEPS, ALL_ROWS_STEPS, FINISH_STEPS) if is_gaussian else ()
     stages += {
         "evidence": [EVIDENCE_STEPS],
         "ard": [EVIDENCE_STEPS] * 2,

@@ -11,6 +11,7 @@ from operator import attrgetter
 
 import numpy as np
 
+from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS
 from sklearn_twolayer._bayes.posterior import posterior_of
 from sklearn_twolayer._fit.monitor import INTERRUPT, OUT_OF_TIME
 from sklearn_twolayer._fit.settings import is_affordable, n_params
@@ -23,6 +24,9 @@ from sklearn_twolayer._optimize.first_order import OUT_OF_ITERATIONS
 
 #: Steps of sgd and adam that had to be shortened by this factor are told.
 MANY_TIMES = 1000
+#: The mean of two predictors with errors of variance v and c v, correlated by r, is better than the
+#: first alone if c + 2 r sqrt(c) < 3: networks of the same rows, with r = 0.35, up to c = 2.
+MOST_TIMES_THE_LEAST = 2.0
 #: By what share of the least loss gradient descent must end above it to be told.
 SWING = 1e-3
 #: Most weights of a network that has error bars; fits of few rows may have more, in dual form.
@@ -57,9 +61,15 @@ ROWS_AT_ONCE = 1024
 
 
 def whole_members(fits):
-    """The members that were not cut short; if all were, those that have begun."""
+    """The members that were not cut short; if all were, those that have begun.
+
+    Of them those that predict left-out rows no worse than twice as badly as the best: some
+    starts end where the network has not learned, and would be averaged with those that have.
+    """
     begun = [fit for fit in fits if fit.params is not None]
-    return [fit for fit in begun if fit.ending is None] or begun
+    whole = [fit for fit in begun if fit.ending is None] or begun
+    least = max(min(fit.left_out_loss for fit in whole), 1 / NOISE_PRECISION_BOUNDS[1])
+    return [fit for fit in whole if fit.left_out_loss <= MOST_TIMES_THE_LEAST * least]
 
 
 def best_member(members):

@@ -19,7 +19,7 @@ from sklearn_twolayer._fit.monitor import (
 )
 from sklearn_twolayer._fit.results import posterior_of_fit
 from sklearn_twolayer._fit.rival import constant_or_better
-from sklearn_twolayer._fit.settings import Size, resolve
+from sklearn_twolayer._fit.settings import Size, resolve, rows_to_start_on
 from sklearn_twolayer._fit.training import TRIAL_STEPS, Fit, Training
 from sklearn_twolayer._fit.weights import (
     constant_start,
@@ -72,8 +72,8 @@ class Problem:
     def rows(self, table, dtype, needs_matrix=False):
         """Rows with standardised targets, in blocks that stay in cache."""
         width = self.network.width
-        if needs_matrix:  # blocks of J have a column for each weight
-            width = max(width, self.network.n_first)
+        if needs_matrix:  # blocks of J have a column for each weight, but each adds p^2 numbers
+            width = max(width, self.network.n_first // (4 if self.network.n_outputs == 1 else 1))
         return table.rows(self.scale, dtype, width)
 
     def draw_start(self, random_state, settings):
@@ -198,8 +198,10 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
             monitor.stage(f"Member {watch.number + 1} of {settings.n_members}")
         is_textbook = settings.solver == "gd"
         mean_loss = MeanLoss(problem.network, problem.targets.loss, rows, is_textbook)
+        training = Training(problem, settings, mean_loss, monitor, random_state)
+        if needs_matrix and start is None:
+            training.part = _part_to_start_on(problem, settings, stack)
         try:
-            training = Training(problem, settings, mean_loss, monitor, random_state)
             fit = training.run(start)
             if settings.alpha == "auto" and settings.solver == "lm" and start is None:
                 fit = constant_or_better(training, fit, watch.deadline)
@@ -222,6 +224,15 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
 def _tell(task, problem, params):
     """Tell callbacks of an iteration; whether they ask to stop."""
     return task.iteration(partial(problem.weights, params))
+
+
+def _part_to_start_on(problem, settings, stack):
+    """Mean loss of the rows on which the evidence starts, or None where those are all."""
+    n_rows = rows_to_start_on(problem.size, settings)
+    if n_rows == problem.size.n_rows:
+        return None
+    rows = stack.enter_context(problem.rows(problem.table.part(n_rows), np.float64, True))
+    return MeanLoss(problem.network, problem.targets.loss, rows)
 
 
 def _validation(problem, settings, dtype, stack):

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, STRATEGIES, Search
+from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, STRATEGIES, Search, of_all_rows
 from sklearn_twolayer._bayes.cross_validate import MARGIN
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.weights import are_equal, published_weights
@@ -23,6 +23,7 @@ from sklearn_twolayer._optimize.first_order import (
 )
 from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
 from sklearn_twolayer._optimize.stochastic import (
+    Batches,
     Schedule,
     StochasticState,
     adam,
@@ -40,9 +41,8 @@ TRIAL_STEPS = 20
 #: diverge, and it grows on the way: with 1, five relu units on the digits diverged, and of
 #: 13 sets with five tanh units four ended above their least loss; with 1/2 none and one.
 CURVATURE_SHARE = 0.5
-#: Most iterations in which a network learns before it is penalised, or compared. Plateaus lie
-#: behind it then, and lbfgs has gone far enough where ten more gain less than tells two penalties
-#: apart; or, for the fit itself, tol F each.
+#: Most iterations in which a network learns before it is penalised, or compared. Lbfgs has gone far
+#: enough where ten more gain less than tells two penalties apart; or, for the fit, tol F each.
 LEARNING_STEPS, FLAT_TO_COMPARE = 100, 1 - MARGIN
 
 
@@ -72,6 +72,8 @@ class Fit:
     validation_scores, validation_losses : list of float
         After each step.
     posterior : Posterior or None
+    left_out_loss : float
+        Of each row without itself over the variance of y; infinite where nothing was compared.
     """
 
     params: np.ndarray | None = None
@@ -86,6 +88,7 @@ class Fit:
     validation_scores: list = ()
     validation_losses: list = ()
     posterior: object = None
+    left_out_loss: float = np.inf
 
     def after(self, before):
         """The fit with the way of another one before it, from which it went on."""
@@ -108,6 +111,8 @@ class Training:
     random_state : RandomState or None
     bends_below : float
         Steps of lm bend where F is below.
+    part : MeanLoss or None
+        Over a part of the rows, on which the evidence starts.
     """
 
     problem: object
@@ -116,6 +121,7 @@ class Training:
     monitor: object = None
     random_state: object = None
     bends_below: float = 0.0
+    part: MeanLoss | None = None
 
     def run(self, start):
         """The fit from a warm start, or from weights that are drawn.
@@ -132,12 +138,11 @@ class Training:
         settings, network = self.settings, self.problem.network
         params, state = self._start(start)
         if isinstance(settings.alpha, str):
-            likelihood = Likelihood.of(self.mean_loss)
-            most = settings.max_iter + settings.n_free_steps
-            stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
-            how = likelihood, most, self.minimize, stride, self.monitor.stage
-            search = Search(self.mean_loss, *how)
-            return STRATEGIES[settings.alpha](search, params, state)
+            strategy, search = STRATEGIES[settings.alpha], self._search_of_penalties()
+            if self.part is None:
+                return strategy(search, params, state)
+            part = replace(self, mean_loss=self.part)._search_of_penalties()
+            return of_all_rows(search, part, strategy(part, params))
         penalty = Penalty.fixed(network, settings.alpha)
         if settings.solver == "gd":
             state = settings.learning_rate or state
@@ -161,6 +166,13 @@ class Training:
         self.monitor.stage(f"Under alpha = {settings.alpha:.3g}")
         options = {"keep": partial(_after, learned), "flat": 10 * settings.tol}
         return self.minimize(learned.params, penalty, max_iter=n_steps, **options).after(learned)
+
+    def _search_of_penalties(self):
+        settings, likelihood = self.settings, Likelihood.of(self.mean_loss)
+        most = settings.max_iter + settings.n_free_steps
+        stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
+        how = likelihood, most, self.minimize, stride, self.monitor.stage
+        return Search(self.mean_loss, *how)
 
     def minimize(self, params, penalty, *, max_iter, state=None, keep=None, flat=None):
         """The fit that the solver comes to under one penalty.
@@ -349,20 +361,3 @@ def left_out_losses(problem, settings, params, candidates, *, rows):
             params = training.minimize(params, penalty, **options).params
             loss.append(left_out_loss.value(params) * float(out.total_weight))
     return np.array(loss)
-
-
-class Batches:
-    """The mini-batches of an epoch, in a new order each time; ``len`` is their number."""
-
-    def __init__(self, rows, batch_size, random_state):
-        self._rows = rows
-        self._batch_size = batch_size
-        self._random_state = random_state
-
-    def __len__(self):
-        return self._rows.n_batches(self._batch_size)
-
-    def __call__(self):
-        shuffles = self._random_state is not None
-        order = self._rows.permutation(self._random_state) if shuffles else None
-        return self._rows.batches(self._batch_size, order)

@@ -1,6 +1,7 @@
 """The choice of a penalty: by a margin that rounding does not make, and whole whenever it ends."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,13 @@ import pytest
 from gradient_check import random_problem
 
 from sklearn_twolayer._bayes import choose_penalty
-from sklearn_twolayer._bayes.choose_penalty import STRATEGIES, Search, automatic, most_steps
+from sklearn_twolayer._bayes.choose_penalty import (
+    STRATEGIES,
+    Search,
+    automatic,
+    most_steps,
+    of_all_rows,
+)
 from sklearn_twolayer._bayes.posterior import Likelihood
 from sklearn_twolayer._fit.training import Fit
 from sklearn_twolayer._network.losses import BinaryLogLoss, SquaredError
@@ -17,7 +24,7 @@ from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
 
 
 def chosen_among(losses, monkeypatch):
-    """Index of the candidate that ``automatic`` takes, given their leave-one-out losses."""
+    """Of the candidate that ``automatic`` takes, given their leave-one-out losses: index, loss."""
     penalty = Penalty(np.zeros(1, int), np.ones(1))
     first, second, *others = (Fit(index, penalty, loss) for index, loss in enumerate(losses))
     others = iter(others)
@@ -32,9 +39,10 @@ def chosen_among(losses, monkeypatch):
     }
     for name, replacement in replacements.items():
         monkeypatch.setattr(choose_penalty, name, replacement)
-    likelihood = SimpleNamespace(is_gaussian=True)
+    likelihood = SimpleNamespace(is_gaussian=True, variance=2.0)
     search = Search(SimpleNamespace(network=None), likelihood, 100, None)
-    return automatic(search, None).params
+    fit = automatic(search, None)
+    return fit.params, fit.left_out_loss
 
 
 @pytest.mark.parametrize(
@@ -52,7 +60,7 @@ def chosen_among(losses, monkeypatch):
     ],
 )
 def test_the_least_loss_wins_by_a_margin_and_ties_go_to_the_first(losses, index, monkeypatch):
-    assert chosen_among(losses, monkeypatch) == index
+    assert chosen_among(losses, monkeypatch) == (index, losses[index] / 2.0)
 
 
 class Stop(Exception):
@@ -167,3 +175,25 @@ def test_no_fit_takes_more_steps_than_it_may(strategy, max_iter):
     for loss_class in (SquaredError, BinaryLogLoss):
         fit = Recorded(loss_class, 30).search(strategy, max_iter=max_iter)
         assert len(fit.curve) <= max_iter
+
+
+def test_all_rows_go_on_with_the_prior_precisions_of_a_part():
+    """They are alpha_g beta S k / 2: of three times the rows alpha_g is a third, at first."""
+    asked = []
+
+    def minimize(start, penalty, *, max_iter, state=None, keep=None):
+        asked.append(penalty.strengths)
+        return Fit(start, penalty, 1.0, (1.0,) * max_iter, tuple(range(max_iter)))
+
+    problem = random_problem(SquaredError, n_rows=30, n_hidden=3)
+    with problem.rows() as rows:
+        likelihood = Likelihood.of(problem.mean_loss(rows))
+        search = Search(problem.mean_loss(rows), likelihood, 100, minimize)
+        part = replace(search, likelihood=replace(likelihood, total_weight=10.0))
+        penalty = Penalty(choose_penalty.penalty_groups(problem.network), np.full(4, 0.3))
+        fit = of_all_rows(search, part, Fit(problem.params, penalty, 1.0, left_out_loss=0.5))
+    np.testing.assert_allclose(asked[0], 0.3 * 10 / likelihood.total_weight)
+    assert not np.allclose(asked[1], asked[0])
+    np.testing.assert_array_equal(asked[-1], fit.penalty.strengths)
+    assert len(fit.curve) == choose_penalty.ALL_ROWS_STEPS + choose_penalty.FINISH_STEPS
+    assert fit.left_out_loss == 0.5

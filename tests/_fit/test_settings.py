@@ -1,5 +1,7 @@
 """The rules of the parameters, what an error says, and what "auto" means."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from sklearn_twolayer._fit.settings import (
     checked,
     choose_solver,
     resolve,
+    rows_to_start_on,
     streaming,
 )
 from sklearn_twolayer._fit.training import CURVATURE_SHARE
@@ -38,6 +41,18 @@ SOLVERS = ["gd", "sgd", "adam", "lbfgs", "lm"]
 )
 def test_the_solver_follows_the_size(n_rows, n_features, n_hidden, n_outputs, solver):
     assert choose_solver(Size(n_rows, n_features, n_outputs), n_hidden) == solver
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_hidden", "n_start"),
+    [(1999, 10, 1999), (2000, 10, 1000), (10**5, 10, 1000), (3047, 38, 3047), (3048, 38, 1524)],
+)
+def test_a_regression_starts_on_four_rows_for_each_weight(n_rows, n_hidden, n_start):
+    size, found = Size(n_rows, 8, 1), replace(resolved(), n_hidden=n_hidden)
+    assert rows_to_start_on(size, found) == n_start
+    for other in ({"alpha": 0.1}, {"solver": "lbfgs"}):
+        assert rows_to_start_on(size, replace(found, **other)) == n_rows
+    assert rows_to_start_on(replace(size, is_regression=False), found) == n_rows
 
 
 def test_more_work_never_leads_back_to_a_dearer_solver():

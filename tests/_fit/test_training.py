@@ -379,6 +379,20 @@ def test_whole_members_are_those_that_were_not_cut_short():
     assert whole_members([cut, none]) == [cut]
 
 
+@pytest.mark.parametrize(
+    ("losses", "kept"),
+    [
+        ([0.1, 0.19, 0.21, np.inf], [0.1, 0.19]),
+        ([0.3, 0.1, 0.15], [0.1, 0.15]),
+        ([np.inf, np.inf], [np.inf, np.inf]),
+        ([0.0, 1e-9, 1e-7], [0.0, 1e-9]),
+    ],
+)
+def test_members_that_predict_left_out_rows_far_worse_than_the_best_are_left_out(losses, kept):
+    members = whole_members([Fit(np.ones(1), left_out_loss=loss) for loss in losses])
+    assert [fit.left_out_loss for fit in members] == kept
+
+
 def test_a_problem_is_posed_with_the_width_of_a_warm_start():
     problem, params = posed()
     asked = settings_of("lbfgs", n_hidden="auto", warm_start=True)

@@ -38,7 +38,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
     standardize : bool, default=True
-        Centre and scale X; folded into ``coefs_`` and ``intercepts_`` after the fit.
+        Centre X, and scale it to standard deviations of 1; the values of a column of two come to
+        lie 2 apart. Folded into ``coefs_`` and ``intercepts_`` after the fit.
     n_members : int, default=1
         Networks of a committee, each from a start of its own, whose raw predictions
         are averaged: folded into one network of n_members n_hidden units.

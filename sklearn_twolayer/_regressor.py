@@ -39,8 +39,9 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     output_activation : {"identity", "logistic"}, default="identity"
         Output activation; "logistic" keeps predictions in (0, 1), for targets there.
     standardize : bool, default=True
-        Centre and scale X and, with identity output, y with the weighted moments of the training
-        rows. The scaling is folded into ``coefs_`` and ``intercepts_`` after the fit.
+        Centre and scale X and, with identity output, y to weighted standard deviations of 1;
+        the values of a column of X that has two come to lie 2 apart. The scaling is folded into
+        ``coefs_`` and ``intercepts_`` after the fit.
     n_members : int or "auto", default="auto"
         Networks of a committee, each from a start of its own, whose raw predictions
         are averaged: folded into one network of n_members n_hidden units. "auto" is 3 where

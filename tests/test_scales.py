@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._network.curvature import DenseCurvature
@@ -109,3 +111,20 @@ def test_an_objective_that_is_no_number_is_refused_and_numpy_says_nothing():
     model.coefs_[1] *= 1e200
     with pytest.raises(ValueError, match=r"the weights are too large \(up to .*e\+"):
         model.loss_and_gradient(X, Y)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_rare_levels_of_a_category_are_not_learned_by_heart(container):
+    """A third of the levels occurs once: as tall as sqrt(n) they would be fitted exactly."""
+    random = np.random.RandomState(0)
+    share, effect = 1 / np.arange(1, 301), random.normal(size=300)
+    level = random.choice(300, 3000, p=share / share.sum())
+    y = random.uniform(size=3000) < 1 / (1 + np.exp(-2 * effect[level]))
+    one_hot = np.eye(300)[level]
+    one_hot = one_hot[:, one_hot[:1000].any(axis=0)]
+    train, new = container(one_hot[:1000]), container(one_hot[1000:])
+    models = LogisticRegression(), TwoLayerClassifier(random_state=0)
+    expected, found = (
+        log_loss(y[1000:], model.fit(train, y[:1000]).predict_proba(new)) for model in models
+    )
+    assert found < expected + 0.02

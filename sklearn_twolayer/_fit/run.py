@@ -101,13 +101,11 @@ def standardization_of(table, targets, is_wanted):
         return identity, moments
     with table.raw_rows("X", 1024) as rows:
         X = moments["X"] = column_moments(rows, "X")
-    # In units of itself, a constant column is folded into the weights without a loss of digits.
-    X_scale = np.where(X.is_constant & (X.mean != 0), np.abs(X.mean), X.scale)
     if targets.output_activation != "identity" or not targets.loss.is_squared_error:
-        return Standardization(X.mean, X_scale, identity.y_mean, identity.y_scale), moments
+        return Standardization(X.mean, X.unit, identity.y_mean, identity.y_scale), moments
     with table.raw_rows("encoded", 4096) as rows:
         y = moments["encoded"] = column_moments(rows, "y")
-    return Standardization(X.mean, X_scale, y.mean, y.scale), moments
+    return Standardization(X.mean, X.unit, y.mean, y.scale), moments
 
 
 def pose(settings, targets, table, *, held_out=None, scale=None, start=None):

@@ -20,6 +20,9 @@ from sklearn_twolayer._network.products import dense
 
 #: Targets are standardised so many rows at a time: a float64 copy of all takes memory.
 TARGETS_AT_ONCE = 2**16
+#: A column has two values if the mean of (max - x)(x - min), (max - mean)(mean - min) - variance,
+#: is this share of the square of their distance: far above rounding, and far below one other row.
+NOTHING_BETWEEN = 1e-11
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,7 @@ class Moments:
     mean, scale : ndarray
         Weighted mean and standard deviation; a constant column gets scale 1.
     is_constant : ndarray of bool
+    is_two_valued : ndarray of bool
     least, greatest : ndarray
         Of the rows that have a weight.
     total_weight : float
@@ -178,9 +182,22 @@ class Moments:
     mean: np.ndarray
     scale: np.ndarray
     is_constant: np.ndarray
+    is_two_valued: np.ndarray
     least: np.ndarray
     greatest: np.ndarray
     total_weight: float
+
+    @property
+    def unit(self):
+        """What a column of inputs is divided by: its standard deviation, as a rule.
+
+        The two values of a binary column come to lie 2 apart, as those of a balanced one do,
+        however rare one is (Gelman 2008, "Scaling regression inputs by dividing by two standard
+        deviations"): in units of its standard deviation the single 1 of n rows would be sqrt(n)
+        tall. A constant column is in units of itself, and folded without a loss of digits.
+        """
+        unit = np.where(self.is_two_valued, self.greatest / 2 - self.least / 2, self.scale)
+        return np.where(self.is_constant & (self.mean != 0), np.abs(self.mean), unit)
 
     @property
     def spread(self):
@@ -246,10 +263,13 @@ def moments_of_columns(rows):
         offset = (first[:-1] - absent * shift) / total
         variance = (second[:-1] + absent * shift**2) / total - offset**2
         scale = np.sqrt(np.maximum(variance, 0))
+        ends = least, greatest = least[:-1], greatest[:-1]
+        between = (greatest - shift - offset) * (offset - (least - shift)) - variance
+        two_valued = between <= NOTHING_BETWEEN * (greatest - least) ** 2
     constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(shift)
-    ends = least[:-1], greatest[:-1]
     scale = np.where(constant, 1.0, scale)
-    return Moments(shift + offset, scale, constant, *ends, rows.total_weight)
+    kinds = constant, two_valued & ~constant
+    return Moments(shift + offset, scale, *kinds, *ends, rows.total_weight)
 
 
 def _merge_moments(total, parts):

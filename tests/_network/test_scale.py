@@ -144,6 +144,37 @@ def test_rows_without_weight_are_no_extremes(container):
     assert (found.mean, found.scale) == (1.5, 0.5)
 
 
+def unit(X, weight=None, container=np.asarray):
+    """What a column is divided by."""
+    with Rows(container(X), None, weight, standardization=None, dtype=float, block_size=64) as rows:
+        return column_moments(rows, "X").unit
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("low, high", [(0, 1), (1, 0), (-3, 5), (1e6, 1e6 + 0.1), (0.1, 0.3)])
+@pytest.mark.parametrize("n_rare", [1, 40, 999])
+def test_two_values_lie_two_apart_however_rare_one_is(n_rare, low, high, container):
+    X = np.full((1000, 1), float(low))
+    X[np.random.default_rng(n_rare).permutation(1000)[:n_rare]] = high
+    weight = np.random.default_rng(0).integers(1, 4, 1000).astype(float)
+    half = abs(X.max() - X.min()) / 2
+    np.testing.assert_allclose(unit(X, None, container), half, rtol=1e-15)
+    np.testing.assert_allclose(unit(X, weight, container), half, rtol=1e-15)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_a_third_value_in_one_row_is_seen(container):
+    X = np.eye(1000)[:, :1] + np.eye(1000)[:, 1:2] / 1000
+    np.testing.assert_allclose(unit(X, None, container), X.std(), rtol=1e-12)
+    ignored = np.arange(1000) != 1  # a row of no weight does not count
+    np.testing.assert_allclose(unit(X, 1.0 * ignored, container), 0.5, rtol=1e-15)
+
+
+def test_rounding_makes_no_third_value():
+    X = np.array([[0.3], [0.1 + 0.2], [7.0]]).repeat(10, axis=0)
+    np.testing.assert_allclose(unit(X), 3.35, rtol=1e-14)
+
+
 def test_too_large_values_are_named():
     X = np.ones((5, 2))
     X[1, 1] = 1e300

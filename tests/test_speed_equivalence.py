@@ -40,8 +40,9 @@ def peak_of(function):
     ],
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_no_array_of_samples_times_hidden(Estimator, solver, monkeypatch):
+def test_no_array_of_samples_times_hidden(Estimator, solver, set_threads, monkeypatch):
     """Neither in fit nor in predict. Small blocks stand for a large number of rows."""
+    set_threads(1)  # each has blocks of its own
     monkeypatch.setattr("sklearn_twolayer._data.rows.BLOCK_BYTES", 2**14)
     n, h = 20_000, 50
     rng = np.random.default_rng(0)

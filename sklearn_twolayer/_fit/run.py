@@ -12,34 +12,24 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
-from sklearn_twolayer._fit.error_bars import posterior_of_fit
 from sklearn_twolayer._fit.monitor import (
-    INTERRUPT,
-    OUT_OF_TIME,
     Monitor,
     Stop,
     Validation,
 )
+from sklearn_twolayer._fit.results import posterior_of_fit
 from sklearn_twolayer._fit.rival import constant_or_better
 from sklearn_twolayer._fit.settings import Size, resolve
 from sklearn_twolayer._fit.training import TRIAL_STEPS, Fit, Training
 from sklearn_twolayer._fit.weights import (
-    best_member,
     constant_start,
     initial_weights,
     member_states,
     published_weights,
-    whole_members,
 )
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.objective import MeanLoss
 from sklearn_twolayer._network.scale import Standardization, column_moments
-from sklearn_twolayer._optimize.first_order import OUT_OF_ITERATIONS
-
-#: Steps of sgd and adam that had to be shortened by this factor are told.
-MANY_TIMES = 1000
-#: By what share of the least loss gradient descent must end above it to be told.
-SWING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -101,7 +91,7 @@ class Problem:
 
     def weights(self, params):
         """``coefs_`` and ``intercepts_`` of the weights (p,)."""
-        return published_weights(self.scale, self.network, params, self.table.dtype)
+        return published_weights(self.scale, self.network, [params], self.table.dtype)
 
 
 def standardization_of(table, targets, is_wanted):
@@ -259,51 +249,3 @@ def most_iterations(settings, is_regression):
     if settings.n_starts == 1:
         return settings.max_iter
     return settings.n_starts * TRIAL_STEPS + 2 * (settings.max_iter - TRIAL_STEPS)
-
-
-def why_unfinished(settings, fits, n_iter, loss):
-    """What to say of a fit that ended before it had converged; None of others.
-
-    ``n_iter`` and ``loss`` are what the fit publishes.
-    """
-    kept = whole_members(fits)
-    complaint = _complaint_of_steps(settings, best_member(fits))
-    if complaint is not None or settings.is_stream:  # one call of which never is the end
-        return complaint
-    how_far = f"(n_iter_={n_iter}, loss {loss:.4g}"
-    how_far += f", {len(kept)} of {len(fits)} members)" if len(fits) > 1 else ")"
-    endings = [fit.ending for fit in fits]
-    if INTERRUPT in endings:
-        return f"Training interrupted by the user {how_far}: the best weights so far are kept."
-    if OUT_OF_TIME in endings:
-        return (
-            f"The fit ended at max_time={settings.max_time:g} seconds before it converged "
-            f"{how_far}: the best weights so far are kept. Increase max_time, or make the fit "
-            "cheaper: fewer n_hidden or n_members, or a larger tol."
-        )
-    limit = settings.max_iter + settings.n_free_steps
-    if any(fit.status == OUT_OF_ITERATIONS and len(fit.steps) >= limit for fit in kept):
-        return (
-            f"solver={settings.solver!r} stopped at max_iter={limit} before it "
-            f"converged (loss {loss:.4g}). Increase max_iter, or choose a tol "
-            f"larger than {settings.tol:g}."
-        )
-    return None
-
-
-def _complaint_of_steps(settings, fit):
-    """What to say of steps that were too long, or None."""
-    asked, taken = settings.learning_rate, fit.learning_rate
-    if asked and taken is not None and asked > MANY_TIMES * taken:
-        return (
-            f"learning_rate={asked:.3g} is far too large: the loss exploded until steps were taken "
-            f"at {taken:.3g}. Try learning_rate='auto'."
-        )
-    swings = settings.solver == "gd" and fit.curve[-1] > (1 + SWING) * fit.loss
-    if not swings or settings.early_stopping:
-        return None
-    return (
-        f"The loss of gradient descent swings: it was {fit.loss:.4g} in iteration "
-        f"{int(np.argmin(fit.curve)) + 1}, whose weights are kept, and {fit.curve[-1]:.4g} at the "
-        f"end, with learning_rate={taken:.3g}. Try learning_rate={taken / 3:.2g}."
-    )

@@ -25,7 +25,7 @@ import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
 from sklearn_twolayer._fit.committee import choose_members, choose_starts, choose_width
-from sklearn_twolayer._fit.parameters import check
+from sklearn_twolayer._fit.parameters import RULES, check
 
 #: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
 MAX_CLASSIFIER_COST = 1e5
@@ -99,10 +99,10 @@ class Size:
     is_in_memory: bool = True
 
 
-def checked(parameters, estimator_name):
-    """The settings of parameters {name: value}; see ``check``."""
-    check(parameters, estimator_name)
-    return Settings(**parameters)
+def checked(attributes, estimator_name):
+    """The settings of an estimator with these attributes {name: value}; see ``check``."""
+    check(attributes, estimator_name)
+    return Settings(**{name: attributes[name] for name in RULES if name in attributes})
 
 
 def takes_batches(solver):

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, STRATEGIES, Search
 from sklearn_twolayer._bayes.cross_validate import MARGIN
 from sklearn_twolayer._bayes.noise import Likelihood
-from sklearn_twolayer._fit.weights import are_equal, fold_members
+from sklearn_twolayer._fit.weights import are_equal, published_weights
 from sklearn_twolayer._network.objective import MeanLoss, Penalty
 from sklearn_twolayer._optimize.first_order import (
     OUT_OF_ITERATIONS,
@@ -139,6 +139,11 @@ class Training:
             search = Search(self.mean_loss, *how)
             return STRATEGIES[settings.alpha](search, params, state)
         penalty = Penalty.fixed(network, settings.alpha)
+        if settings.solver == "gd":
+            state = settings.learning_rate or state
+        if settings.solver == "gd" and state is None:
+            curvature = self.mean_loss.penalised(penalty).largest_curvature(params)
+            state = CURVATURE_SHARE / (curvature or 1.0)
         if settings.solver == "lm" and self.problem.targets.loss.is_squared_error:
             # Bending pays on the long way down to a small loss.
             self.bends_below = BENDING_SHARE * self.mean_loss.quadratic(params)[0]
@@ -213,16 +218,10 @@ class Training:
         if settings.solver == "lbfgs":
             return partial(lbfgs, objective.value_and_gradient, flat=flat, **options)
         if settings.solver == "gd":
-            return partial(self._gradient_descent, objective, state, options)
+            return partial(
+                gradient_descent, objective.value_and_gradient, learning_rate=state, **options
+            )
         return partial(self._epochs, objective, max_iter, state)
-
-    def _gradient_descent(self, objective, rate, options, params, *, callback):
-        """Steps of gd: at the user's rate, at that of the fit before, or by the curvature here."""
-        rate = self.settings.learning_rate or rate
-        if rate is None:
-            rate = CURVATURE_SHARE / (objective.largest_curvature(params) or 1.0)
-        options = {"learning_rate": rate, "callback": callback, **options}
-        return gradient_descent(objective.value_and_gradient, params, **options)
 
     def _epochs(self, objective, max_iter, state, params, *, callback):
         """Epochs of sgd or adam.
@@ -274,7 +273,7 @@ class Training:
         if state is None:
             return params, StochasticState(params, params)
         if settings.is_stream:  # it goes on from its last step, not from the average
-            last = fold_members(problem.scale, problem.network, [state.average], dtype)
+            last = published_weights(problem.scale, problem.network, [state.average], dtype)
             if are_equal(last, (start.coefs, start.intercepts)):
                 return params, replace(state, progress=0.0)
         return params, restart(state, params)

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, r2_score
 
-from sklearn_twolayer._data.class_weight import (
+from sklearn_twolayer._data.labels import (
+    LabelTargets,
     class_weight_of_rows,
     label_totals,
     merge_label_totals,
 )
 from sklearn_twolayer._data.table import validation_split
-from sklearn_twolayer._data.targets import LabelTargets, RealTargets
+from sklearn_twolayer._data.targets import RealTargets
 
 X = np.arange(8.0).reshape(4, 2)
 Y = np.array([3, 1, 2, 1])

@@ -12,16 +12,16 @@ from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit.committee import choose_width
 from sklearn_twolayer._fit.monitor import Deadline, Monitor, Stop, Watch
+from sklearn_twolayer._fit.results import best_member, whole_members, why_unfinished
 from sklearn_twolayer._fit.run import (
     Problem,
     fit_member,
     fit_members,
     pose,
-    why_unfinished,
 )
 from sklearn_twolayer._fit.settings import checked
 from sklearn_twolayer._fit.training import TRIAL_STEPS, Fit, Training
-from sklearn_twolayer._fit.weights import Resume, WarmStart, best_member, whole_members
+from sklearn_twolayer._fit.weights import Resume, WarmStart
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
 from sklearn_twolayer._network.objective import MeanLoss, Penalty
@@ -378,7 +378,7 @@ def test_a_member_whose_turn_never_came_is_not_whole():
     fits = fit_members(problem, settings, np.random.RandomState(0), watch=watch)
     assert [fit.params is None for fit in fits] == [False, True, True]
     assert whole_members(fits) == fits[:1]
-    assert best_member(fits) is fits[0]
+    assert best_member(fits[:1]) is fits[0]
     assert "1 of 3 members" in why_unfinished(settings, fits, 1, fits[0].loss)
 
 

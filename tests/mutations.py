@@ -260,12 +260,12 @@ MUTATIONS = {
         ("        out[:, -1] = 1\n", "        out[:, -1] = 0\n"),
     ),
     "_data/scores.py": (
-        "test_scorers.py test_dask.py",
+        "_data/test_scores.py",
         ("total = second - first**2 / weight", "total = second"),
         ("((Z2 > 0) == y).all(axis=1)", "((Z2 > 0) == y).any(axis=1)"),
     ),
     "_data/table.py": (
-        "test_validation.py test_early_stopping.py test_data_kinds.py",
+        "_data/test_table.py test_validation.py test_early_stopping.py",
         ("    if (weight < 0).any():", "    if False:"),
         ("    if total == 0:", "    if False:"),
         ("    if not np.isfinite(total):", "    if False:"),
@@ -319,8 +319,8 @@ MUTATIONS = {
         ("    if not table.is_in_memory:", "    if False:"),
     ),
     "_fit/results.py": (
-        "_fit/test_weights.py test_committee.py test_error_bars_of_any_fit.py test_relevance.py "
-        "_fit/test_training.py test_stopping.py test_gradient_descent.py",
+        "_fit/test_results.py test_committee.py test_error_bars_of_any_fit.py test_relevance.py "
+        "_fit/test_training.py test_stopping.py test_gradient_descent.py test_faults.py",
         ("    if asked and taken is not None and asked > MANY_TIMES * taken:", "    if False:"),
         ("    if not swings or settings.early_stopping:", "    if True:"),
         ("    if OUT_OF_TIME in endings:", "    if False:"),
@@ -340,7 +340,7 @@ MUTATIONS = {
         ("relevances / total if total > 0 else", "relevances / total if True else"),
     ),
     "_fit/choose.py": (
-        "test_choose_penalty.py _bayes/test_cross_validate.py test_compared_penalties.py",
+        "_fit/test_choose.py test_choose_penalty.py",
         ("if noise.max() < SAME_NOISE * noise.min():", "if False:"),
         ("        problem = replace(problem, scale=scale)\n", "        pass\n"),
         ("learning_alpha=alpha / 10 if start is None else None", "learning_alpha=None"),
@@ -356,7 +356,9 @@ MUTATIONS = {
         ("if self.keeps_matrix or size <= MOST_PICKLED:", "if True:"),
     ),
     "_base.py": (
-        "test_base.py test_gradients.py test_validation.py test_partial_fit.py",
+        "test_base.py test_gradients.py test_validation.py test_partial_fit.py "
+        "test_dask.py::test_data_frames_with_unknown_lengths_and_an_empty_partition "
+        "test_dask.py::test_partial_fit_takes_arrays",
         ("loss + penalty.value(params), gradient + penalty", "loss, gradient + penalty"),
         ("validate_data(self, row, reset=reset)", "validate_data(self, row, reset=False)"),
         (

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from gradient_check import random_problem
 
+from sklearn_twolayer import TwoLayerRegressor
 from sklearn_twolayer._bayes import choose_penalty
 from sklearn_twolayer._bayes.choose_penalty import (
     STRATEGIES,
@@ -23,13 +24,13 @@ from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
 
 
-def chosen_among(losses, monkeypatch):
+def chosen_among(losses, monkeypatch, most_multiples=1):
     """Of the candidate that ``automatic`` takes, given their leave-one-out losses: index, loss."""
     penalty = Penalty(np.zeros(1, int), np.ones(1))
     first, second, *others = (Fit(index, penalty, loss) for index, loss in enumerate(losses))
     others = iter(others)
     replacements = {
-        "MOST_MULTIPLES": 1,
+        "MOST_MULTIPLES": most_multiples,
         "_grouped_evidence": lambda search, start, state, n_steps: (first, None),
         "_relevance": lambda search, fit, precisions, n_steps, keep: second,
         "go_on": lambda search, before, penalty, max_iter, keep: next(others, Fit(None)),
@@ -61,6 +62,44 @@ def chosen_among(losses, monkeypatch):
 )
 def test_the_least_loss_wins_by_a_margin_and_ties_go_to_the_first(losses, index, monkeypatch):
     assert chosen_among(losses, monkeypatch) == (index, losses[index] / 2.0)
+
+
+@pytest.mark.parametrize(
+    ("losses", "index"),
+    [
+        ([1.0, 2.0, 0.9, 0.8, 0.7], 4),  # three times as strong, nine times, ...
+        ([1.0, 2.0, 0.9, 0.95, 0.5], 2),  # no further where it has become worse
+        ([1.0, 2.0, 1.5, 0.9, 0.8, 0.7], 5),  # if it never helps, a third, a ninth, ...
+        ([1.0, 2.0, 1.5, 1.5, 0.5], 0),
+        ([np.inf, np.inf, np.inf, np.inf, 0.9], 4),  # what cannot be judged is not worse
+    ],
+)
+def test_multiples_of_a_penalty_go_on_as_long_as_they_help(losses, index, monkeypatch):
+    assert chosen_among(losses, monkeypatch, most_multiples=3)[0] == index
+
+
+def test_a_fit_that_uses_up_most_residuals_cannot_be_judged():
+    """Its linearised network does not tell what a fit without a row would do."""
+    problem = random_problem(SquaredError, n_rows=8, n_hidden=3)
+    with problem.rows() as rows:
+        mean_loss = problem.mean_loss(rows)
+        search = Search(mean_loss, Likelihood.of(mean_loss), 100, None)
+        losses = []
+        for alpha in (1e-8, 1.0):
+            fit = Fit(problem.params, Penalty.fixed(problem.network, alpha))
+            losses.append(choose_penalty._loss_of_left_out_rows(search, fit))
+    assert losses[0] == np.inf
+    assert np.isfinite(losses[1])
+
+
+def test_waves_are_learned_before_anything_is_penalised():
+    """From most starts: the evidence of a network that has learnt nothing is that of a constant."""
+    x = np.linspace(-3, 3, 60)[:, None]
+    wave, scores = np.sin(4 * x[:, 0]), []
+    for seed in range(5):
+        model = TwoLayerRegressor(10, solver="lm", alpha="evidence", random_state=seed)
+        scores.append(model.fit(x, wave).score(x, wave))
+    assert np.median(scores) > 0.9
 
 
 class Stop(Exception):

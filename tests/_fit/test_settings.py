@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
 from sklearn_twolayer._fit import settings
 from sklearn_twolayer._fit.committee import choose_width
 from sklearn_twolayer._fit.parameters import RULES, InvalidParameterError
@@ -75,6 +76,16 @@ def test_lm_is_chosen_up_to_the_largest_matrix(monkeypatch):
     assert choose_solver(Size(p - 1, n_features, 1), n_hidden) == "lm"  # dual: n rows
 
 
+@pytest.mark.parametrize(
+    ("n_rows", "alpha", "solver"),
+    [(30, 0.01, "lm"), (500, 0.01, "lbfgs"), (500, "evidence", "lm"), (500, "ard", "lm")],
+)
+def test_a_classifier_takes_lm_on_small_tables_or_to_find_the_evidence(n_rows, alpha, solver):
+    estimator = TwoLayerClassifier(n_hidden=4, alpha=alpha)
+    size = Size(n_rows, 10, 1, is_regression=False)
+    assert resolve(settings_of(estimator), size).solver == solver
+
+
 def settings_of(estimator):
     return checked(estimator.get_params(), type(estimator).__name__)
 
@@ -126,6 +137,14 @@ def test_cheap_regressions_under_a_float_alpha_have_several_starts(n_starts, par
 def test_a_classifier_has_one_start():
     size = Size(100, 3, 1, is_regression=False)
     assert resolve(settings_of(TwoLayerClassifier(alpha=0.0)), size).n_starts == 1
+
+
+@pytest.mark.parametrize("alpha", ["evidence", "ard", "auto"])
+def test_a_search_for_penalties_may_learn_freely_before(alpha):
+    """The steps that it takes then do not count as those of the user's max_iter."""
+    assert resolved(alpha=alpha).n_free_steps == sum(FREE_STEPS)
+    assert resolved(alpha=alpha, max_iter=200).n_free_steps == 0
+    assert resolved(alpha=0.1).n_free_steps == 0
 
 
 @pytest.mark.parametrize("solver", ["auto", *SOLVERS])

@@ -204,6 +204,16 @@ def test_the_stochastic_solvers_hand_on_their_moments(solver):
     assert state.rule_state is not None
 
 
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_a_warm_start_goes_on_from_the_published_weights_and_not_from_the_last_step(solver):
+    """Which may be elsewhere: published are the weights of the least loss, or the user's own."""
+    problem, params = posed()
+    last = np.full_like(params, 7.0)
+    resume = Resume(solver, StochasticState(last, last))
+    fit, _ = run(solver, problem, params, resume=resume, learning_rate=1e-9, max_iter=1)
+    np.testing.assert_allclose(fit.params, params, atol=1e-6)
+
+
 def test_lm_hands_on_its_damping_and_goes_on_with_it():
     problem, params = posed()
     cold, _ = run("lm", problem, params, max_iter=1)

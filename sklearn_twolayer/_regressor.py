@@ -55,9 +55,10 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         column; both need solver "lm" or "lbfgs". "auto" takes whichever of these, and of multiples
         of them, predicts left-out rows best, at twice the cost of "evidence", and chooses S alpha
         from 0.00001 to 1 by five-fold cross-validation up to 60 targets; of several targets pilot
-        fits find the noise first, in up to twice the time of "evidence". Where lm does not see all
-        rows (other solvers, early stopping) it is 1 / (S n_outputs), with the sum S of the sample
-        weights; in ``partial_fit`` of all calls so far.
+        fits find the noise first, in up to twice the time of "evidence". From many rows a part is
+        drawn for that, for lbfgs too. Otherwise (few rows for lbfgs, other solvers, early
+        stopping) it is 1 / (S n_outputs), with the sum S of the sample weights; in
+        ``partial_fit`` of all calls so far.
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
         **Training.** "lm" is Levenberg-Marquardt; "lbfgs" limited-memory BFGS; "adam" and "sgd" go
         through mini-batches; "gd" is the textbook rule w <- w - learning_rate dF/dw on all rows.

@@ -157,9 +157,17 @@ STRATEGIES = {"evidence": evidence, "ard": automatic_relevance, "auto": automati
 
 
 def of_all_rows(search, part, fit):
-    """The evidence of all rows, from the fit of a part and the prior precisions that it chose."""
+    """The evidence of all rows, from the fit of a part and the prior precisions that it chose.
+
+    L-BFGS goes to the minimum under the penalty that they amount to.
+    """
     prior = fit.penalty.strengths * part.likelihood.scale(1.0)
     first = Precisions(fit.penalty.groups, prior, 1.0)
+    if search.stride > 1:
+        search.stage("To the minimum under these penalties, of all rows")
+        n_steps = search.max_iter - len(fit.curve)
+        found = go_on(search, fit, first.penalty(search.likelihood), max_iter=max(n_steps, 0))
+        return replace(found, left_out_loss=fit.left_out_loss)
     search.stage("Evidence: the same penalties, of all rows")
     n_steps = _steps_left(search, ALL_ROWS_STEPS, fit)
     found, _ = maximize_evidence(search, fit, first, max_iter=n_steps)

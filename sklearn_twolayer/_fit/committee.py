@@ -34,7 +34,7 @@ def choose_width(size):
 def choose_members(asked, resolved, size):
     """Members where ``n_members`` is "auto".
 
-    Three where the width is "auto" too, the penalty is found from the rows, and the fit can be
+    Three where the width is "auto" too, lm finds the penalty from all rows, and the fit can be
     folded into one network for good.
 
     Parameters
@@ -43,9 +43,9 @@ def choose_members(asked, resolved, size):
         Before and after "auto" has been resolved.
     size : Size
     """
-    finds_penalty = size.is_regression and isinstance(resolved.alpha, str)
+    is_lm = size.is_regression and resolved.solver == "lm" and isinstance(resolved.alpha, str)
     is_single = asked.warm_start or asked.is_stream or asked.output_activation != "identity"
-    return N_MEMBERS if finds_penalty and asked.n_hidden == "auto" and not is_single else 1
+    return N_MEMBERS if is_lm and asked.n_hidden == "auto" and not is_single else 1
 
 
 def choose_starts(settings, cost):

@@ -180,7 +180,7 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
     member_task = None if watch.number is None else watch.task
     if member_task is not None:
         member_task.begin()
-    needs_matrix = settings.solver == "lm" or isinstance(settings.alpha, str)
+    needs_matrix = settings.solver == "lm" or settings.alpha in ("evidence", "ard")
     dtype = np.float64 if needs_matrix else problem.table.dtype
     with ExitStack() as stack:
         rows = stack.enter_context(problem.rows(problem.table, dtype, needs_matrix))
@@ -197,7 +197,7 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
         is_textbook = settings.solver == "gd"
         mean_loss = MeanLoss(problem.network, problem.targets.loss, rows, is_textbook)
         training = Training(problem, settings, mean_loss, monitor, random_state)
-        if needs_matrix and start is None:
+        if start is None:
             training.part = _part_to_start_on(problem, settings, stack)
         try:
             fit = training.run(start)
@@ -229,7 +229,9 @@ def _part_to_start_on(problem, settings, stack):
     n_rows = rows_to_start_on(problem.size, settings)
     if n_rows == problem.size.n_rows:
         return None
-    rows = stack.enter_context(problem.rows(problem.table.part(n_rows), np.float64, True))
+    rows = stack.enter_context(
+        problem.rows(problem.table.part(n_rows).collected(), np.float64, True)
+    )
     return MeanLoss(problem.network, problem.targets.loss, rows)
 
 

@@ -12,8 +12,8 @@ The curvature is the largest eigenvalue of the Gauss-Newton matrix of F at the s
 takes lm on small tables, or to find the evidence; for n_hidden see ``choose_width``.
 
 alpha is chosen by cross-validation (classifier, lm and lbfgs, tables in memory of moderate size;
-regressor, lm, up to 60 targets) or by the evidence and its rivals (regressor, where lm sees all
-rows). Elsewhere it is a float, 1 / S or for k targets 1 / (S k), where S is the sum of the weights,
+regressor, lm, up to 60 targets) or by the evidence and its rivals (regressor, lm; lbfgs takes over
+what lm finds on a part of many rows). Elsewhere it is a float, 1 / S or for k targets 1 / (S k), where S is the sum of the weights,
 in partial_fit those of all calls so far. A regression by lm under a float alpha takes the best of
 five starts where its matrix is cheap and max_iter is "auto". The constants are measured:
 docs/benchmarks.md says on what.
@@ -198,15 +198,18 @@ def is_affordable(size, n_hidden, most=np.inf):
 
 
 def rows_to_start_on(size, settings):
-    """On how many rows a regression by lm learns, and finds its first penalties.
+    """On how many rows a regression learns by lm, and finds its first penalties.
 
     A few for each weight tell both as well, in a part of the time of all. It is all of them
-    where that saves less than half.
+    where that saves less than half, and for lbfgs where lm could not afford so many.
     """
-    if not size.is_regression or settings.solver != "lm" or not isinstance(settings.alpha, str):
+    finds_by = {"lm": ("auto", "evidence", "ard"), "lbfgs": ("auto",)}
+    if not size.is_regression or settings.alpha not in finds_by.get(settings.solver, ()):
         return size.n_rows
     n_rows = max(ROWS_OF_A_WEIGHT * n_params(size, settings.n_hidden), MIN_ROWS_TO_START_ON)
-    return n_rows if 2 * n_rows <= size.n_rows else size.n_rows
+    part = replace(size, n_rows=n_rows, total_weight=0.0)
+    is_worth = 2 * n_rows <= size.n_rows and is_affordable(part, settings.n_hidden)
+    return n_rows if is_worth else size.n_rows
 
 
 def choose_solver(size, n_hidden, most=np.inf):
@@ -229,7 +232,9 @@ def choose_alpha(settings, size):
     """
     alpha, solver = settings.alpha, settings.solver
     if alpha == "auto":
-        compares = solver == "lm" if size.is_regression else compares_penalties(settings, size)
+        compares = compares_penalties(settings, size)
+        if size.is_regression:
+            compares = solver == "lm" or rows_to_start_on(size, settings) < size.n_rows
         has_choice = compares and not settings.early_stopping
         return "auto" if has_choice else unit_precision(size)
     n_matrix, cost = gauss_newton_size_and_cost(size, settings.n_hidden)

@@ -141,7 +141,8 @@ class Training:
             strategy, search = STRATEGIES[settings.alpha], self._search_of_penalties()
             if self.part is None:
                 return strategy(search, params, state)
-            part = replace(self, mean_loss=self.part)._search_of_penalties()
+            by_lm = replace(self, settings=replace(settings, solver="lm"), mean_loss=self.part)
+            part = by_lm._search_of_penalties()
             return of_all_rows(search, part, strategy(part, params))
         penalty = Penalty.fixed(network, settings.alpha)
         if settings.solver == "gd":

@@ -51,9 +51,20 @@ def test_the_solver_follows_the_size(n_rows, n_features, n_hidden, n_outputs, so
 def test_a_regression_starts_on_four_rows_for_each_weight(n_rows, n_hidden, n_start):
     size, found = Size(n_rows, 8, 1), replace(resolved(), n_hidden=n_hidden)
     assert rows_to_start_on(size, found) == n_start
-    for other in ({"alpha": 0.1}, {"solver": "lbfgs"}):
+    assert rows_to_start_on(size, replace(found, solver="lbfgs")) == n_start
+    for other in ({"alpha": 0.1}, {"solver": "adam"}, {"solver": "lbfgs", "alpha": "ard"}):
         assert rows_to_start_on(size, replace(found, **other)) == n_rows
     assert rows_to_start_on(replace(size, is_regression=False), found) == n_rows
+
+
+def test_lbfgs_starts_on_a_part_that_lm_can_afford():
+    asked = settings_of(TwoLayerRegressor(50, solver="lbfgs"))
+    for n_features, alpha in ((10, "auto"), (17, "auto"), (30, 1e-5)):  # 4 p^3 multiply-adds
+        found = resolve(asked, Size(10**5, n_features, 1))
+        assert (found.alpha, found.n_members) == (alpha, 1)
+        assert (rows_to_start_on(Size(10**5, n_features, 1), found) < 10**5) == (alpha == "auto")
+    assert resolve(asked, Size(1000, 10, 1)).alpha == 1e-3  # whose half would be too few
+    assert resolve(replace(asked, early_stopping=True), Size(10**5, 10, 1)).alpha == 1e-5
 
 
 def test_more_work_never_leads_back_to_a_dearer_solver():

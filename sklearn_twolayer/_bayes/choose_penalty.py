@@ -41,11 +41,10 @@ from sklearn_twolayer._network.objective import Penalty, penalty_groups
 #: lets the weights use up the residuals.
 FIRST_PRECISIONS = {True: ((0.03, 20), (1.0, 10)), False: ((0.03, 20),)}
 MAX_EFFECTIVE_SHARE_AT_START = 0.25
-#: Steps that a regression takes under next to no penalty, and the share of the residuals that the
-#: weights may have used up after each: where they use more, it is noise that is learnt.
+#: Steps that a regression takes under next to no penalty, and the share of the first loss that must
+#: be left for the second of them.
 FREE_PENALTY = 1e-6 * np.array([1.0, 0.01, 1.0, 0.01])
-FREE_STEPS = (20, 100)
-MAX_FREE_SHARE, MUCH_LEFT = 0.4, 0.5
+FREE_STEPS, MUCH_LEFT = (20, 100), 0.5
 #: Most accepted steps: of the evidence, and of ARD after it, where it is asked for and where
 #: "auto" tries it; under each multiple of the penalty; to the minimum under what was chosen; and
 #: of the evidence of all rows, where that of a part of them came first.
@@ -222,7 +221,7 @@ def _learned_freely(search, start, groups):
             fit = search.minimize(start, penalty, max_iter=min(search.most(n_steps), n_left))
         elif n_left and fit.loss > MUCH_LEFT * fit.curve[0]:
             fit = go_on(search, fit, penalty, max_iter=min(search.most(n_steps), n_left))
-        if _is_too_flexible(search, fit, MAX_FREE_SHARE):
+        if _is_too_flexible(search, fit, MAX_JUDGED_SHARE):  # it is noise that is learnt
             return None
     return fit
 

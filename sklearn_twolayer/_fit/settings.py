@@ -56,7 +56,8 @@ class Settings:
     ``alpha`` is a float then, or the name of the strategy by which penalties are chosen. A fit
     learns under the weaker ``learning_alpha`` first, and takes the best of ``n_starts``; a strategy
     may take ``n_free_steps`` beside ``max_iter`` before it penalises.
-    ``is_stream`` is that of ``partial_fit``, which goes on as if it had never stopped.
+    ``is_stream`` is that of ``partial_fit``, which goes on as if it had never stopped. A committee
+    that ``widens`` is fitted again with more units, where those were too few.
     """
 
     n_hidden: int | str
@@ -88,6 +89,7 @@ class Settings:
     n_free_steps: int = 0
     learning_alpha: float | None = None
     is_stream: bool = False
+    widens: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,8 @@ def resolve(settings, size):
         alpha=choose_alpha(replace(settings, n_hidden=n_hidden, solver=solver), size),
     )
     if settings.n_members == "auto":
-        resolved = replace(resolved, n_members=choose_members(settings, resolved, size))
+        n_members = choose_members(settings, resolved, size)
+        resolved = replace(resolved, n_members=n_members, widens=n_members > 1)
     if settings.max_iter != "auto" or not size.is_regression:
         return resolved
     if isinstance(resolved.alpha, str):

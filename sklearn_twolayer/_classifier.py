@@ -38,8 +38,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
     standardize : bool, default=True
-        Centre X, and scale it to standard deviations of 1; the values of a column of two come to
-        lie 2 apart. Folded into ``coefs_`` and ``intercepts_`` after the fit.
+        Centre and scale X, columns of two values so that these are 2 apart; folded into ``coefs_``.
     n_members : int, default=1
         Networks of a committee, each from a start of its own, whose raw predictions
         are averaged: folded into one network of n_members n_hidden units.
@@ -128,8 +127,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     n_effective_params_ : float
         How many weights (of the first member) the data determine, if moderation is there.
     curvature_rows_ : int
-        Rows of the Gauss-Newton matrix: all, or a random part where all would take more than a few
-        seconds. Some fits of 4,400 weights and more have none.
+        Rows of the Gauss-Newton matrix: all, or a random part where all would take more than a
+        second. Some fits of 4,400 weights and more have none.
     log_marginal_likelihood_ : float
         Laplace's approximation of ln p(y), where all groups have a prior precision.
     best_loss_ : float or None

@@ -24,7 +24,7 @@ N_FOLDS = 5
 #: (docs/benchmarks.md).
 ENOUGH_ROWS = 100
 #: What loses by this factor in the first fold is not asked again, if that has 20 rows or more.
-HOPELESS, MIN_RACED = 1.5, 100
+HOPELESS, MIN_RACED = 1.2, 100
 
 
 @dataclass(frozen=True)

@@ -18,15 +18,15 @@ MAX_LEVERAGE = 0.95
 
 def leave_one_out_loss(mean_loss, params, factor, *, inflation):
     """Mean loss of the rows, each predicted by the linearised network without it."""
-    row_loss = partial(_row_loss, mean_loss.loss)
-    return leave_one_out_mean(mean_loss, params, factor, inflation=inflation, row_function=row_loss)
+    row_loss, scale = partial(_row_loss, mean_loss.loss), mean_loss.rows.total_weight / inflation
+    return leave_one_out_mean(mean_loss, params, factor, scale=scale, row_function=row_loss)
 
 
 def _row_loss(loss, y, Z2, V):
     return loss.loss_and_delta(y, Z2)[0]
 
 
-def leave_one_out_mean(mean_loss, params, factor, *, inflation, row_function, total_weight=None):
+def leave_one_out_mean(mean_loss, params, factor, *, scale, row_function, hessian=None):
     """Mean of ``row_function(y, Z2, V)`` over rows predicted without themselves.
 
     Leaving out one copy of row i moves its raw prediction from Z2 to
@@ -39,23 +39,23 @@ def leave_one_out_mean(mean_loss, params, factor, *, inflation, row_function, to
     params : ndarray, shape (p,)
     factor : DenseFactor or LowRankFactor
         Of the curvature G of F at ``params``.
-    inflation : float
-        Factor on the leverage of a row.
+    scale : float
+        S of all rows that were fitted, over a factor on the leverage of a row.
     row_function : callable
-    total_weight : float, optional
-        S of all rows that were fitted, where ``mean_loss`` is over some of them.
+    hessian : callable, optional
+        ``hessian(Z2, V)``, where it is not that of the loss.
     """
-    total_weight = mean_loss.rows.total_weight if total_weight is None else total_weight
-    predict = partial(
-        _predictions_without,
-        mean_loss,
-        mean_loss.incoming(params),
-        factor=factor,
-        scale=inflation / total_weight,
-    )
+    functions = {"covariance": partial(covariance, mean_loss.loss, factor, scale)}
+    functions["hessian"] = hessian
+    predict = partial(_predictions_without, mean_loss, mean_loss.incoming(params), **functions)
     block = partial(_block_sum, predict=predict, row_function=row_function)
     (total,) = mean_loss.rows.sum(block)
     return total / mean_loss.rows.weight_of_blocks
+
+
+def covariance(loss, factor, scale, J):
+    """V = J (c G)^-1 J' (n, k, k) of a block; the shift that softmax ignores has none."""
+    return factor.covariance(without_shift(J) if loss.ignores_shift else J) / scale
 
 
 def _block_sum(X, y, weight, *, predict, row_function):
@@ -64,14 +64,13 @@ def _block_sum(X, y, weight, *, predict, row_function):
     return (weight @ values,)
 
 
-def _predictions_without(mean_loss, block_params, X, y, *, factor, scale):
+def _predictions_without(mean_loss, block_params, X, y, *, covariance, hessian):
     """Z2 of each row of a block without the row itself, and V."""
     Z2, J = mean_loss.linearised(block_params, X)
-    J = without_shift(J) if mean_loss.loss.ignores_shift else J
-    V = scale * factor.covariance(J)
-    hessian = mean_loss.hessian(Z2, lambda: J)
+    V = covariance(J)
+    H = mean_loss.loss.hessian(Z2) if hessian is None else hessian(Z2, V)
     _, delta = mean_loss.loss.loss_and_delta(y, Z2)
-    return Z2 + leave_one_out_shift(V, hessian, delta), V
+    return Z2 + leave_one_out_shift(V, H, delta), V
 
 
 def leave_one_out_shift(V, hessian, delta):

@@ -45,7 +45,7 @@ from sklearn_twolayer._bayes.averages import (
     expected_logistic,
     expected_softmax,
 )
-from sklearn_twolayer._bayes.leave_one_out import leave_one_out_mean
+from sklearn_twolayer._bayes.leave_one_out import covariance, leave_one_out_mean
 from sklearn_twolayer._bayes.noise import Likelihood, noise_precisions
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._network.second_order import jacobian, without_shift
@@ -63,9 +63,9 @@ VALLEYS_TEMPERATURE = 1.75
 #: T above 0.25 new rows lost more in bad cases than they gained in good ones (docs/benchmarks.md).
 TEMPERATURES = (0.0, 0.03, 0.1, 0.25)
 TIE = 1.02
-#: Most averages of the curvature, the multiply-adds that they may take, and by how much the
-#: diagonal of the last may differ from that before.
-N_AVERAGES, MAX_COST_OF_AVERAGES = 8, 2e9
+#: Most averages of the curvature, the multiply-adds that they may take together, and by how much
+#: the diagonal of the last may differ from that before.
+N_AVERAGES, MAX_COST_OF_AVERAGES = 4, 2e9
 AVERAGE_TOLERANCE = 0.2
 
 
@@ -264,32 +264,29 @@ def moderation(mean_loss, params, penalty, factor, *, few, scale):
         G = (1 / S) sum_i s_i J_i' E[H(z_i)] J_i + diag(alpha),    z_i ~ N(Z2_i, J_i (S G)^-1 J_i')
 
     (Opper & Archambeau 2009, "The variational Gaussian approximation revisited", eq. 10).
-    Repeated until G stays; the mean over its last two factors keeps it from swinging. Where that
-    would take too long, probabilities are not moderated.
+    Repeated until G stays. A wide Gaussian makes the next one narrow, and that a wide one: V is
+    that of half the way (geometrically, on average over the diagonal) between the last two G.
+    Where that would take too long, probabilities are not moderated.
     """
-    factors, options = [factor], {"loss": mean_loss.loss, "scale": scale}
     diagonal = mean_loss.quadratic(params)[2].with_diagonal(penalty.per_weight).diagonal
     residuals, p = mean_loss.rows.n_rows * mean_loss.network.n_outputs, len(params)
-    most = MAX_COST_OF_AVERAGES // (residuals * p * min(residuals, p))
-    for number in range(N_AVERAGES):
-        if number >= most:
-            return factor, 0.0
-        average = partial(averaged_hessian, factors=factors[-2:], **options)
-        _, _, curvature = mean_loss.averaged(average).quadratic(params)
-        curvature = curvature.with_diagonal(penalty.per_weight)
-        factors.append(posterior_factor(curvature))
-        before, diagonal = diagonal, curvature.diagonal
+    if N_AVERAGES * residuals * p * min(residuals, p) > MAX_COST_OF_AVERAGES:
+        return factor, 0.0
+    half_way = 1.0
+    for _ in range(N_AVERAGES):
+        gaussian = factor, half_way * scale
+        averaged = mean_loss.averaged(partial(averaged_hessian, mean_loss.loss, gaussian))
+        curvature = averaged.quadratic(params)[2].with_diagonal(penalty.per_weight)
+        factor, before, diagonal = posterior_factor(curvature), diagonal, curvature.diagonal
         if (abs(diagonal - before) <= AVERAGE_TOLERANCE * diagonal).all():
             break
-    few = few.averaged(partial(averaged_hessian, factors=factors[-1:], **options))
-    return factors[-1], calibrate(few, params, factors[-1], scale)
+        half_way = np.exp(np.log(before / diagonal).mean() / 2)
+    return factor, calibrate(few, params, factor, scale)
 
 
-def averaged_hessian(Z2, J, *, loss, factors, scale):
-    """E H(z) (n, k, k), z ~ N(Z2, J (c G)^-1 J'), for each of the factors of a G; their mean."""
-    J = without_shift(J) if loss.ignores_shift else J
-    averages = [expected_hessian(loss, Z2, factor.covariance(J) / scale) for factor in factors]
-    return np.mean(averages, axis=0)
+def averaged_hessian(loss, gaussian, Z2, J):
+    """E H(z) (n, k, k), z ~ N(Z2, J (c G)^-1 J'), of the factor of G and c."""
+    return expected_hessian(loss, Z2, covariance(loss, *gaussian, J))
 
 
 def calibrate(mean_loss, params, factor, total_weight):
@@ -298,9 +295,10 @@ def calibrate(mean_loss, params, factor, total_weight):
     Of temperatures that predict equally well it is the largest: the most cautious one far from
     the rows, of which left-out rows tell nothing.
     """
-    row_losses = partial(moderated_losses, mean_loss.loss)
-    options = {"inflation": 1.0, "row_function": row_losses, "total_weight": total_weight}
-    losses = leave_one_out_mean(mean_loss, params, factor, **options)
+    loss = mean_loss.loss
+    functions = {"row_function": partial(moderated_losses, loss)}
+    functions["hessian"] = partial(expected_hessian, loss)
+    losses = leave_one_out_mean(mean_loss, params, factor, scale=total_weight, **functions)
     return TEMPERATURES[np.flatnonzero(losses <= TIE * losses.min())[-1]]
 
 

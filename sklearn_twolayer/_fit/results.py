@@ -31,9 +31,9 @@ MOST_TIMES_THE_LEAST = 2.0
 SWING = 1e-3
 #: Most weights of a network that has error bars; fits of few rows may have more, in dual form.
 MAX_WEIGHTS = 5000
-#: n p^2 of the rows that a matrix is made of, about three seconds on one core (2.5 to 3.5e10 a
-#: second), and of a part and its factors together, ten seconds.
-MAX_COST, MAX_COST_OF_PART = 1e11, 3.8e11
+#: n p^2 of the rows that a matrix is made of, about a second on one core (2.5 to 3.5e10), and of a
+#: part and its factors together, ten seconds.
+MAX_COST, MAX_COST_OF_PART = 3e10, 3.8e11
 #: Several outputs take so many times as long for the same n p^2.
 COST_OF_SEVERAL_OUTPUTS = 3.5
 #: n k p^2 of the rows whose own predictions are judged, a tenth of a second or two; and their least
@@ -205,7 +205,7 @@ def _complaint_of_steps(settings, fit):
 def rows_of_curvature(size, n_hidden):
     """How many rows the matrix is made of; 0 where it would take too long.
 
-    All of them if their n p^2 is not more than a few seconds. Otherwise as many as that, but no
+    All of them if their n p^2 is not more than a second. Otherwise as many as that, but no
     fewer than have 2 p residuals: the prior helps where they leave a direction out.
     """
     p, k = n_params(size, n_hidden), size.n_outputs

@@ -8,7 +8,7 @@ ask of an inverse that is never formed.
 """
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, lapack, solve_triangular
+from scipy.linalg import LinAlgError, blas, cho_factor, cho_solve, lapack, solve_triangular
 
 #: Least diagonal of the dual form, as a share of B'B: its inverse must exist.
 LOW_RANK_FLOOR = 1e-10
@@ -80,11 +80,8 @@ class DenseFactor:
 
     def covariance(self, J):
         """J_i G^-1 J_i' (n, k, k) for J (n, k, p)."""
-        n, k, p = J.shape
-        V = solve_triangular(
-            self._upper, J.reshape(n * k, p).T, trans="T", check_finite=False
-        ).reshape(p, n, k)
-        return np.einsum("pnc,pnd->ncd", V, V, optimize=True)
+        roots = [blas.dtrsm(1.0, self._upper, J_c, side=1) for J_c in _outputs(J)]  # J_c C'^-1
+        return _row_products(roots, roots)
 
 
 class LowRankCurvature:
@@ -143,13 +140,18 @@ class LowRankFactor:
 
     def covariance(self, J):
         """J_i G^-1 J_i' (n, k, k) for J (n, k, p)."""
-        n, k, p = J.shape
-        V = solve_triangular(
-            self._small[0],
-            self._scaled @ J.reshape(n * k, p).T,
-            lower=True,
-            check_finite=False,
-        ).reshape(-1, n, k)
-        return (J * self._inverse) @ J.transpose(0, 2, 1) - np.einsum(
-            "qnc,qnd->ncd", V, V, optimize=True
-        )
+        small, options = self._small[0], {"side": 1, "lower": 1, "trans_a": 1}
+        outputs = _outputs(J)
+        roots = [blas.dtrsm(1.0, small, (self._scaled @ J_c.T).T, **options) for J_c in outputs]
+        prior = _row_products([J_c * self._inverse for J_c in outputs], outputs)
+        return prior - _row_products(roots, roots)
+
+
+def _outputs(J):
+    """The Jacobians (n, p) of each output, as they lie in memory: by columns."""
+    return [J[:, c] for c in range(J.shape[1])]
+
+
+def _row_products(A, B):
+    """a_i' b_i (n, k, k) of the rows of each A (n, p) with those of each B."""
+    return np.array([[np.einsum("np,np->n", a, b) for b in B] for a in A]).transpose(2, 0, 1)

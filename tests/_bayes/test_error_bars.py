@@ -257,7 +257,7 @@ def test_left_out_rows_are_predicted_without_the_shift():
 
     with problem.rows() as rows:
         mean_loss = problem.mean_loss(rows)
-        options = {"inflation": 1.0, "row_function": row_function}
+        options = {"scale": rows.total_weight, "row_function": row_function}
         leave_one_out_mean(mean_loss, problem.params, posterior(problem).factor, **options)
     assert max(largest) < 1e4
 
@@ -310,9 +310,7 @@ def test_a_row_left_out_is_one_of_all_rows():
 
     with problem.rows(block_size=100) as rows:
         mean_loss, factor = problem.mean_loss(rows), posterior(problem).factor
-        options = {"inflation": 1.0, "row_function": row_function}
-        leave_one_out_mean(mean_loss, problem.params, factor, **options)
-        total_weight = 2 * rows.total_weight
-        options["total_weight"] = total_weight
-        leave_one_out_mean(mean_loss, problem.params, factor, **options)
+        for scale in (rows.total_weight, 2 * rows.total_weight):
+            options = {"scale": scale, "row_function": row_function}
+            leave_one_out_mean(mean_loss, problem.params, factor, **options)
     np.testing.assert_allclose(2 * covariances[1], covariances[0], rtol=1e-12)

@@ -1,7 +1,6 @@
 """The rules of the parameters, what an error says, and what "auto" means."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -262,11 +261,9 @@ def test_the_width_goes_by_the_rows_columns_and_classes(size, width):
 def test_members_are_wider_where_the_rows_determine_their_weights(
     n_effective, n_hidden, n_rows, units
 ):
-    posteriors = [SimpleNamespace(params=np.zeros(100), n_effective=each) for each in n_effective]
-    fits, size = [Fit(posterior=each) for each in posteriors], Size(n_rows, 8, 1)
+    fits, size = [Fit(np.zeros(100), n_effective=each) for each in n_effective], Size(n_rows, 8, 1)
     assert wider(n_hidden, fits, size) == units
-    assert wider(n_hidden, [*fits, Fit()], size) == n_hidden
-    assert wider(n_hidden, [Fit(posterior=posteriors[1], ending="interrupt")], size) == n_hidden
+    assert wider(n_hidden, [*fits, Fit(ending="interrupt")], size) == n_hidden
 
 
 def test_a_committee_widens_where_width_and_members_are_up_to_it():

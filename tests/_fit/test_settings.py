@@ -56,6 +56,21 @@ def test_a_regression_starts_on_four_rows_for_each_weight(n_rows, n_hidden, n_st
     assert rows_to_start_on(replace(size, is_regression=False), found) == n_rows
 
 
+def test_a_regression_that_starts_on_a_part_takes_lm_for_more_rows():
+    """20 matrices of all rows take the time of 150, with 301 weights up to 3e5 rows."""
+
+    def solver(n_rows=10**5, n_outputs=1, **parameters):
+        estimator = TwoLayerRegressor(50, **parameters)
+        return resolve(settings_of(estimator), Size(n_rows, 4, n_outputs)).solver
+
+    assert solver() == solver(alpha="ard") == "lm"
+    assert solver(n_rows=3 * 10**5) == "lm"
+    assert solver(n_rows=4 * 10**5) == "lbfgs"
+    assert solver(n_outputs=2) == "lbfgs"
+    for parameters in ({"alpha": 0.1}, {"early_stopping": True}, {"warm_start": True}):
+        assert solver(**parameters) == "lbfgs"
+
+
 def test_more_work_never_leads_back_to_a_dearer_solver():
     order = ["lm", "lbfgs", "adam"]
     for sizes in ([(10**i, 50) for i in range(9)], [(500, 10**i) for i in range(7)]):

@@ -28,7 +28,7 @@ from sklearn_twolayer._fit.parameters import RULES, check
 #: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
 MAX_CLASSIFIER_COST = 1e5
 #: Most multiply-adds of one gradient for which a classifier compares penalties.
-MAX_COMPARED_COST = 5e6
+MAX_COMPARED_COST = 1e8
 MAX_COMPARED_TARGETS = 60  # S k, for which a regressor does
 #: Most multiply-adds of one Gauss-Newton matrix; the largest; how many of them the evidence takes,
 #: and of all rows, where it starts on a part of them.

@@ -173,6 +173,14 @@ def test_a_search_for_penalties_may_learn_freely_before(alpha):
     assert resolved(alpha=0.1).n_free_steps == 0
 
 
+@pytest.mark.parametrize(("n_rows", "alpha"), [(3000, "auto"), (10**6, 1e-6)])
+def test_a_wide_table_of_moderate_size_has_its_penalties_compared(n_rows, alpha):
+    """Hundreds of one-hot columns: their fit takes as long as the comparison."""
+    size = Size(n_rows, 600, 1, is_regression=False)
+    found = resolve(settings_of(TwoLayerClassifier(solver="lbfgs")), size)
+    assert (found.alpha, found.n_hidden) == (alpha, 50)
+
+
 @pytest.mark.parametrize("solver", ["auto", *SOLVERS])
 def test_explicit_values_are_left_alone(solver):
     found = resolved(solver=solver, learning_rate=0.7, batch_size=13, max_iter=3)

@@ -167,7 +167,8 @@ def resolve(settings, size):
         alpha=choose_alpha(replace(settings, n_hidden=n_hidden, solver=solver), size),
     )
     if settings.n_members == "auto":
-        n_members = choose_members(settings, resolved, size)
+        # With more rows one member has come as near (docs/benchmarks.md).
+        n_members = choose_members(settings, resolved, size) if is_affordable(size, n_hidden) else 1
         resolved = replace(resolved, n_members=n_members, widens=n_members > 1)
     if settings.max_iter != "auto" or not size.is_regression:
         return resolved

@@ -21,6 +21,8 @@ The constants are measured: docs/benchmarks.md says on what.
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
 from sklearn_twolayer._fit.committee import choose_members, choose_starts, choose_width
 from sklearn_twolayer._fit.parameters import RULES, check
@@ -41,6 +43,9 @@ MAX_FULL_BATCH_COST = 2e9
 
 #: The rows on which a regression starts: so many for each weight, and the least.
 ROWS_OF_A_WEIGHT, MIN_ROWS_TO_START_ON = 4, 1000
+#: From a part of many more rows L-BFGS has a longer way to go than from the start: the noise of the
+#: part has been learnt by heart.
+MOST_TIMES_THE_PART = 25
 
 #: Batches of an epoch, and the least and the most rows of one.
 N_BATCHES, MIN_BATCH, MAX_BATCH = 20, 16, 200
@@ -218,15 +223,17 @@ def rows_to_start_on(size, settings):
     """On how many rows a regression learns by lm, and finds its first penalties.
 
     A few for each weight tell both as well, in a part of the time of all. It is all of them
-    where that saves less than half, and for lbfgs where lm could not afford so many.
+    where that saves less than half, for lbfgs also where it is too small a part, and where lm
+    could not afford it.
     """
     finds_by = {"lm": ("auto", "evidence", "ard"), "lbfgs": ("auto",)}
     if not size.is_regression or settings.alpha not in finds_by.get(settings.solver, ()):
         return size.n_rows
     n_rows = max(ROWS_OF_A_WEIGHT * n_params(size, settings.n_hidden), MIN_ROWS_TO_START_ON)
     part = replace(size, n_rows=n_rows, total_weight=0.0)
-    is_worth = 2 * n_rows <= size.n_rows and is_affordable(part, settings.n_hidden)
-    return n_rows if is_worth else size.n_rows
+    most = MOST_TIMES_THE_PART if settings.solver == "lbfgs" else np.inf
+    is_worth = 2 * n_rows <= size.n_rows <= most * n_rows
+    return n_rows if is_worth and is_affordable(part, settings.n_hidden) else size.n_rows
 
 
 def choose_solver(size, n_hidden, most=None):

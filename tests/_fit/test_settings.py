@@ -51,7 +51,8 @@ def test_the_solver_follows_the_size(n_rows, n_features, n_hidden, n_outputs, so
 def test_a_regression_starts_on_four_rows_for_each_weight(n_rows, n_hidden, n_start):
     size, found = Size(n_rows, 8, 1), replace(resolved(), n_hidden=n_hidden)
     assert rows_to_start_on(size, found) == n_start
-    assert rows_to_start_on(size, replace(found, solver="lbfgs")) == n_start
+    by_lbfgs = n_start if n_rows <= 25 * n_start else n_rows  # from which it is not too far
+    assert rows_to_start_on(size, replace(found, solver="lbfgs")) == by_lbfgs
     for other in ({"alpha": 0.1}, {"solver": "adam"}, {"solver": "lbfgs", "alpha": "ard"}):
         assert rows_to_start_on(size, replace(found, **other)) == n_rows
     assert rows_to_start_on(replace(size, is_regression=False), found) == n_rows
@@ -59,10 +60,11 @@ def test_a_regression_starts_on_four_rows_for_each_weight(n_rows, n_hidden, n_st
 
 def test_lbfgs_starts_on_a_part_that_lm_can_afford():
     asked = settings_of(TwoLayerRegressor(50, solver="lbfgs"))
-    for n_features, alpha in ((10, "auto"), (17, "auto"), (30, 1e-5)):  # 4 p^3 multiply-adds
-        found = resolve(asked, Size(10**5, n_features, 1))
+    for n_features, alpha in ((10, "auto"), (17, "auto"), (30, 2e-5)):  # 4 p^3 multiply-adds
+        size = Size(50_000, n_features, 1)
+        found = resolve(asked, size)
         assert (found.alpha, found.n_members) == (alpha, 1)
-        assert (rows_to_start_on(Size(10**5, n_features, 1), found) < 10**5) == (alpha == "auto")
+        assert (rows_to_start_on(size, found) < 50_000) == (alpha == "auto")
     assert resolve(asked, Size(1000, 10, 1)).alpha == 1e-3  # whose half would be too few
     assert resolve(replace(asked, early_stopping=True), Size(10**5, 10, 1)).alpha == 1e-5
 

@@ -30,8 +30,8 @@ from sklearn_twolayer._fit.results import (
     why_unfinished,
 )
 from sklearn_twolayer._fit.run import (
-    fit_committee,
     fit_member,
+    fit_members,
     most_iterations,
     pose,
 )
@@ -229,12 +229,11 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
             problem = replace(problem, score_weights=score)
         if getattr(self, CALLBACKS, ()) and not settings.is_stream:
             most = most_iterations(settings, problem.targets.is_numeric)
-            n_members = settings.n_members * (2 if settings.widens else 1)
-            watch = replace(watch, task=begin_fit(self, problem.table, n_members, most))
+            watch = replace(watch, task=begin_fit(self, problem.table, settings.n_members, most))
         if settings.n_members == 1:
             fits = [fit_member(problem, settings, random_state, watch=watch, start=start)]
         else:
-            problem, fits = fit_committee(problem, settings, random_state, watch=watch)
+            fits = fit_members(problem, settings, random_state, watch=watch)
         how = {"start": start, "random_state": random_state}
         self._publish(problem, *published(problem, settings, whole_members(fits), **how))
         if watch.task is not None:

@@ -33,8 +33,7 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     n_hidden : int or "auto", default="auto"
         **Network.** Hidden units h of each member. "auto" is 4 sqrt(S / (f ln S)) for rows of total
         weight S and f features, at least 10 and at most 50, or with ``warm_start`` as many as
-        there are; of a committee by default twice as many where the rows determine more than
-        three quarters of its weights.
+        there are.
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
     output_activation : {"identity", "logistic"}, default="identity"

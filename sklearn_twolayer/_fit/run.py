@@ -5,7 +5,6 @@ catches that: it goes on with the fit that the monitor has kept.
 """
 
 from contextlib import ExitStack
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -13,7 +12,6 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
-from sklearn_twolayer._fit.committee import wider
 from sklearn_twolayer._fit.monitor import (
     Monitor,
     Stop,
@@ -21,7 +19,7 @@ from sklearn_twolayer._fit.monitor import (
 )
 from sklearn_twolayer._fit.results import posterior_of_fit
 from sklearn_twolayer._fit.rival import constant_or_better
-from sklearn_twolayer._fit.settings import Size, is_affordable, resolve, rows_to_start_on
+from sklearn_twolayer._fit.settings import Size, resolve, rows_to_start_on
 from sklearn_twolayer._fit.training import TRIAL_STEPS, Fit, Training
 from sklearn_twolayer._fit.weights import (
     constant_start,
@@ -155,26 +153,10 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     return replace(problem, network=TwoLayerNetwork(*shape, settings.activation)), settings
 
 
-def fit_committee(problem, settings, random_state, *, watch):
-    """The fits of a committee, and their problem: of wider networks where those were too small."""
-    fits = fit_members(problem, settings, deepcopy(random_state), watch=watch)
-    network, size = problem.network, problem.size
-    n_hidden = wider(network.n_hidden, fits, size) if settings.widens else network.n_hidden
-    if n_hidden == network.n_hidden or not is_affordable(size, n_hidden):
-        return problem, fits
-    shape = network.n_features, n_hidden, network.n_outputs
-    wide = replace(problem, network=TwoLayerNetwork(*shape, network.activation))
-    settings = replace(settings, n_hidden=n_hidden)
-    again = fit_members(wide, settings, random_state, watch=watch, first=len(fits))
-    if any(fit.ending is None for fit in again):
-        return wide, again
-    return problem, [*fits, Fit(ending=again[0].ending)]
-
-
-def fit_members(problem, settings, random_state, *, watch, first=0):
-    """The fits of the members of a committee, of which the first has this number."""
+def fit_members(problem, settings, random_state, *, watch):
+    """The fits of the members of a committee."""
     states = member_states(random_state, settings.n_members)
-    watches = [watch.member(number) for number, _ in enumerate(states, first)]
+    watches = [watch.member(number) for number in range(len(states))]
     fit = delayed(fit_member)
     jobs = (fit(problem, settings, state, watch=each) for state, each in zip(states, watches))
     return Parallel(n_jobs=settings.n_jobs if problem.table.is_in_memory else 1)(jobs)
@@ -211,7 +193,7 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
             n_before=len(start.curve) if settings.is_stream and start is not None else 0,
         )
         if watch.number is not None:
-            monitor.stage(f"Member {watch.number % settings.n_members + 1} of {settings.n_members}")
+            monitor.stage(f"Member {watch.number + 1} of {settings.n_members}")
         is_textbook = settings.solver == "gd"
         mean_loss = MeanLoss(problem.network, problem.targets.loss, rows, is_textbook)
         training = Training(problem, settings, mean_loss, monitor, random_state)

@@ -61,8 +61,7 @@ class Settings:
     ``alpha`` is a float then, or the name of the strategy by which penalties are chosen. A fit
     learns under the weaker ``learning_alpha`` first, and takes the best of ``n_starts``; a strategy
     may take ``n_free_steps`` beside ``max_iter`` before it penalises.
-    ``is_stream`` is that of ``partial_fit``, which goes on as if it had never stopped. A committee
-    that ``widens`` is fitted again with more units, where those were too few.
+    ``is_stream`` is that of ``partial_fit``, which goes on as if it had never stopped.
     """
 
     n_hidden: int | str
@@ -94,7 +93,6 @@ class Settings:
     n_free_steps: int = 0
     learning_alpha: float | None = None
     is_stream: bool = False
-    widens: bool = False
 
 
 @dataclass(frozen=True)
@@ -174,7 +172,7 @@ def resolve(settings, size):
     if settings.n_members == "auto":
         # With more rows one member has come as near (docs/benchmarks.md).
         n_members = choose_members(settings, resolved, size) if is_affordable(size, n_hidden) else 1
-        resolved = replace(resolved, n_members=n_members, widens=n_members > 1)
+        resolved = replace(resolved, n_members=n_members)
     if settings.max_iter != "auto" or not size.is_regression:
         return resolved
     if isinstance(resolved.alpha, str):

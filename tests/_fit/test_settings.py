@@ -8,7 +8,7 @@ import pytest
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
 from sklearn_twolayer._fit import settings
-from sklearn_twolayer._fit.committee import choose_width, wider
+from sklearn_twolayer._fit.committee import choose_width
 from sklearn_twolayer._fit.parameters import RULES, InvalidParameterError
 from sklearn_twolayer._fit.settings import (
     MAX_ITER,
@@ -19,7 +19,7 @@ from sklearn_twolayer._fit.settings import (
     rows_to_start_on,
     streaming,
 )
-from sklearn_twolayer._fit.training import CURVATURE_SHARE, Fit
+from sklearn_twolayer._fit.training import CURVATURE_SHARE
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
 SOLVERS = ["gd", "sgd", "adam", "lbfgs", "lm"]
@@ -288,30 +288,3 @@ def test_a_stream_is_an_epoch_at_a_constant_rate():
 )
 def test_the_width_goes_by_the_rows_columns_and_classes(size, width):
     assert choose_width(size) == width
-
-
-@pytest.mark.parametrize(
-    ("n_effective", "n_hidden", "n_rows", "units"),
-    [
-        ([10, 76, 90], 10, 1000, 20),
-        ([10, 74, 90], 10, 1000, 10),
-        ([90, 90, 90], 30, 1000, 50),
-        ([90, 90, 90], 10, 334, 20),  # 200 weights, 0.6 of the targets
-        ([90, 90, 90], 10, 333, 10),
-    ],
-)
-def test_members_are_wider_where_the_rows_determine_their_weights(
-    n_effective, n_hidden, n_rows, units
-):
-    fits, size = [Fit(np.zeros(100), n_effective=each) for each in n_effective], Size(n_rows, 8, 1)
-    assert wider(n_hidden, fits, size) == units
-    assert wider(n_hidden, [*fits, Fit(ending="interrupt")], size) == n_hidden
-
-
-def test_a_committee_widens_where_width_and_members_are_up_to_it():
-    def widens(**parameters):
-        return resolve(settings_of(TwoLayerRegressor(**parameters)), Size(100, 3, 1)).widens
-
-    assert widens()
-    for parameters in ({"n_hidden": 10}, {"n_members": 3}, {"alpha": 0.1}, {"warm_start": True}):
-        assert not widens(**parameters)

@@ -15,7 +15,6 @@ from sklearn_twolayer._fit.monitor import Deadline, Monitor, Stop, Watch
 from sklearn_twolayer._fit.results import best_member, whole_members, why_unfinished
 from sklearn_twolayer._fit.run import (
     Problem,
-    fit_committee,
     fit_member,
     fit_members,
     pose,
@@ -388,25 +387,6 @@ def test_whole_members_are_those_that_were_not_cut_short():
     cut, whole, none = Fit(params, ending="interrupt"), Fit(params), Fit(ending="interrupt")
     assert whole_members([cut, whole, none]) == [whole]
     assert whole_members([cut, none]) == [cut]
-
-
-@pytest.mark.parametrize("ending", [None, "out of time"])
-def test_wider_members_take_the_place_of_the_others_unless_all_are_cut_short(ending, monkeypatch):
-    problem, _ = posed()
-    settings, seen = replace(settings_of("lm", n_members=2), widens=True), []
-
-    def fit_members(problem, settings, random_state, *, watch, first=0):
-        seen.append((problem.network.n_hidden, settings.n_hidden, first, random_state.rand()))
-        return 2 * [Fit(np.ones(1), ending=ending if first else None)]
-
-    monkeypatch.setattr("sklearn_twolayer._fit.run.fit_members", fit_members)
-    monkeypatch.setattr("sklearn_twolayer._fit.run.wider", lambda h, fits, size: 2 * h)
-    wide, fits = fit_committee(problem, settings, np.random.RandomState(0), watch=Watch(Deadline()))
-    assert [each[:3] for each in seen] == [(4, 4, 0), (8, 8, 2)]
-    assert seen[0][3] == seen[1][3]  # the same random numbers
-    assert wide.network.n_hidden == (8 if ending is None else 4)
-    assert fits[-1].ending == ending
-    assert len(whole_members(fits)) == 2
 
 
 @pytest.mark.parametrize(

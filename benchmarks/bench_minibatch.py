@@ -26,8 +26,13 @@ from _side_by_side import (
 )
 from bench_gradient import Problem, our_objective, scikit_learn_model, torch_model
 
-from sklearn_twolayer._fit.training import Batches
-from sklearn_twolayer._optimize.stochastic import Schedule, StochasticState, adam, train_epoch
+from sklearn_twolayer._optimize.stochastic import (
+    Batches,
+    Schedule,
+    StochasticState,
+    adam,
+    train_epoch,
+)
 
 BATCH_SIZE = 200
 LEARNING_RATE = 1e-3

@@ -21,25 +21,38 @@ from sklearn_twolayer._data.dask_table import read_collection
 from sklearn_twolayer._data.suspicious_rows import complaints
 from sklearn_twolayer._data.table import about, has_validation_rows, is_collection, read_arrays
 from sklearn_twolayer._fit.choose import prepare
-from sklearn_twolayer._fit.error_bars import why_no_error_bars
-from sklearn_twolayer._fit.ignored import ignored
-from sklearn_twolayer._fit.monitor import Deadline, Watch, announce, scorer_of_weights
-from sklearn_twolayer._fit.parameters import RULES
-from sklearn_twolayer._fit.run import (
-    fit_member,
-    fit_members,
-    most_iterations,
-    pose,
+from sklearn_twolayer._fit.monitor import Deadline, Watch, scorer_of_weights
+from sklearn_twolayer._fit.parameters import RULES, ignored
+from sklearn_twolayer._fit.results import (
+    published,
+    whole_members,
+    why_no_error_bars,
     why_unfinished,
 )
+from sklearn_twolayer._fit.run import (
+    fit_committee,
+    fit_member,
+    most_iterations,
+    pose,
+)
 from sklearn_twolayer._fit.settings import checked, streaming
-from sklearn_twolayer._fit.weights import WarmStart, published, random_state_of_stream
+from sklearn_twolayer._fit.weights import (
+    WarmStart,
+    random_state_of_stream,
+)
 from sklearn_twolayer._fitted import FLOATS, FittedNetwork, Matrix, MaybeArray
 from sklearn_twolayer._learned import Learned
 from sklearn_twolayer._network.objective import Penalty, weighted
 
 #: What an estimator knows of the columns of X.
 COLUMNS = ("n_features_in_", "feature_names_in_")
+
+
+def _warn(found, category, n_frames):
+    """Warn of what is not None; blamed is the line so many frames above the caller."""
+    for complaint in found:
+        if complaint is not None:
+            warnings.warn(complaint, category, stacklevel=n_frames + 2)
 
 
 class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
@@ -89,13 +102,12 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         ValueError
             If a parameter or the data have no meaning; a fitted estimator stays as it was.
         """
-        settings = self._settings()
+        settings = checked(vars(self), type(self).__name__)
         deadline = Deadline(settings.max_time)
-        fitted = self._with(only=lambda name: not name.endswith("_"))
-        table = fitted._read(X, y, sample_weight, reset=True)
-        targets = fitted._targets_class.learn(table.summary(self._targets_class), settings)
-        start = self._warm_start() if settings.warm_start else None
         random_state = check_random_state(settings.random_state)
+        fitted = self._unfitted()
+        table = fitted._read(X, y, sample_weight, reset=True)
+        targets = self._targets_class.learn(table.summary(self._targets_class), settings)
         table, held_out = table.weigh(targets).encode(targets), None
         if has_validation_rows(X_val, y_val, sample_weight_val):
             with about("X_val and y_val"):
@@ -103,18 +115,14 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
             held_out = held_out.encode(targets, "y_val does not fit to y: ")
         elif settings.early_stopping:
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
+        start = self._warm_start() if settings.warm_start else None
         problem, settings = pose(settings, targets, table, held_out=held_out, start=start)
-        names = getattr(fitted, "feature_names_in_", None)
-        for complaint in complaints(problem, settings.solver, fitted.alpha, names=names):
-            warnings.warn(complaint, UserWarning, stacklevel=2)
-        for complaint in ignored(settings, self._chosen(), X_val is not None):
-            announce(settings, complaint)
-        fitted._publish(problem)
-        options = {"deadline": deadline, "start": start}
-        problem, settings, start = prepare(problem, settings, random_state, **options)
-        complaint = fitted._train(problem, settings, random_state, Watch(deadline), start=start)
-        if complaint is not None:
-            warnings.warn(complaint, ConvergenceWarning, stacklevel=2)
+        _warn(fitted._doubts(problem, settings), UserWarning, 1)
+        if settings.verbose:
+            for complaint in ignored(settings, self._chosen(), X_val is not None):
+                print(complaint)
+        how = {"deadline": deadline, "start": start}
+        _warn(fitted._train(problem, settings, random_state, **how), ConvergenceWarning, 1)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
         return self
 
@@ -179,16 +187,78 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
             )
         return loss, coef_gradients, intercept_gradients
 
-    def _settings(self):
-        """The parameters, checked: as attributes, which other constructors may have set."""
-        parameters = {name: vars(self)[name] for name in RULES if name in vars(self)}
-        return checked(parameters, type(self).__name__)
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        """One epoch of ``fit`` from where it was, at a constant learning rate."""
+        settings = streaming(checked(vars(self), type(self).__name__))
+        if is_collection(X, y, sample_weight):
+            raise TypeError(
+                "partial_fit takes arrays, not Dask collections: call it with the computed "
+                "partitions one by one, or use fit, which reads them itself."
+            )
+        learned, start = getattr(self, "_learned_", None), self._warm_start()
+        fitted = self._unfitted(known=() if learned is None else COLUMNS)
+        table = fitted._read(X, y, sample_weight, reset=learned is None)
+        if learned is None:
+            targets = self._targets_class.learn(table.summary(self._targets_class), settings)
+            targets = targets.with_classes(classes)
+        else:
+            targets = learned.targets.going_on(classes, settings.class_weight)
+        table = table.encode(targets)
+        table = replace(table, weight=targets.weigh_stream(table.y, table.weight))
+        random_state = random_state_of_stream(start, settings.random_state)
+        if start is not None and table.dtype != self.coefs_[0].dtype:
+            table = replace(table, X=table.X.astype(self.coefs_[0].dtype))
+        scale = None if learned is None else learned.scale
+        problem, settings = pose(settings, targets, table, scale=scale, start=start)
+        if learned is None:
+            _warn(fitted._doubts(problem, settings), UserWarning, 2)
+        how = {"deadline": Deadline(), "start": start}
+        _warn(fitted._train(problem, settings, random_state, **how), ConvergenceWarning, 2)
+        self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
+        return self
+
+    @with_callbacks
+    def _train(self, problem, settings, random_state, *, deadline, start):
+        """Fit the members and publish them; what to complain of."""
+        self._publish(problem)
+        how, watch = {"deadline": deadline, "start": start}, Watch(deadline)
+        problem, settings, start = prepare(problem, settings, random_state, **how)
+        if problem.held_out is not None and settings.scoring not in (None, "loss"):
+            scorer = check_scoring(self, settings.scoring)
+            score = scorer_of_weights(settings.scoring, scorer, self._model, problem.held_out)
+            problem = replace(problem, score_weights=score)
+        if getattr(self, CALLBACKS, ()) and not settings.is_stream:
+            most = most_iterations(settings, problem.targets.is_numeric)
+            n_members = settings.n_members * (2 if settings.widens else 1)
+            watch = replace(watch, task=begin_fit(self, problem.table, n_members, most))
+        if settings.n_members == 1:
+            fits = [fit_member(problem, settings, random_state, watch=watch, start=start)]
+        else:
+            problem, fits = fit_committee(problem, settings, random_state, watch=watch)
+        how = {"start": start, "random_state": random_state}
+        self._publish(problem, *published(problem, settings, whole_members(fits), **how))
+        if watch.task is not None:
+            watch.task.end(lambda: (self.coefs_, self.intercepts_))
+        return [why_unfinished(settings, fits, self.n_iter_, self.loss_)]
+
+    def _doubts(self, problem, settings):
+        """What to warn of before the training."""
+        names = getattr(self, "feature_names_in_", None)
+        return complaints(problem, settings.solver, self.alpha, names=names)
 
     def _chosen(self):
         """The parameters {name: value} that do not have their default."""
-        defaults = {name: each.default for name, each in signature(type(self)).parameters.items()}
-        chosen = (name for name in RULES if name in defaults)
-        return {name: vars(self)[name] for name in chosen if vars(self)[name] != defaults[name]}
+        defaults, parameters = signature(type(self)).parameters, self.get_params(deep=False)
+        names = filter(parameters.__contains__, RULES)
+        return {n: parameters[n] for n in names if parameters[n] != defaults[n].default}
+
+    def _unfitted(self, known=()):
+        """A copy without what a fit has set, but for the attributes that are ``known``."""
+        copied = type(self).__new__(type(self))
+        for name, value in vars(self).items():
+            if not name.endswith("_") or name in known:
+                vars(copied)[name] = value
+        return copied
 
     def _read(self, X, y, sample_weight, *, reset):
         """The rows as a table; with ``reset`` the estimator learns the columns of X."""
@@ -198,7 +268,8 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
 
         def columns(row):
             validate_data(self, row, reset=reset)
-            vars(on_worker).update(vars(self._with(only=COLUMNS.__contains__)))
+            for name in filter(vars(self).__contains__, COLUMNS):
+                vars(on_worker)[name] = vars(self)[name]
 
         check, kind = partial(on_worker._check_rows, reset=False), self._targets_class
         options = {"columns": columns, "check": check, "targets_class": kind}
@@ -217,62 +288,6 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         counts = [getattr(self, name, 0) for name in ("n_iter_", "t_")]
         weights = self.coefs_, self.intercepts_, learned.targets, learned.resume
         return WarmStart(*weights, *counts, getattr(self, "loss_curve_", ()))
-
-    def _partial_fit(self, X, y, sample_weight, classes=None):
-        """One epoch of ``fit`` from where it was, at a constant learning rate."""
-        settings = streaming(self._settings())
-        if is_collection(X, y, sample_weight):
-            raise TypeError(
-                "partial_fit takes arrays, not Dask collections: call it with the computed "
-                "partitions one by one, or use fit, which reads them itself."
-            )
-        learned = getattr(self, "_learned_", None)
-        known = () if learned is None else COLUMNS
-        fitted = self._with(only=lambda name: not name.endswith("_") or name in known)
-        table = fitted._read(X, y, sample_weight, reset=learned is None)
-        if learned is None:
-            targets = self._targets_class.learn(table.summary(self._targets_class), settings)
-            targets = targets.with_classes(classes)
-        else:
-            targets = learned.targets.going_on(classes, settings.class_weight)
-        table = table.encode(targets)
-        table = replace(table, weight=targets.weigh_stream(table.y, table.weight))
-        start = self._warm_start()
-        random_state = random_state_of_stream(start, settings.random_state)
-        if start is not None and table.dtype != self.coefs_[0].dtype:
-            table = replace(table, X=table.X.astype(self.coefs_[0].dtype))
-        scale = None if learned is None else learned.scale
-        problem, settings = pose(settings, targets, table, scale=scale, start=start)
-        names, is_first = getattr(fitted, "feature_names_in_", None), learned is None
-        found = complaints(problem, settings.solver, fitted.alpha, names=names) if is_first else ()
-        for complaint in found:
-            warnings.warn(complaint, UserWarning, stacklevel=3)
-        fitted._publish(problem)
-        complaint = fitted._train(problem, settings, random_state, Watch(Deadline()), start=start)
-        if complaint is not None:
-            warnings.warn(complaint, ConvergenceWarning, stacklevel=3)
-        self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
-        return self
-
-    @with_callbacks
-    def _train(self, problem, settings, random_state, watch, *, start):
-        """Fit the members and publish them; what to complain of, or None."""
-        if problem.held_out is not None and settings.scoring not in (None, "loss"):
-            scorer = check_scoring(self, settings.scoring)
-            score = scorer_of_weights(settings.scoring, scorer, self._model, problem.held_out)
-            problem = replace(problem, score_weights=score)
-        if getattr(self, CALLBACKS, ()) and not settings.is_stream:
-            most = most_iterations(settings, problem.targets.is_numeric)
-            watch = replace(watch, task=begin_fit(self, problem.table, settings.n_members, most))
-        if settings.n_members == 1:
-            fits = [fit_member(problem, settings, random_state, watch=watch, start=start)]
-        else:
-            fits = fit_members(problem, settings, random_state, watch=watch)
-        how = {"start": start, "random_state": random_state}
-        self._publish(problem, *published(problem, settings, fits, **how))
-        if watch.task is not None:
-            watch.task.end(lambda: (self.coefs_, self.intercepts_))
-        return why_unfinished(settings, fits, self.n_iter_, self.loss_)
 
     def _publish(self, problem, attributes=(), resume=None, posteriors=()):
         """Set what predictions mean, and what came out of the training once that is done."""

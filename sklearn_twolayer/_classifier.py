@@ -10,8 +10,7 @@ from sklearn.utils.metaestimators import available_if
 
 from sklearn_twolayer._base import BaseTwoLayer
 from sklearn_twolayer._bayes.predictions import MODERATED_PROBABILITY
-from sklearn_twolayer._data.classes import log_of_each_class, of_each_class
-from sklearn_twolayer._data.targets import LabelTargets
+from sklearn_twolayer._data.labels import LabelTargets
 from sklearn_twolayer._fit.settings import takes_batches
 from sklearn_twolayer._fitted import Matrix, MaybeArray, over_collections
 
@@ -279,7 +278,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         else:
             Z2 = self._raw_prediction(X)
             A2 = self._learned_.targets.loss.predict(Z2)
-        return of_each_class(self._learned_.targets, A2)
+        return self._learned_.targets.of_each_class(A2)
 
     @over_collections
     def predict_log_proba(self, X: Matrix) -> np.ndarray:
@@ -296,7 +295,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
             ln of ``predict_proba(X)``, computed without rounding to ln 0.
         """
         Z2 = self._raw_prediction(X)
-        return log_of_each_class(self._learned_.targets, Z2)
+        return self._learned_.targets.log_of_each_class(Z2)
 
     @over_collections
     def decision_function(self, X: Matrix) -> np.ndarray:

@@ -48,7 +48,8 @@ def over_collections(method: Method) -> Method:
         if not is_collection(X):
             return method(self, X, *args, **kwargs)
         check_is_fitted(self)
-        model = self._with(only=lambda name: name.endswith("_"))
+        model = type(self).__new__(type(self))
+        vars(model).update({name: vars(self)[name] for name in vars(self) if name.endswith("_")})
         model._learned_ = self._learned_.for_workers()
         return map_collection(X, lambda X: method(model, X, *args, **kwargs), self.n_features_in_)
 
@@ -196,12 +197,6 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                 mlp.out_activation_, W2[:], b2[:] = "logistic", 0, np.log(np.finfo(b2.dtype).tiny)
         mlp.coefs_, mlp.intercepts_ = [W1, W2], [b1, b2]
         return mlp
-
-    def _with(self, only):
-        """A copy with those attributes whose name ``only(name)`` takes."""
-        copied = type(self).__new__(type(self))
-        vars(copied).update({name: vars(self)[name] for name in vars(self) if only(name)})
-        return copied
 
     def _inputs(self, X, dtype=FLOATS):
         """``coefs_``, ``intercepts_`` and X: what a prediction is made of."""

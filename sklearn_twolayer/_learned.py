@@ -10,7 +10,7 @@ from scipy import sparse
 
 from sklearn_twolayer._bayes.predictions import rows_of_block
 from sklearn_twolayer._data.rows import Rows, block_size
-from sklearn_twolayer._fit.weights import Resume, are_equal, fold_members
+from sklearn_twolayer._fit.weights import Resume, are_equal, published_weights
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork, raw_prediction
 from sklearn_twolayer._network.scale import Standardization, TanhForm, tanh_form_pays
@@ -128,7 +128,7 @@ class Learned:
         if not self.posteriors:
             raise ValueError(f"This fit has no error bars: {self.no_error_bars}.")
         network, params = self.posteriors[0].network, [each.params for each in self.posteriors]
-        fitted = fold_members(self.scale, network, params, coefs[0].dtype)
+        fitted = published_weights(self.scale, network, params, coefs[0].dtype)
         if not are_equal(fitted, (coefs, intercepts)):
             raise ValueError(
                 "coefs_ or intercepts_ have been assigned to since the fit, and its error bars "

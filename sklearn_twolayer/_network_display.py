@@ -22,9 +22,11 @@ class NetworkDisplay:
     """The network: its units, and its weights by sign and size.
 
     Create it with :meth:`from_estimator`; what it has drawn is in its attributes.
-    Blue connections are positive weights and orange ones negative; width and opacity
-    grow with their size, relative to the largest weight of their layer; a line below each layer
-    shows how wide a weight of a round size is.
+    Blue connections are positive weights and orange ones negative. Their width and opacity grow
+    with the size of the weight; before a hidden unit it is multiplied by the norm of the weights
+    behind it, so that a line tells how far the input moves the outputs through that unit: a nearly
+    linear one may have small weights before and large ones behind. The widest of each layer are
+    alike, and a line below shows how wide a round size is.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ class NetworkDisplay:
     connections_ : list of matplotlib LineCollection
         The weights of the two layers.
     scales_ : list of float
-        The sizes of weight that the lines below the two layers show.
+        The sizes that the lines below the two layers show.
     texts_ : list of matplotlib Text
         Names of inputs, hidden units and outputs.
     ax_ : matplotlib Axes
@@ -139,7 +141,7 @@ class NetworkDisplay:
         max_units : int, default=20
             Most units of a layer to draw: those with the largest weights.
         max_width : float, default=4.0
-            Line width of the largest weight of a layer.
+            Width of the widest line of a layer.
 
         Returns
         -------
@@ -153,10 +155,10 @@ class NetworkDisplay:
         """
         pyplot = import_pyplot(f"{type(self).__name__}.plot")
         check_scalar(max_units, "max_units", Integral, min_val=1)
-        W1, W2 = np.abs(self.W1), np.abs(self.W2)
-        inputs = _largest(W1 @ W2.sum(axis=1), max_units)
-        hidden = _largest(W1.max(axis=0) * W2.max(axis=1), max_units)
-        outputs = _largest(W2.max(axis=0), max_units)
+        moved = self.W1 * np.linalg.norm(self.W2, axis=1)
+        inputs = _largest(np.abs(moved).sum(axis=1), max_units)
+        hidden = _largest(np.abs(moved).max(axis=0), max_units)
+        outputs = _largest(np.abs(self.W2).max(axis=0), max_units)
         height = max(len(inputs), len(hidden), len(outputs), 5)
         if ax is None:
             ax = pyplot.subplots(figsize=(7, 1 + 0.35 * height), layout="constrained")[1]
@@ -165,7 +167,7 @@ class NetworkDisplay:
             _column(WIDTH, len(hidden), height),
             _column(2 * WIDTH, len(outputs), height),
         ]
-        drawn = self.W1[np.ix_(inputs, hidden)], self.W2[np.ix_(hidden, outputs)]
+        drawn = moved[np.ix_(inputs, hidden)], self.W2[np.ix_(hidden, outputs)]
         self.connections_, self.scales_ = [], []
         for layer, W in enumerate(drawn):
             ends = columns[layer : layer + 2]
@@ -178,7 +180,7 @@ class NetworkDisplay:
             [self.output_names[i] for i in outputs],
         )
         sides = ("right", -0.18), ("center", 0.0), ("left", 0.18)
-        totals = ("input", len(W1)), ("hidden unit", len(W2)), ("output", W2.shape[1])
+        totals = zip(("input", "hidden unit", "output"), (*self.W1.shape, self.W2.shape[1]))
         self.texts_ = []
         for positions, names, (align, shift), total in zip(columns, labels, sides, totals):
             self.texts_ += _draw_units(ax, positions, names, align=align, shift=shift)

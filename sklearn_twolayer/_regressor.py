@@ -33,7 +33,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     n_hidden : int or "auto", default="auto"
         **Network.** Hidden units h of each member. "auto" is 4 sqrt(S / (f ln S)) for rows of total
         weight S and f features, at least 10 and at most 50, or with ``warm_start`` as many as
-        there are.
+        there are; of a committee by default twice as many where the rows determine more than
+        three quarters of its weights.
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
     output_activation : {"identity", "logistic"}, default="identity"
@@ -45,7 +46,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     n_members : int or "auto", default="auto"
         Networks of a committee, each from a start of its own, whose raw predictions
         are averaged: folded into one network of n_members n_hidden units. "auto" is 3 where
-        ``n_hidden`` is "auto" too and the penalty is found from the rows, and else 1.
+        ``n_hidden`` is "auto" too and the penalty is found from the rows, and else 1. With
+        alpha="auto" members that predict left-out rows twice as badly as the best are left out.
     alpha : float or {"auto", "evidence", "ard"}, default="auto"
         **Penalty.** A float is the penalty alpha / 2 (sum W1^2 + sum W2^2) on the weights of the
         standardised network; biases are free. It means the same for every solver, batch size and
@@ -54,9 +56,10 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         column; both need solver "lm" or "lbfgs". "auto" takes whichever of these, and of multiples
         of them, predicts left-out rows best, at twice the cost of "evidence", and chooses S alpha
         from 0.00001 to 1 by five-fold cross-validation up to 60 targets; of several targets pilot
-        fits find the noise first, in up to twice the time of "evidence". Where lm does not see all
-        rows (other solvers, early stopping) it is 1 / (S n_outputs), with the sum S of the sample
-        weights; in ``partial_fit`` of all calls so far.
+        fits find the noise first, in up to twice the time of "evidence". From many rows a part is
+        drawn for that, for lbfgs too. Otherwise (few rows for lbfgs, other solvers, early
+        stopping) it is 1 / (S n_outputs), with the sum S of the sample weights; in
+        ``partial_fit`` of all calls so far.
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
         **Training.** "lm" is Levenberg-Marquardt; "lbfgs" limited-memory BFGS; "adam" and "sgd" go
         through mini-batches; "gd" is the textbook rule w <- w - learning_rate dF/dw on all rows.
@@ -122,7 +125,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         committee that of its best member, as ``loss_curve_`` and ``n_iter_`` are.
     loss_curve_ : list of float
         Objective after each iteration; where the evidence changes the penalties on the
-        way, under the penalties of that iteration.
+        way, under the penalties of that iteration, and where it starts on a part of the
+        rows, first of that part.
     penalty_ : ndarray
         Penalty of each group of weights in the objective: of W1 (with "ard" of each of
         its rows), b1, W2 and b2.

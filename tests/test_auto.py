@@ -1,6 +1,7 @@
 """What "auto" means to a fit: the solver that it takes, and from how many starts."""
 
 import numpy as np
+import pytest
 
 from sklearn_twolayer import TwoLayerRegressor
 from sklearn_twolayer._fit import settings
@@ -43,3 +44,40 @@ def test_weights_are_frequencies_to_auto_too(monkeypatch):
     assert model.fit(X, X[:, 0]).solver_ == "lm"
     assert model.fit(X.repeat(2, axis=0), X[:, 0].repeat(2)).solver_ == "lbfgs"
     assert model.fit(X, X[:, 0], sample_weight=np.full(40, 2)).solver_ == "lbfgs"
+
+
+def test_many_rows_are_fitted_from_a_part_of_them(capsys):
+    """On which the penalties are found; the weights, and F, are those of all rows."""
+    random = np.random.RandomState(0)
+    X = random.uniform(-3, 3, size=(2000, 1))
+    y = np.sin(2 * X[:, 0]) + 0.1 * random.normal(size=2000)
+    model = TwoLayerRegressor(10, random_state=0, verbose=1)
+    assert model.fit(X[:1999], y[:1999]).score(X, y) > 0.97
+    assert "of all rows" not in capsys.readouterr().out
+    assert model.fit(X, y).score(X, y) > 0.97
+    assert "of all rows" in capsys.readouterr().out
+    assert np.isclose(model.loss_and_gradient(X, y)[0], model.loss_, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("n_targets", "is_collection"), [(1, False), (2, False), (1, True)])
+def test_lbfgs_finds_its_penalty_on_a_part_of_many_rows(n_targets, is_collection):
+    """By lm; F under it is that of all rows, and is minimised over all of them."""
+    random = np.random.RandomState(0)
+    X = random.uniform(-1, 1, size=(2400, 2)).round(6)
+    y = np.column_stack([np.sin(4 * X[:, 0]), X[:, 0] * X[:, 1]])[:, :n_targets]
+    noisy = y + 0.02 * random.normal(size=y.shape)
+    rows = X, noisy
+    if is_collection:
+        dask_array = pytest.importorskip("dask.array")
+        rows = [dask_array.from_array(array, chunks=(800, -1)) for array in rows]
+    model = TwoLayerRegressor(8, solver="lbfgs", random_state=0).fit(*rows)
+    assert len(model.penalty_) in (4, 5)
+    assert (model.penalty_ > 0).all()  # those of 1 / S leave the biases free
+    loss, W, b = model.loss_and_gradient(X, noisy)
+    assert model.loss_ == pytest.approx(loss, rel=1e-6)
+    assert max(np.abs(part).max() for part in W + b) < 1e-2
+    plain = TwoLayerRegressor(8, solver="lbfgs", alpha=1 / 2400, random_state=0).fit(*rows)
+    errors = [
+        np.sqrt(np.mean((each.predict(X).reshape(y.shape) - y) ** 2)) for each in (model, plain)
+    ]
+    assert errors[0] < 0.7 * errors[1]

@@ -60,8 +60,9 @@ def test_class_weights_are_those_of_the_classes_with_weight(class_weight):
     np.testing.assert_allclose(model.predict_proba(X), expected.predict_proba(X), atol=1e-6)
 
 
-@pytest.mark.parametrize("labels", [NAMES, Y, Y < 1], ids=["names", "numbers", "two"])
-@pytest.mark.parametrize("size", [10, 75])
+@pytest.mark.parametrize(
+    ("labels", "size"), [(NAMES, 10), (Y, 75), (Y < 1, 75)], ids=["names", "numbers", "two"]
+)
 def test_partitions_without_weight_have_classes(size, labels):
     array = pytest.importorskip("dask.array")
     weight = (Y != 0).astype(float)

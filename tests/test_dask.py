@@ -26,9 +26,7 @@ pd = pytest.importorskip("pandas", reason=REASON)
 
 N_ROWS = 300
 FAST = {"solver": "lbfgs", "alpha": 3e-3, "tol": 1e-2, "random_state": 0}
-PARTITIONS = pytest.mark.parametrize(
-    "chunks", [300, 90, (1, 200, 99)], ids=["one", "even", "uneven"]
-)
+UNEVEN = (1, 200, 99)  # rows of each partition
 ESTIMATORS = pytest.mark.parametrize("estimator", [TwoLayerRegressor, TwoLayerClassifier])
 
 
@@ -60,20 +58,20 @@ def assert_same_fit(model, expected):
         np.testing.assert_allclose(found, array, rtol=1e-5, atol=1e-7)
 
 
-@PARTITIONS
 @ESTIMATORS
 @pytest.mark.parametrize(
-    "options",
+    ("options", "chunks"),
     [
-        {"solver": "gd"},
-        {"solver": "lbfgs", "alpha": 3e-3},
-        {"solver": "lm", "alpha": 1e-3},
-        {"solver": "lm", "alpha": "evidence"},
-        {"solver": "lbfgs", "alpha": "evidence", "max_iter": 40},
-        {"solver": "lbfgs", "alpha": 3e-3, "standardize": False},
-        {"solver": "gd", "n_members": 2},
+        ({"solver": "gd"}, UNEVEN),
+        ({"solver": "lbfgs", "alpha": 3e-3}, UNEVEN),
+        ({"solver": "lm", "alpha": 1e-3}, UNEVEN),
+        ({"solver": "lm", "alpha": 1e-3}, 90),
+        ({"solver": "lm", "alpha": 1e-3}, N_ROWS),
+        ({"solver": "lm", "alpha": "evidence"}, UNEVEN),
+        ({"solver": "lbfgs", "alpha": "evidence", "max_iter": 40}, 90),
+        ({"solver": "lbfgs", "alpha": 3e-3, "standardize": False}, UNEVEN),
+        ({"solver": "gd", "n_members": 2}, 90),
     ],
-    ids=lambda options: "-".join(map(str, options.values())),
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_fit_is_that_in_memory(options, estimator, chunks, data):
@@ -132,8 +130,10 @@ def _recording(method, sizes):
     return recorded
 
 
-@pytest.mark.parametrize("class_weight", ["balanced", {"a": 2, "c": 0}])
-@PARTITIONS
+@pytest.mark.parametrize(
+    ("class_weight", "chunks"),
+    [("balanced", UNEVEN), ("balanced", N_ROWS), ({"a": 2, "c": 0}, UNEVEN)],
+)
 def test_class_weights(class_weight, chunks, data):
     X, _, labels, weight = data
     options = {"class_weight": class_weight, **FAST}

@@ -181,3 +181,25 @@ def test_noise_in_few_rows_is_answered_by_the_mean(n, f):
         X, y = random.normal(size=(n + 300, f)), random.normal(size=n + 300)
         model = TwoLayerRegressor(20, random_state=seed).fit(X[:n], y[:n])
         assert model.score(X[n:], y[n:]) > -0.15
+
+
+def test_a_surface_without_noise_has_as_many_units_as_it_needs():
+    """21 units for 500 rows of 3 columns, all of whose weights count: so there are 42."""
+    random = np.random.RandomState(0)
+    X = random.uniform(-1, 1, size=(1000, 3))
+    y = np.sin(4 * X[:, 0] * X[:, 1]) + np.cos(5 * X[:, 2] + 2 * X[:, 0])
+    model = TwoLayerRegressor(random_state=0).fit(X[:500], y[:500])
+    few = TwoLayerRegressor(21, n_members=3, random_state=0).fit(X[:500], y[:500])
+    assert model.n_hidden_ == 42
+    assert 1 - model.score(X[500:], y[500:]) < 0.7 * (1 - few.score(X[500:], y[500:]))
+
+
+def test_a_smooth_surface_with_little_noise_is_not_held_back():
+    """A draw of a Gaussian process (Rahimi & Recht 2007); 32 units have to learn freely first."""
+    random = np.random.RandomState(2)
+    W, b, a = random.normal(size=(5, 1000)) / 2, random.uniform(0, 2 * np.pi, 1000), 1000**-0.5
+    X = random.normal(size=(1500, 5))
+    signal = np.cos(X @ W + b) @ random.normal(scale=a, size=1000)
+    y = signal + 0.05 * signal.std() * random.normal(size=1500)
+    model = TwoLayerRegressor(random_state=1).fit(X[:500], y[:500])
+    assert model.score(X[500:], signal[500:]) > 0.93

@@ -143,13 +143,24 @@ def test_the_network_has_its_units_and_weights(pyplot):
     ("largest", "shown"), [(2.31, 2), (0.96, 0.9), (1, 1), (0.3, 0.3), (0.0045, 0.004)]
 )
 def test_a_line_below_each_layer_shows_the_scale(pyplot, largest, shown):
-    W1, W2 = np.array([[largest, -largest / 5]]), np.array([[10 * largest], [0.0]])
-    display = NetworkDisplay(W1=W1, W2=W2, feature_names=["a"], output_names=["b"]).plot()
-    assert display.scales_ == pytest.approx([shown, 10 * shown])
+    W1, W2 = np.array([[largest, -largest / 5]]), np.array([[1.0], [-1.0]])
+    display = NetworkDisplay(W1=W1, W2=10 * W2, feature_names=["a"], output_names=["b"]).plot()
+    assert display.scales_ == pytest.approx([10 * shown, 10])
     first, second = (line for line in display.ax_.lines if line.get_solid_capstyle() == "butt")
     assert first.get_linewidth() == pytest.approx(4 * shown / largest)
-    assert second.get_linewidth() == pytest.approx(4 * shown / largest)
-    assert {f"{shown:g}", f"{10 * shown:g}"} <= {text.get_text() for text in display.ax_.texts}
+    assert second.get_linewidth() == pytest.approx(4)
+    assert {f"{10 * shown:g}", "10"} <= {text.get_text() for text in display.ax_.texts}
+
+
+def test_lines_of_inputs_tell_how_far_they_move_the_outputs(pyplot):
+    """A nearly linear unit: the same function with W1 / 100 before it and 100 W2 behind it."""
+    W1, W2 = np.array([[1.0, 0.02], [1.0, -0.01]]), np.array([[0.6, 0.8], [60.0, 80.0]])
+    names = {"feature_names": ["a", "b"], "output_names": ["c", "d"]}
+    first, second = NetworkDisplay(W1=W1, W2=W2, **names).plot().connections_
+    assert sorted(first.get_linewidths()) == pytest.approx([2, 2, 2, 4])
+    assert max(first.get_linewidths()) == max(second.get_linewidths()) == 4
+    starts = [tuple(line[0]) for line in first.get_segments()]
+    assert starts[-1] == max(starts, key=lambda place: place[1])  # the widest leaves input a
 
 
 def test_weights_of_zero_have_no_scale(pyplot):
@@ -162,7 +173,7 @@ def test_weights_of_zero_have_no_scale(pyplot):
 def test_the_scale_is_that_of_the_weights_that_are_drawn(pyplot):
     display = NetworkDisplay(
         W1=np.array([[5.0, 1.0]]),
-        W2=np.array([[0.0], [1.0]]),
+        W2=np.array([[0.1], [1.0]]),
         feature_names=["a"],
         output_names="b",
     )

@@ -12,8 +12,8 @@ from sklearn.base import clone
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._data.table import Table
-from sklearn_twolayer._fit import error_bars, settings
-from sklearn_twolayer._fit.error_bars import rows_of_curvature
+from sklearn_twolayer._fit import results, settings
+from sklearn_twolayer._fit.results import rows_of_curvature
 from sklearn_twolayer._fit.settings import Size
 
 RANDOM = np.random.RandomState(0)
@@ -42,7 +42,7 @@ def bars(model, X=X):
 def few_rows(monkeypatch):
     """Matrices that take more than 200 rows of a network with some 26 weights are too much."""
     monkeypatch.setattr(settings, "MAX_GAUSS_NEWTON_COST", 0)
-    monkeypatch.setattr(error_bars, "MAX_COST", 200 * 26**2)
+    monkeypatch.setattr(results, "MAX_COST", 200 * 26**2)
 
 
 # the rule
@@ -99,7 +99,7 @@ def test_a_part_says_about_what_all_rows_say(Estimator, monkeypatch):
     whole = fitted(Estimator)
     assert whole.curvature_rows_ == 600
     monkeypatch.setattr(settings, "MAX_GAUSS_NEWTON_COST", 0)
-    monkeypatch.setattr(error_bars, "MAX_COST", 300 * 26**2)
+    monkeypatch.setattr(results, "MAX_COST", 300 * 26**2)
     part = fitted(Estimator)
     assert part.curvature_rows_ < 400
     np.testing.assert_array_equal(part.coefs_[0], whole.coefs_[0])
@@ -180,7 +180,7 @@ def test_parts_of_dask_collections(Estimator, few_rows):
     ratio = bars(model) / bars(memory)
     assert np.abs(np.log(np.median(ratio))) < 0.05
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(error_bars, "MAX_COST", 1e9)
+        patch.setattr(results, "MAX_COST", 1e9)
         whole = fitted(Estimator, *collection)
         assert whole.curvature_rows_ == 600
         np.testing.assert_allclose(bars(whole), bars(fitted(Estimator)), rtol=1e-3)
@@ -199,7 +199,7 @@ def test_a_part_of_a_smaller_number_is_in_one_of_a_larger():
 
 def test_more_weights_than_a_matrix_is_afforded_for(monkeypatch):
     monkeypatch.setattr(settings, "MAX_GAUSS_NEWTON_SIZE", 5)
-    monkeypatch.setattr(error_bars, "MAX_WEIGHTS", 5)
+    monkeypatch.setattr(results, "MAX_WEIGHTS", 5)
     model = fitted()
     assert not hasattr(model, "curvature_rows_")
     assert not hasattr(model, "noise_precision_")
@@ -210,7 +210,7 @@ def test_more_weights_than_a_matrix_is_afforded_for(monkeypatch):
 @ESTIMATORS
 def test_a_matrix_that_takes_too_long(Estimator, monkeypatch):
     monkeypatch.setattr(settings, "MAX_GAUSS_NEWTON_COST", 0)
-    monkeypatch.setattr(error_bars, "MAX_COST_OF_PART", 1e3)
+    monkeypatch.setattr(results, "MAX_COST_OF_PART", 1e3)
     with pytest.raises(ValueError, match=r"more than ten seconds: choose a smaller n_hidden"):
         bars(fitted(Estimator))
 

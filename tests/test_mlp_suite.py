@@ -1,7 +1,8 @@
 """scikit-learn's own tests of its MLP, run on our estimators with the parameters renamed.
 
 The installed module is loaded twice with MLPClassifier and MLPRegressor replaced: by our
-estimators as they are, and by them with ``standardize=False``. Nothing but names changes.
+estimators as they are, and by them with ``standardize=False``, among the slow tests. Nothing but
+names changes.
 """
 
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -119,5 +120,6 @@ for suffix, settings, exempt, left_to_rounding in (
     ),
 ):
     for name, test in installed_tests(**settings).items():
-        globals()[f"{name}_{suffix}"] = marked(test, exempt, left_to_rounding)
+        test = marked(test, exempt, left_to_rounding)
+        globals()[f"{name}_{suffix}"] = pytest.mark.slow(test) if settings else test
 del test

@@ -52,12 +52,12 @@ def streamed(model, X, y, classes=None, n_calls=1, **arguments):
 @pytest.mark.parametrize("weight", [None, WEIGHT])
 def test_calls_with_all_rows_equal_the_epochs_of_a_fit(Estimator, y, classes, solver, weight):
     model = network(Estimator, solver=solver)
-    streamed(model, X, y, classes, n_calls=100, sample_weight=weight)
+    streamed(model, X, y, classes, n_calls=30, sample_weight=weight)
     whole = network(
-        Estimator, solver=solver, max_iter=100, learning_rate_schedule="constant", tol=0
+        Estimator, solver=solver, max_iter=30, learning_rate_schedule="constant", tol=0
     ).fit(X, y, weight)
     assert model.loss_curve_ == whole.loss_curve_
-    assert model.n_iter_ == whole.n_iter_ == 100
+    assert model.n_iter_ == whole.n_iter_ == 30
     assert model.t_ == whole.t_
     assert model.best_loss_ == whole.best_loss_ == whole.loss_
     if model.loss_ == model.best_loss_:
@@ -113,13 +113,13 @@ def test_scaling_can_be_left_to_a_scaler_before():
 def test_batches_of_any_size_and_kind(Estimator, y, classes):
     model = network(Estimator, learning_rate=0.1)
     arguments = {} if classes is None else {"classes": classes}
-    for _ in range(100):
+    for _ in range(60):
         for start, stop in ((0, 60), (60, 61), (61, 150)):
             rows = sparse.csr_array(X[start:stop]) if start else X[start:stop]
             model.partial_fit(rows, y[start:stop], **arguments)
             arguments = {}
-    assert model.n_iter_ == 300 == len(model.loss_curve_)
-    assert model.t_ == 100 * 150
+    assert model.n_iter_ == 180 == len(model.loss_curve_)
+    assert model.t_ == 60 * 150
     assert model.score(X, y) > 0.8
 
 

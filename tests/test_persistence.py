@@ -12,7 +12,7 @@ from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 TRUSTED = {
     "sklearn_twolayer._classifier.TwoLayerClassifier",
     "sklearn_twolayer._bayes.posterior.Posterior",
-    "sklearn_twolayer._data.targets.LabelTargets",
+    "sklearn_twolayer._data.labels.LabelTargets",
     "sklearn_twolayer._data.targets.RealTargets",
     "sklearn_twolayer._fit.weights.Resume",
     "sklearn_twolayer._learned.Learned",

@@ -72,7 +72,7 @@ def draw_networks(path):
     rng = np.random.default_rng(0)
     X = rng.uniform(-1, 1, size=(100, 6))
     y = np.sin(3 * X[:, 0]) + X[:, 1] ** 2 + 0.1 * rng.normal(size=100)
-    relevance = TwoLayerRegressor(6, alpha="ard", random_state=0).fit(X, y)
+    relevance = TwoLayerRegressor(4, alpha="ard", random_state=0).fit(X, y)
     NetworkDisplay.from_estimator(relevance, ax=axes[1])
     axes[1].set_title('y = sin 3x0 + x1² + noise, alpha="ard"\n', fontsize=11)
     save(figure, path)

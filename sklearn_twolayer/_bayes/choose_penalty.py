@@ -41,14 +41,14 @@ from sklearn_twolayer._network.objective import Penalty, penalty_groups
 #: lets the weights use up the residuals.
 FIRST_PRECISIONS = {True: ((0.03, 20), (1.0, 10)), False: ((0.03, 20),)}
 MAX_EFFECTIVE_SHARE_AT_START = 0.25
-#: Steps that a regression takes under next to no penalty, and the share of the residuals that the
-#: weights may have used up after each: where they use more, it is noise that is learnt.
+#: Steps that a regression takes under next to no penalty, and the share of the first loss that must
+#: be left for the second of them.
 FREE_PENALTY = 1e-6 * np.array([1.0, 0.01, 1.0, 0.01])
-FREE_STEPS = (20, 100)
-MAX_FREE_SHARE, MUCH_LEFT = 0.4, 0.5
+FREE_STEPS, MUCH_LEFT = (20, 100), 0.5
 #: Most accepted steps: of the evidence, and of ARD after it, where it is asked for and where
-#: "auto" tries it; under each multiple of the penalty; and to the minimum under what was chosen.
-EVIDENCE_STEPS, AUTO_STEPS, MULTIPLE_STEPS, FINISH_STEPS = 50, 25, 5, 10
+#: "auto" tries it; under each multiple of the penalty; to the minimum under what was chosen; and
+#: of the evidence of all rows, where that of a part of them came first.
+EVIDENCE_STEPS, AUTO_STEPS, MULTIPLE_STEPS, FINISH_STEPS, ALL_ROWS_STEPS = 50, 25, 5, 10, 10
 #: Iterations of L-BFGS between two re-estimations, in place of so many steps of lm.
 LBFGS_STRIDE, STRIDE_IN_STEPS = 25, 5
 #: From one multiple of a penalty to the next, and their most.
@@ -129,7 +129,8 @@ def automatic(search, start, state=None):
 
     by_column = _relevance(search, *first, n_steps=AUTO_STEPS, keep=keep)
     chosen = evident = _better(chosen, by_column, _loss_of_left_out_rows(search, by_column))
-    share_is_small, times = not _is_too_flexible(search, chosen[0], EVIDENT_SHARE), 1.0
+    n_effective, times = _n_effective(search, chosen[0]), 1.0
+    share_is_small = n_effective <= EVIDENT_SHARE * search.likelihood.n_residuals
     for factor in () if share_is_small else (FACTOR, 1 / FACTOR):
         rival = replace(chosen[0], resume=None)
         for number in range(1, MOST_MULTIPLES + 1):
@@ -148,10 +149,31 @@ def automatic(search, start, state=None):
     of = "input" if evident[0] is by_column else "group of weights"
     strength = "" if chosen is evident else f", {times:.2g} times as strong"
     search.stage(f"Chosen: the evidence by {of}{strength}")
-    return _finish(search, chosen[0])
+    left_out_loss = chosen[1] / search.likelihood.variance
+    fit = _finish(search, chosen[0])
+    return replace(fit, left_out_loss=left_out_loss, n_effective=n_effective)
 
 
 STRATEGIES = {"evidence": evidence, "ard": automatic_relevance, "auto": automatic}
+
+
+def of_all_rows(search, part, fit):
+    """The evidence of all rows, from the fit of a part and the prior precisions that it chose.
+
+    L-BFGS goes to the minimum under the penalty that they amount to.
+    """
+    prior = fit.penalty.strengths * part.likelihood.scale(1.0)
+    first = Precisions(fit.penalty.groups, prior, 1.0)
+    if search.stride > 1:
+        search.stage("To the minimum under these penalties, of all rows")
+        n_steps = search.max_iter - len(fit.curve)
+        found = go_on(search, fit, first.penalty(search.likelihood), max_iter=max(n_steps, 0))
+        return replace(found, left_out_loss=fit.left_out_loss)
+    search.stage("Evidence: the same penalties, of all rows")
+    n_steps = _steps_left(search, ALL_ROWS_STEPS, fit)
+    found, _ = maximize_evidence(search, fit, first, max_iter=n_steps)
+    judged = {"left_out_loss": fit.left_out_loss, "n_effective": fit.n_effective}
+    return replace(_finish(search, found), **judged)
 
 
 def most_steps(alpha, max_iter, is_gaussian, stride=1):
@@ -160,7 +182,7 @@ def most_steps(alpha, max_iter, is_gaussian, stride=1):
     Those of "auto" may end at the constant, and a rival then takes ``max_iter`` of its own.
     """
     stages = [steps for _, steps in FIRST_PRECISIONS[is_gaussian]]
-    stages += FREE_STEPS if is_gaussian else ()
+    stages += (*FREE_STEPS, ALL_ROWS_STEPS, FINISH_STEPS) if is_gaussian else ()
     stages += {
         "evidence": [EVIDENCE_STEPS],
         "ard": [EVIDENCE_STEPS] * 2,
@@ -202,7 +224,7 @@ def _learned_freely(search, start, groups):
             fit = search.minimize(start, penalty, max_iter=min(search.most(n_steps), n_left))
         elif n_left and fit.loss > MUCH_LEFT * fit.curve[0]:
             fit = go_on(search, fit, penalty, max_iter=min(search.most(n_steps), n_left))
-        if _is_too_flexible(search, fit, MAX_FREE_SHARE):
+        if _is_too_flexible(search, fit, MAX_JUDGED_SHARE):  # it is noise that is learnt
             return None
     return fit
 
@@ -247,5 +269,8 @@ def _factor(search, fit):
 
 def _is_too_flexible(search, fit, max_share):
     """Whether the weights use up more than a share of the residuals."""
-    n_effective = effective_parameters(fit.penalty, _factor(search, fit)).sum()
-    return n_effective > max_share * search.likelihood.n_residuals
+    return _n_effective(search, fit) > max_share * search.likelihood.n_residuals
+
+
+def _n_effective(search, fit):
+    return float(effective_parameters(fit.penalty, _factor(search, fit)).sum())

@@ -4,7 +4,7 @@ What goes to the workers is light and can be pickled: functions, targets, a stan
 """
 
 from dataclasses import dataclass
-from operator import itemgetter, methodcaller
+from operator import attrgetter, itemgetter, methodcaller
 
 import numpy as np
 from scipy import sparse
@@ -105,6 +105,13 @@ class DaskTable:
         share = n_rows / self.n_rows
         numbers = [int(np.ceil(share * summary.n_rows)) for summary in self._summaries]
         return _summarized(self._partitions.map(_part, each=list(enumerate(numbers))).keep(), None)
+
+    def collected(self):
+        """The encoded rows as a table in memory."""
+        X, weight, encoded = zip(*self._partitions.collect(attrgetter("X", "weight", "encoded")))
+        X = sparse.vstack(X, format="csr") if sparse.issparse(X[0]) else np.concatenate(X)
+        weight = None if weight[0] is None else np.concatenate(weight)
+        return Table(X.astype(self.dtype, copy=False), None, weight, np.concatenate(encoded))
 
     def mean_target(self, targets, scale):
         """Mean of the standardised targets, or share of each class: (n_outputs,)."""

@@ -318,13 +318,9 @@ class DaskRows:
     def __exit__(self, *exception):
         SINGLE_THREADED_BLAS.__exit__(*exception)
 
-    def sum(self, block_function):
-        """Sum ``block_function(X, y, weight) -> tuple`` over the blocks of all partitions."""
-        return self.reduce(block_function, add)
-
-    def reduce(self, block_function, merge):
-        """What ``merge(total, parts) -> total`` makes of the tuples of all blocks."""
-        arguments = self._make_rows, "reduce", block_function, merge
+    def sum(self, block_function, merge=add):
+        """Add up the tuples ``block_function(X, y, weight)`` of the blocks of all partitions."""
+        arguments = self._make_rows, "sum", block_function, merge
         return self._partitions.reduce(_call, merge, *arguments)
 
     def map(self, block_function):

@@ -41,6 +41,15 @@ def block_size(width, dtype):
     return int(min(max(n_rows - n_rows % ROWS_UNIT, 128), 32768))
 
 
+def add(total, parts):
+    """``total + parts``, item by item, in float64; in place after the first."""
+    if total is None:
+        return [np.array(part, np.float64) for part in parts]
+    for sum_, part in zip(total, parts):
+        sum_ += part
+    return total
+
+
 class Rows:
     """The rows of an in-memory table, in blocks, within a ``with`` statement.
 
@@ -133,14 +142,10 @@ class Rows:
             self._executor = None
         SINGLE_THREADED_BLAS.__exit__(*exception)
 
-    def sum(self, block_function):
-        """Sum ``block_function(X, y, weight) -> tuple`` over the blocks, in float64."""
-        return self.reduce(block_function, add)
+    def sum(self, block_function, merge=add):
+        """Add up the tuples ``block_function(X, y, weight)`` of all blocks, in order.
 
-    def reduce(self, block_function, merge):
-        """What ``merge(total, parts) -> total`` makes of the tuples of all blocks, in order.
-
-        The first total is None.
+        ``merge(total, parts)`` is the next total, of which the first is None.
         """
         blocks = self._blocks
         if len(blocks) == 1:
@@ -209,7 +214,7 @@ class Rows:
         if size > 8 * ROWS_UNIT:
             size += -size % ROWS_UNIT
         starts = range(0, self.n_rows, size)
-        return [slice(start, min(start + size, self.n_rows)) for start in starts]
+        return list(map(slice, starts, [*starts[1:], self.n_rows]))
 
     @cached_property
     def _only_block(self):
@@ -283,15 +288,6 @@ def _take(array, rows):
     if array is None or isinstance(rows, slice) or sparse.issparse(array):
         return None if array is None else array[rows]
     return np.take(array, rows, axis=0)  # faster than indexing
-
-
-def add(total, parts):
-    """``total + parts``, item by item, in float64; in place after the first."""
-    if total is None:
-        return [np.array(part, np.float64) for part in parts]
-    for sum_, part in zip(total, parts):
-        sum_ += part
-    return total
 
 
 def _append_ones(X):

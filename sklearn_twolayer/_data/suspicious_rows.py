@@ -26,7 +26,7 @@ MANY_TIMES = 10
 
 
 def complaints(problem, solver, alpha, *, names=None):
-    """What to warn the user of before the training.
+    """What to warn the user of before the training; None where there is nothing.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def complaints(problem, solver, alpha, *, names=None):
     ]
     if isinstance(alpha, str) and solver not in ("sgd", "adam"):
         found.append(_complaint_of_weights(problem.table, alpha))
-    return [complaint for complaint in found if complaint is not None]
+    return found
 
 
 def _complaint_of_weights(table, alpha):
@@ -106,7 +106,7 @@ def _outlying(table, name, moments):
         return []
     bound = {"columns": columns, "mean": moments.mean, "most_distant": moments.most_distant}
     with table.raw_rows(name, ROWS_AT_ONCE) as rows:
-        found = rows.reduce(partial(_of_block, **bound), _merge)
+        found = rows.sum(partial(_of_block, **bound), _merge)
     suspects = []
     for column, (values, (weight, first, second, every)) in zip(columns.tolist(), found):
         share = (second - first**2 / weight) / every if weight else 0.0

@@ -102,6 +102,10 @@ class Table:
             return self
         return self.take(np.sort(np.random.RandomState(seed).permutation(self.n_rows)[:n_rows]))
 
+    def collected(self):
+        """The table in memory: itself."""
+        return self
+
     def mean_target(self, targets, scale):
         """Mean of the standardised targets, or share of each class: (n_outputs,)."""
         y = scale.apply_targets(self.encoded, np.float64)

@@ -10,28 +10,15 @@ With all rows in memory there is one part, and nothing to merge. Targets are sma
 pickled: they go to the workers of a cluster instead of an estimator.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import type_of_target
 
-from sklearn_twolayer._data.class_weight import (
-    class_weight_of_rows,
-    label_totals,
-    merge_label_totals,
-)
-from sklearn_twolayer._data.refuse import refuse_codes, refuse_missing
-from sklearn_twolayer._data.scores import accuracy, r_squared
+from sklearn_twolayer._data.scores import r_squared
 from sklearn_twolayer._network.losses import (
-    BinaryLogLoss,
     LogisticSquaredError,
-    MulticlassLogLoss,
     SquaredError,
 )
-
-#: Kinds of y, in the words of scikit-learn, that are classes or labels.
-LABELS = ("binary", "multiclass", "multilabel-indicator")
 
 
 @dataclass(frozen=True)
@@ -149,222 +136,21 @@ class RealTargets:
         return r_squared(rows, self.loss, block_raw_prediction)
 
 
-@dataclass(frozen=True, eq=False)
-class LabelTargets:
-    """Classes, or the labels of a multilabel indicator, under the log loss.
+def refuse_missing(y):
+    """Refuse None and nan, which an array of objects smuggles past scikit-learn's own check."""
+    if y.dtype.kind not in "fO":
+        return
+    is_missing = np.isnan(y) if y.dtype.kind == "f" else _are_missing(y).astype(bool)
+    if is_missing.any():
+        rows = np.unique(np.nonzero(is_missing)[0])
+        raise ValueError(
+            f"y has missing values (None or nan) in {len(rows)} row(s), the first of them row "
+            f"{rows[0]}. Drop these rows from X and y, or fill them in."
+        )
 
-    Parameters
-    ----------
-    classes : ndarray, shape (n_classes,)
-        Sorted; the indices of the columns of an indicator.
-    is_multilabel : bool
-    class_weight : dict, "balanced", list of them, or None
-    totals : list, optional
-        ``label_totals`` of all rows, to weigh parts of them; None to weigh all at once.
-    is_seen : ndarray of bool, shape (n_classes,), optional
-        Classes that have rows with weight. None stands for all.
-    """
 
-    classes: np.ndarray
-    is_multilabel: bool
-    class_weight: object = None
-    totals: list | None = None
-    is_seen: np.ndarray | None = None
+def _is_missing(value):
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
 
-    complaint = None
-    is_numeric = False
 
-    @staticmethod
-    def check(y):
-        """Y as one column (n,), or as an indicator matrix."""
-        refuse_missing(y)
-        return column_or_1d(y, warn=True) if y.ndim == 1 or y.shape[1] == 1 else y
-
-    @staticmethod
-    def summarize(y, weight, weightless=None):
-        """What kind of labels y has, and the ``label_totals`` of its columns.
-
-        The labels of rows without weight are classes as well: of total zero.
-        """
-        if weightless is not None:
-            ones = np.ones(len(y)) if weight is None else weight
-            y, weight = np.concatenate([y, weightless]), np.append(ones, np.zeros(len(weightless)))
-        kind = type_of_target(y, input_name="y", raise_unknown=True)
-        return kind, label_totals(y, weight)
-
-    @staticmethod
-    def merge(summaries):
-        """The summary of rows, from those of their parts."""
-        kinds, totals = zip(*summaries)
-        kind = next((kind for kind in kinds if kind not in LABELS), kinds[0])
-        totals = merge_label_totals(totals)
-        if kind == "multilabel-indicator":
-            n_labels = len(np.unique(np.concatenate([labels for labels, _ in totals])))
-            kind = kind if n_labels <= 2 else "multiclass-multioutput"
-        return kind, totals
-
-    @classmethod
-    def learn(cls, summary, settings):
-        """The targets of rows with this summary.
-
-        Raises
-        ------
-        ValueError
-            If y is not a set of class labels.
-        """
-        kind, totals = summary
-        if kind not in LABELS:
-            raise ValueError(
-                f"Unknown label type: {kind}. TwoLayerClassifier takes one column of "
-                "discrete classes, or a 0/1 indicator matrix for multilabel; for "
-                "continuous targets use TwoLayerRegressor."
-            )
-        is_multilabel = kind == "multilabel-indicator"
-        if is_multilabel:
-            refuse_codes(np.concatenate([labels for labels, _ in totals]))
-        classes = np.arange(len(totals)) if is_multilabel else totals[0][0]
-        is_seen = None if is_multilabel else totals[0][1] > 0
-        return cls(classes, is_multilabel, settings.class_weight, is_seen=is_seen)
-
-    @property
-    def is_binary(self):
-        """Whether one output, the probability of the second class, says all."""
-        return len(self.classes) == 2 and not self.is_multilabel
-
-    @property
-    def n_outputs(self):
-        return 1 if self.is_binary else len(self.classes)
-
-    @property
-    def is_constant(self):
-        """Outputs of classes without weight, where a fit starts with a small probability."""
-        if self.is_seen is None or self.is_seen.all():
-            return ()
-        return (True,) if self.is_binary else tuple(~self.is_seen)
-
-    @property
-    def output_activation(self):
-        return "logistic" if self.is_binary or self.is_multilabel else "softmax"
-
-    @property
-    def loss(self):
-        """The log loss of the output activation."""
-        return MulticlassLogLoss() if self.output_activation == "softmax" else BinaryLogLoss()
-
-    def encode(self, y):
-        """Labels as the losses want them.
-
-        Two classes and multilabel indicators become floats (n, k), one class or more
-        than two their indices (n,).
-
-        Raises
-        ------
-        ValueError
-            If y has a label that is not among ``classes``, or an indicator other than 0 and 1.
-        """
-        classes = self.classes
-        if self.is_multilabel:
-            if y.shape[1:] != (len(classes),):
-                raise ValueError(f"y has shape {y.shape}, but {len(classes)} labels were fitted.")
-            refuse_codes(y)
-            return y.astype(np.float64)
-        indices = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-        unknown = np.setdiff1d(y[classes[indices] != y], classes)
-        if len(unknown):
-            raise ValueError(f"y has the labels {unknown.tolist()}, not among {classes.tolist()}.")
-        return indices.astype(np.float64).reshape(-1, 1) if len(classes) == 2 else indices
-
-    def decode(self, Z2):
-        """The most probable class of each row, or 0/1 indicators, from raw predictions."""
-        if self.is_multilabel:
-            return (Z2 > 0).astype(int)
-        best = (Z2[:, 0] > 0).astype(int) if self.is_binary else Z2.argmax(axis=1)
-        return self.classes[best]
-
-    def output_slope(self, Z2):
-        """One (n, k): the raw prediction itself is asked for."""
-        return np.ones_like(Z2)
-
-    def strata(self, y):
-        """What to stratify a validation split by, or None."""
-        return None if self.is_multilabel else y
-
-    def weigh(self, y, weight):
-        """Weights (n,) multiplied by the weight of each row's class; None for ones."""
-        known = () if self.is_multilabel else self.classes
-        return class_weight_of_rows(self.class_weight, y, weight, self.totals, known=known)
-
-    def for_parts(self, summary):
-        """The targets that weigh a part of the rows with this summary."""
-        return replace(self, totals=summary[1])
-
-    def weigh_stream(self, y, weight):
-        """As ``weigh``, of a batch of known labels that may lack some of the classes."""
-        each = self.class_weight if isinstance(self.class_weight, list) else [self.class_weight]
-        if "balanced" in each:
-            raise ValueError(
-                "class_weight='balanced' needs all rows at once. For partial_fit pass the dict of "
-                "sklearn.utils.class_weight.compute_class_weight('balanced', classes=..., y=...)."
-            )
-        known = np.arange(2) if self.is_multilabel else self.classes
-        unknown = [label for one in each for label in one or () if label not in known.tolist()]
-        if unknown:
-            raise ValueError(
-                f"class_weight names {unknown}, but the classes are {self.classes.tolist()}."
-            )
-        n_columns = 1 if y.ndim == 1 else y.shape[1]
-        return class_weight_of_rows(self.class_weight, y, weight, [(known, None)] * n_columns)
-
-    def check_same(self, previous):
-        """Refuse a warm start from targets with other classes."""
-        if previous.is_multilabel != self.is_multilabel:
-            kinds = "one column of classes", "a multilabel matrix"
-            before, now = kinds if self.is_multilabel else kinds[::-1]
-            raise ValueError(
-                f"warm_start cannot go on from another kind of y: it was {before} in the previous "
-                f"call to fit, and is {now} now. Set warm_start=False."
-            )
-        if not np.array_equal(previous.classes, self.classes):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous "
-                f"call to fit. Previously got {previous.classes}, `y` has {self.classes}. Set "
-                "warm_start=False."
-            )
-
-    def with_classes(self, classes):
-        """The targets with all classes that any call of ``partial_fit`` will see."""
-        if classes is None:
-            raise ValueError(
-                "The first call of partial_fit needs classes: all labels that any call will see, "
-                "for instance classes=np.unique(y_all)."
-            )
-        known = {} if self.is_multilabel else {"classes": np.unique(classes), "is_seen": None}
-        targets = replace(self, **known)
-        return targets.going_on(classes, self.class_weight)
-
-    def going_on(self, classes, class_weight):
-        """The targets of a later call of ``partial_fit``; it must name no other classes."""
-        if classes is not None and not np.array_equal(np.unique(classes), self.classes):
-            raise ValueError(
-                f"classes={np.unique(classes).tolist()} are not those of the first call of "
-                f"partial_fit, {self.classes.tolist()}. Leave classes out, or start with a clone."
-            )
-        return replace(self, class_weight=class_weight)
-
-    def start_with_every_class(self, encoded, weight):
-        """A class that the first batch lacks gets a row, and so a finite starting bias."""
-        if encoded.ndim == 1:
-            every = np.arange(self.n_outputs)
-            has_every = len(np.unique(encoded)) == self.n_outputs
-        else:
-            every = np.repeat([[0.0], [1.0]], self.n_outputs, axis=1)
-            has_every = (np.ptp(encoded, axis=0) > 0).all()
-        if has_every:
-            return encoded, weight
-        if weight is not None:
-            weight = np.append(weight, np.ones(len(every)))
-        return np.concatenate([encoded, every]), weight
-
-    def score(self, rows, block_raw_prediction):
-        """Share of the rows that are predicted right: ``scores.accuracy``."""
-        return accuracy(rows, self.loss, block_raw_prediction)
+_are_missing = np.frompyfunc(_is_missing, 1, 1)

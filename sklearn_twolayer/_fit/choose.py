@@ -8,7 +8,7 @@ import numpy as np
 from sklearn_twolayer._bayes.cross_validate import GRIDS, folds, n_folds_asked
 from sklearn_twolayer._fit.monitor import Watch, announce
 from sklearn_twolayer._fit.run import fit_member
-from sklearn_twolayer._fit.settings import compares_penalties
+from sklearn_twolayer._fit.settings import compares_penalties, rows_to_start_on
 from sklearn_twolayer._fit.training import left_out_losses
 from sklearn_twolayer._fit.weights import WarmStart
 from sklearn_twolayer._network.objective import Penalty
@@ -57,11 +57,16 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
     chooses = isinstance(settings.alpha, str) and loss.is_squared_error
     if k == 1 or not chooses or loss.output_activation != "identity":
         return problem, start
-    pilot = replace(settings, alpha="evidence", early_stopping=False, verbose=0)
+    n_rows = rows_to_start_on(problem.size, settings)
+    solver = settings.solver if n_rows == problem.size.n_rows else "lm"
+    table = problem.table.part(n_rows)
+    quiet = {"early_stopping": False, "verbose": 0}
+    pilot = replace(settings, alpha="evidence", solver=solver, **quiet)
     for number in range(1, MOST_PILOTS + 1):
         announce(settings, f"Finding the noise of each target: pilot fit {number}")
         watch, states = Watch(deadline), deepcopy(random_state)
-        fit = fit_member(replace(problem, held_out=None), pilot, states, watch=watch, start=start)
+        part = replace(problem, table=table, held_out=None)
+        fit = fit_member(part, pilot, states, watch=watch, start=start)
         if deadline.is_over():
             return problem, WarmStart(*problem.weights(fit.params))
         noise = fit.posterior.noise_precision**-0.5

@@ -10,11 +10,15 @@ with as many units as there would be for one column, or so: its penalty does the
 
 import numpy as np
 
+from sklearn_twolayer._bayes.choose_penalty import MAX_JUDGED_SHARE
+
 #: Units of a regression over Barron's order; the least and the most units of a regression, and
 #: the least of a classifier, which has the same upper limit unless it has more classes, up to
 #: MAX_CLASSES (docs/benchmarks.md).
 UNITS, MIN_HIDDEN, MAX_HIDDEN = 4.0, 10, 50
 MIN_HIDDEN_OF_CLASSES, MAX_CLASSES = 20, 100
+#: Share of the weights that the data determine in a network that is too small.
+SATURATED = 0.75
 #: Members of the committee of a regression.
 N_MEMBERS = 3
 #: Starts of a regression by lm under a float alpha, if its matrix takes so many multiply-adds.
@@ -34,7 +38,7 @@ def choose_width(size):
 def choose_members(asked, resolved, size):
     """Members where ``n_members`` is "auto".
 
-    Three where the width is "auto" too, the penalty is found from the rows, and the fit can be
+    Three where the width is "auto" too, lm finds the penalty from all rows, and the fit can be
     folded into one network for good.
 
     Parameters
@@ -43,9 +47,24 @@ def choose_members(asked, resolved, size):
         Before and after "auto" has been resolved.
     size : Size
     """
-    finds_penalty = size.is_regression and isinstance(resolved.alpha, str)
+    is_lm = size.is_regression and resolved.solver == "lm" and isinstance(resolved.alpha, str)
     is_single = asked.warm_start or asked.is_stream or asked.output_activation != "identity"
-    return N_MEMBERS if finds_penalty and asked.n_hidden == "auto" and not is_single else 1
+    return N_MEMBERS if is_lm and asked.n_hidden == "auto" and not is_single else 1
+
+
+def wider(n_hidden, fits, size):
+    """Twice the units, up to the most, where the data determine nearly all weights; or as many.
+
+    Such members have too few weights for what the rows could tell. There must not be so many
+    that leaving rows out tells nothing of the fit any more.
+    """
+    if any(fit.ending is not None for fit in fits):
+        return n_hidden
+    p, wide = len(fits[0].params), min(2 * n_hidden, MAX_HIDDEN)
+    is_small = np.median([fit.n_effective for fit in fits]) > SATURATED * p
+    n_residuals = max(size.n_rows, size.total_weight) * size.n_outputs
+    is_judged = p * wide / n_hidden <= MAX_JUDGED_SHARE * n_residuals
+    return wide if is_small and is_judged else n_hidden
 
 
 def choose_starts(settings, cost):

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sklearn_twolayer._bayes.choose_penalty import MAX_FREE_SHARE
+from sklearn_twolayer._bayes.choose_penalty import MAX_JUDGED_SHARE
 from sklearn_twolayer._bayes.cross_validate import HOPELESS, MARGIN, N_FOLDS, folds
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.settings import gauss_newton_size_and_cost
@@ -39,18 +39,20 @@ def constant_or_better(training, fit, deadline):
     problem, settings, network = training.problem, training.settings, training.problem.network
     n_residuals = training.mean_loss.rows.total_weight * network.n_outputs
     _, cost = gauss_newton_size_and_cost(problem.size, network.n_hidden)
-    has_freedom = MAX_FREE_SHARE * n_residuals < network.n_params
+    has_freedom = MAX_JUDGED_SHARE * n_residuals < network.n_params
     is_tried = has_freedom and cost <= MAX_COST and problem.table.is_in_memory
     if not is_tried or fit.loss < NEARLY_ALL * Likelihood.of(training.mean_loss).variance:
         return fit
     start = problem.draw_start(training.random_state, settings)
-    if not _predicts_better(training, start, fit.loss, deadline):
+    left_out_loss = _left_out_loss(training, start, fit.loss, deadline)
+    if left_out_loss == np.inf:
         return fit
     learned = _under(training, start, STRENGTHS[0], LEARNING_STEPS, instead=fit)
     n_steps = settings.max_iter - len(learned.curve)
     if not n_steps:
         return fit
-    return _under(training, learned.params, STRENGTHS[1], n_steps, instead=fit).after(learned)
+    rival = _under(training, learned.params, STRENGTHS[1], n_steps, instead=fit).after(learned)
+    return replace(rival, left_out_loss=left_out_loss)
 
 
 def _under(training, params, strength, n_steps, *, instead):
@@ -62,8 +64,11 @@ def _under(training, params, strength, n_steps, *, instead):
     return training.minimize(params, penalty, max_iter=n_steps, keep=lambda running: instead)
 
 
-def _predicts_better(training, start, loss, deadline):
-    """Whether networks that learn first lose less than ``loss`` on rows that are left out."""
+def _left_out_loss(training, start, loss, deadline):
+    """What networks that learn first lose on rows that are left out; inf if not less than ``loss``.
+
+    As a share of the variance of y.
+    """
     problem, network = training.problem, training.problem.network
     brief = replace(training.settings, max_iter=min(training.settings.max_iter, LEARNING_STEPS))
     fold, _ = folds(problem.table.X, problem.table.encoded, problem.scale)
@@ -73,10 +78,10 @@ def _predicts_better(training, start, loss, deadline):
     candidates, lost = [Penalty.fixed(network, strength) for strength in STRENGTHS], 0.0
     for number in range(N_FOLDS):
         if deadline.is_over():
-            return False
+            return np.inf
         rows = fold != number, fold == number
         lost += left_out_losses(problem, brief, start, candidates, rows=rows)[-1]
         is_hopeless = number == 0 and lost > HOPELESS * loss * weight[rows[1]].sum()
         if is_hopeless or lost >= MARGIN * loss * weight.sum():
-            return False
-    return True
+            return np.inf
+    return lost / weight.sum() / Likelihood.of(training.mean_loss).variance

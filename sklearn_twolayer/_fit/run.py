@@ -5,6 +5,7 @@ catches that: it goes on with the fit that the monitor has kept.
 """
 
 from contextlib import ExitStack
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -12,34 +13,25 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
-from sklearn_twolayer._fit.error_bars import posterior_of_fit
+from sklearn_twolayer._fit.committee import wider
 from sklearn_twolayer._fit.monitor import (
-    INTERRUPT,
-    OUT_OF_TIME,
     Monitor,
     Stop,
     Validation,
 )
+from sklearn_twolayer._fit.results import posterior_of_fit
 from sklearn_twolayer._fit.rival import constant_or_better
-from sklearn_twolayer._fit.settings import Size, resolve
+from sklearn_twolayer._fit.settings import Size, is_affordable, resolve, rows_to_start_on
 from sklearn_twolayer._fit.training import TRIAL_STEPS, Fit, Training
 from sklearn_twolayer._fit.weights import (
-    best_member,
     constant_start,
     initial_weights,
     member_states,
     published_weights,
-    whole_members,
 )
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.objective import MeanLoss
 from sklearn_twolayer._network.scale import Standardization, column_moments
-from sklearn_twolayer._optimize.first_order import OUT_OF_ITERATIONS
-
-#: Steps of sgd and adam that had to be shortened by this factor are told.
-MANY_TIMES = 1000
-#: By what share of the least loss gradient descent must end above it to be told.
-SWING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -82,8 +74,8 @@ class Problem:
     def rows(self, table, dtype, needs_matrix=False):
         """Rows with standardised targets, in blocks that stay in cache."""
         width = self.network.width
-        if needs_matrix:  # blocks of J have a column for each weight
-            width = max(width, self.network.n_first)
+        if needs_matrix:  # blocks of J have a column for each weight, but each adds p^2 numbers
+            width = max(width, self.network.n_first // (4 if self.network.n_outputs == 1 else 1))
         return table.rows(self.scale, dtype, width)
 
     def draw_start(self, random_state, settings):
@@ -101,7 +93,7 @@ class Problem:
 
     def weights(self, params):
         """``coefs_`` and ``intercepts_`` of the weights (p,)."""
-        return published_weights(self.scale, self.network, params, self.table.dtype)
+        return published_weights(self.scale, self.network, [params], self.table.dtype)
 
 
 def standardization_of(table, targets, is_wanted):
@@ -163,10 +155,26 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     return replace(problem, network=TwoLayerNetwork(*shape, settings.activation)), settings
 
 
-def fit_members(problem, settings, random_state, *, watch):
-    """The fits of the members of a committee."""
+def fit_committee(problem, settings, random_state, *, watch):
+    """The fits of a committee, and their problem: of wider networks where those were too small."""
+    fits = fit_members(problem, settings, deepcopy(random_state), watch=watch)
+    network, size = problem.network, problem.size
+    n_hidden = wider(network.n_hidden, fits, size) if settings.widens else network.n_hidden
+    if n_hidden == network.n_hidden or not is_affordable(size, n_hidden):
+        return problem, fits
+    shape = network.n_features, n_hidden, network.n_outputs
+    wide = replace(problem, network=TwoLayerNetwork(*shape, network.activation))
+    settings = replace(settings, n_hidden=n_hidden)
+    again = fit_members(wide, settings, random_state, watch=watch, first=len(fits))
+    if any(fit.ending is None for fit in again):
+        return wide, again
+    return problem, [*fits, Fit(ending=again[0].ending)]
+
+
+def fit_members(problem, settings, random_state, *, watch, first=0):
+    """The fits of the members of a committee, of which the first has this number."""
     states = member_states(random_state, settings.n_members)
-    watches = [watch.member(number) for number in range(len(states))]
+    watches = [watch.member(number) for number, _ in enumerate(states, first)]
     fit = delayed(fit_member)
     jobs = (fit(problem, settings, state, watch=each) for state, each in zip(states, watches))
     return Parallel(n_jobs=settings.n_jobs if problem.table.is_in_memory else 1)(jobs)
@@ -190,7 +198,7 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
     member_task = None if watch.number is None else watch.task
     if member_task is not None:
         member_task.begin()
-    needs_matrix = settings.solver == "lm" or isinstance(settings.alpha, str)
+    needs_matrix = settings.solver == "lm" or settings.alpha in ("evidence", "ard")
     dtype = np.float64 if needs_matrix else problem.table.dtype
     with ExitStack() as stack:
         rows = stack.enter_context(problem.rows(problem.table, dtype, needs_matrix))
@@ -203,11 +211,13 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
             n_before=len(start.curve) if settings.is_stream and start is not None else 0,
         )
         if watch.number is not None:
-            monitor.stage(f"Member {watch.number + 1} of {settings.n_members}")
+            monitor.stage(f"Member {watch.number % settings.n_members + 1} of {settings.n_members}")
         is_textbook = settings.solver == "gd"
         mean_loss = MeanLoss(problem.network, problem.targets.loss, rows, is_textbook)
+        training = Training(problem, settings, mean_loss, monitor, random_state)
+        if start is None:
+            training.part = _part_to_start_on(problem, settings, stack)
         try:
-            training = Training(problem, settings, mean_loss, monitor, random_state)
             fit = training.run(start)
             if settings.alpha == "auto" and settings.solver == "lm" and start is None:
                 fit = constant_or_better(training, fit, watch.deadline)
@@ -230,6 +240,17 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
 def _tell(task, problem, params):
     """Tell callbacks of an iteration; whether they ask to stop."""
     return task.iteration(partial(problem.weights, params))
+
+
+def _part_to_start_on(problem, settings, stack):
+    """Mean loss of the rows on which the evidence starts, or None where those are all."""
+    n_rows = rows_to_start_on(problem.size, settings)
+    if n_rows == problem.size.n_rows:
+        return None
+    rows = stack.enter_context(
+        problem.rows(problem.table.part(n_rows).collected(), np.float64, True)
+    )
+    return MeanLoss(problem.network, problem.targets.loss, rows)
 
 
 def _validation(problem, settings, dtype, stack):
@@ -257,51 +278,3 @@ def most_iterations(settings, is_regression):
     if settings.n_starts == 1:
         return settings.max_iter
     return settings.n_starts * TRIAL_STEPS + 2 * (settings.max_iter - TRIAL_STEPS)
-
-
-def why_unfinished(settings, fits, n_iter, loss):
-    """What to say of a fit that ended before it had converged; None of others.
-
-    ``n_iter`` and ``loss`` are what the fit publishes.
-    """
-    kept = whole_members(fits)
-    complaint = _complaint_of_steps(settings, best_member(fits))
-    if complaint is not None or settings.is_stream:  # one call of which never is the end
-        return complaint
-    how_far = f"(n_iter_={n_iter}, loss {loss:.4g}"
-    how_far += f", {len(kept)} of {len(fits)} members)" if len(fits) > 1 else ")"
-    endings = [fit.ending for fit in fits]
-    if INTERRUPT in endings:
-        return f"Training interrupted by the user {how_far}: the best weights so far are kept."
-    if OUT_OF_TIME in endings:
-        return (
-            f"The fit ended at max_time={settings.max_time:g} seconds before it converged "
-            f"{how_far}: the best weights so far are kept. Increase max_time, or make the fit "
-            "cheaper: fewer n_hidden or n_members, or a larger tol."
-        )
-    limit = settings.max_iter + settings.n_free_steps
-    if any(fit.status == OUT_OF_ITERATIONS and len(fit.steps) >= limit for fit in kept):
-        return (
-            f"solver={settings.solver!r} stopped at max_iter={limit} before it "
-            f"converged (loss {loss:.4g}). Increase max_iter, or choose a tol "
-            f"larger than {settings.tol:g}."
-        )
-    return None
-
-
-def _complaint_of_steps(settings, fit):
-    """What to say of steps that were too long, or None."""
-    asked, taken = settings.learning_rate, fit.learning_rate
-    if asked and taken is not None and asked > MANY_TIMES * taken:
-        return (
-            f"learning_rate={asked:.3g} is far too large: the loss exploded until steps were taken "
-            f"at {taken:.3g}. Try learning_rate='auto'."
-        )
-    swings = settings.solver == "gd" and fit.curve[-1] > (1 + SWING) * fit.loss
-    if not swings or settings.early_stopping:
-        return None
-    return (
-        f"The loss of gradient descent swings: it was {fit.loss:.4g} in iteration "
-        f"{int(np.argmin(fit.curve)) + 1}, whose weights are kept, and {fit.curve[-1]:.4g} at the "
-        f"end, with learning_rate={taken:.3g}. Try learning_rate={taken / 3:.2g}."
-    )

@@ -12,32 +12,35 @@ The curvature is the largest eigenvalue of the Gauss-Newton matrix of F at the s
 takes lm on small tables, or to find the evidence; for n_hidden see ``choose_width``.
 
 alpha is chosen by cross-validation (classifier, lm and lbfgs, tables in memory of moderate size;
-regressor, lm, up to 60 targets) or by the evidence and its rivals (regressor, where lm sees all
-rows). Elsewhere it is a float, 1 / S or for k targets 1 / (S k), where S is the sum of the weights,
-in partial_fit those of all calls so far. A regression by lm under a float alpha takes the best of
-five starts where its matrix is cheap and max_iter is "auto". The constants are measured:
-docs/benchmarks.md says on what.
+regressor, lm, up to 60 targets) or by the evidence and its rivals (regressor, lm; lbfgs takes over
+what lm finds on a part of many rows). Elsewhere it is a float, 1 / S or for k targets 1 / (S k),
+where S is the sum of the weights, in partial_fit those of all calls so far. A regression by lm
+under a float alpha takes the best of five starts where its matrix is cheap and max_iter is "auto".
+The constants are measured: docs/benchmarks.md says on what.
 """
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
 from sklearn_twolayer._fit.committee import choose_members, choose_starts, choose_width
-from sklearn_twolayer._fit.parameters import check
+from sklearn_twolayer._fit.parameters import RULES, check
 
 #: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
 MAX_CLASSIFIER_COST = 1e5
 #: Most multiply-adds of one gradient for which a classifier compares penalties.
 MAX_COMPARED_COST = 1e8
 MAX_COMPARED_TARGETS = 60  # S k, for which a regressor does
-#: Most multiply-adds of one Gauss-Newton matrix, of which the evidence takes some 150; the largest.
+#: Most multiply-adds of one Gauss-Newton matrix; the largest; how many of them the evidence takes,
+#: and of all rows, where it starts on a part of them.
 MAX_GAUSS_NEWTON_COST = 4e9
 MAX_GAUSS_NEWTON_SIZE = 2000
+MATRICES, MATRICES_OF_ALL = 150, 20
 MAX_REPEATED_COST, MAX_REPEATED_SIZE = 4e10, 4000  # of one of the few that L-BFGS takes
 #: Most multiply-adds of one gradient that L-BFGS is asked to repeat.
 MAX_FULL_BATCH_COST = 2e9
+
+#: The rows on which a regression starts: so many for each weight, and the least.
+ROWS_OF_A_WEIGHT, MIN_ROWS_TO_START_ON = 4, 1000
 
 #: Batches of an epoch, and the least and the most rows of one.
 N_BATCHES, MIN_BATCH, MAX_BATCH = 20, 16, 200
@@ -53,7 +56,8 @@ class Settings:
     ``alpha`` is a float then, or the name of the strategy by which penalties are chosen. A fit
     learns under the weaker ``learning_alpha`` first, and takes the best of ``n_starts``; a strategy
     may take ``n_free_steps`` beside ``max_iter`` before it penalises.
-    ``is_stream`` is that of ``partial_fit``, which goes on as if it had never stopped.
+    ``is_stream`` is that of ``partial_fit``, which goes on as if it had never stopped. A committee
+    that ``widens`` is fitted again with more units, where those were too few.
     """
 
     n_hidden: int | str
@@ -85,6 +89,7 @@ class Settings:
     n_free_steps: int = 0
     learning_alpha: float | None = None
     is_stream: bool = False
+    widens: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,10 +104,10 @@ class Size:
     is_in_memory: bool = True
 
 
-def checked(parameters, estimator_name):
-    """The settings of parameters {name: value}; see ``check``."""
-    check(parameters, estimator_name)
-    return Settings(**parameters)
+def checked(attributes, estimator_name):
+    """The settings of an estimator with these attributes {name: value}; see ``check``."""
+    check(attributes, estimator_name)
+    return Settings(**{name: attributes[name] for name in RULES if name in attributes})
 
 
 def takes_batches(solver):
@@ -145,9 +150,7 @@ def resolve(settings, size):
     n_hidden = choose_width(size) if settings.n_hidden == "auto" else int(settings.n_hidden)
     solver = settings.solver
     if solver == "auto":
-        needs_matrix = size.is_regression or settings.alpha in ("evidence", "ard")
-        most = np.inf if needs_matrix else MAX_CLASSIFIER_COST
-        solver = choose_solver(size, n_hidden, most)
+        solver = choose_solver(size, n_hidden, most_affordable(settings, size, n_hidden))
     learning_rate = settings.learning_rate
     if learning_rate == "auto":
         learning_rate = LEARNING_RATE.get(solver)
@@ -164,7 +167,9 @@ def resolve(settings, size):
         alpha=choose_alpha(replace(settings, n_hidden=n_hidden, solver=solver), size),
     )
     if settings.n_members == "auto":
-        resolved = replace(resolved, n_members=choose_members(settings, resolved, size))
+        # With more rows one member has come as near (docs/benchmarks.md).
+        n_members = choose_members(settings, resolved, size) if is_affordable(size, n_hidden) else 1
+        resolved = replace(resolved, n_members=n_members, widens=n_members > 1)
     if settings.max_iter != "auto" or not size.is_regression:
         return resolved
     if isinstance(resolved.alpha, str):
@@ -188,13 +193,43 @@ def n_params(size, n_hidden):
     return (size.n_features + 1) * n_hidden + (n_hidden + 1) * size.n_outputs
 
 
-def is_affordable(size, n_hidden, most=np.inf):
+def is_affordable(size, n_hidden, most=None):
     """Whether the Gauss-Newton matrix is: p x p, or S k x S k in the dual form."""
     n, cost = gauss_newton_size_and_cost(size, n_hidden)
-    return n <= MAX_GAUSS_NEWTON_SIZE and cost <= min(most, MAX_GAUSS_NEWTON_COST)
+    most = MAX_GAUSS_NEWTON_COST if most is None else most
+    return n <= MAX_GAUSS_NEWTON_SIZE and cost <= most
 
 
-def choose_solver(size, n_hidden, most=np.inf):
+def most_affordable(settings, size, n_hidden):
+    """Most multiply-adds of a matrix of all rows for which "auto" takes lm; None is the usual.
+
+    Where most matrices are of a part of the rows, it is as many as take the same time together.
+    """
+    if not size.is_regression:
+        return None if settings.alpha in ("evidence", "ard") else MAX_CLASSIFIER_COST
+    if settings.early_stopping or settings.warm_start or size.n_outputs > 1:
+        return None
+    n_rows = rows_to_start_on(size, replace(settings, n_hidden=n_hidden, solver="lm"))
+    n_equal = MATRICES_OF_ALL + (MATRICES - MATRICES_OF_ALL) * n_rows / size.n_rows
+    return MAX_GAUSS_NEWTON_COST * MATRICES / n_equal
+
+
+def rows_to_start_on(size, settings):
+    """On how many rows a regression learns by lm, and finds its first penalties.
+
+    A few for each weight tell both as well, in a part of the time of all. It is all of them
+    where that saves less than half, and for lbfgs where lm could not afford so many.
+    """
+    finds_by = {"lm": ("auto", "evidence", "ard"), "lbfgs": ("auto",)}
+    if not size.is_regression or settings.alpha not in finds_by.get(settings.solver, ()):
+        return size.n_rows
+    n_rows = max(ROWS_OF_A_WEIGHT * n_params(size, settings.n_hidden), MIN_ROWS_TO_START_ON)
+    part = replace(size, n_rows=n_rows, total_weight=0.0)
+    is_worth = 2 * n_rows <= size.n_rows and is_affordable(part, settings.n_hidden)
+    return n_rows if is_worth else size.n_rows
+
+
+def choose_solver(size, n_hidden, most=None):
     """Lm where its matrix takes at most ``most`` multiply-adds, then lbfgs, then adam."""
     if is_affordable(size, n_hidden, most):
         return "lm"
@@ -214,7 +249,9 @@ def choose_alpha(settings, size):
     """
     alpha, solver = settings.alpha, settings.solver
     if alpha == "auto":
-        compares = solver == "lm" if size.is_regression else compares_penalties(settings, size)
+        compares = compares_penalties(settings, size)
+        if size.is_regression:
+            compares = solver == "lm" or rows_to_start_on(size, settings) < size.n_rows
         has_choice = compares and not settings.early_stopping
         return "auto" if has_choice else unit_precision(size)
     n_matrix, cost = gauss_newton_size_and_cost(size, settings.n_hidden)

@@ -9,10 +9,10 @@ from functools import partial
 
 import numpy as np
 
-from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, STRATEGIES, Search
+from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, STRATEGIES, Search, of_all_rows
 from sklearn_twolayer._bayes.cross_validate import MARGIN
 from sklearn_twolayer._bayes.noise import Likelihood
-from sklearn_twolayer._fit.weights import are_equal, fold_members
+from sklearn_twolayer._fit.weights import are_equal, published_weights
 from sklearn_twolayer._network.objective import MeanLoss, Penalty
 from sklearn_twolayer._optimize.first_order import (
     OUT_OF_ITERATIONS,
@@ -23,6 +23,7 @@ from sklearn_twolayer._optimize.first_order import (
 )
 from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
 from sklearn_twolayer._optimize.stochastic import (
+    Batches,
     Schedule,
     StochasticState,
     adam,
@@ -40,9 +41,8 @@ TRIAL_STEPS = 20
 #: diverge, and it grows on the way: with 1, five relu units on the digits diverged, and of
 #: 13 sets with five tanh units four ended above their least loss; with 1/2 none and one.
 CURVATURE_SHARE = 0.5
-#: Most iterations in which a network learns before it is penalised, or compared. Plateaus lie
-#: behind it then, and lbfgs has gone far enough where ten more gain less than tells two penalties
-#: apart; or, for the fit itself, tol F each.
+#: Most iterations in which a network learns before it is penalised, or compared. Lbfgs has gone far
+#: enough where ten more gain less than tells two penalties apart; or, for the fit, tol F each.
 LEARNING_STEPS, FLAT_TO_COMPARE = 100, 1 - MARGIN
 
 
@@ -72,6 +72,10 @@ class Fit:
     validation_scores, validation_losses : list of float
         After each step.
     posterior : Posterior or None
+    left_out_loss : float
+        Of each row without itself over the variance of y; infinite where nothing was compared.
+    n_effective : float
+        Of the weights, how many the data determine under the penalties of the evidence.
     """
 
     params: np.ndarray | None = None
@@ -86,6 +90,8 @@ class Fit:
     validation_scores: list = ()
     validation_losses: list = ()
     posterior: object = None
+    left_out_loss: float = np.inf
+    n_effective: float = 0.0
 
     def after(self, before):
         """The fit with the way of another one before it, from which it went on."""
@@ -108,6 +114,8 @@ class Training:
     random_state : RandomState or None
     bends_below : float
         Steps of lm bend where F is below.
+    part : MeanLoss or None
+        Over a part of the rows, on which the evidence starts.
     """
 
     problem: object
@@ -116,6 +124,7 @@ class Training:
     monitor: object = None
     random_state: object = None
     bends_below: float = 0.0
+    part: MeanLoss | None = None
 
     def run(self, start):
         """The fit from a warm start, or from weights that are drawn.
@@ -132,13 +141,18 @@ class Training:
         settings, network = self.settings, self.problem.network
         params, state = self._start(start)
         if isinstance(settings.alpha, str):
-            likelihood = Likelihood.of(self.mean_loss)
-            most = settings.max_iter + settings.n_free_steps
-            stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
-            how = likelihood, most, self.minimize, stride, self.monitor.stage
-            search = Search(self.mean_loss, *how)
-            return STRATEGIES[settings.alpha](search, params, state)
+            strategy, search = STRATEGIES[settings.alpha], self._search_of_penalties()
+            if self.part is None:
+                return strategy(search, params, state)
+            by_lm = replace(self, settings=replace(settings, solver="lm"), mean_loss=self.part)
+            part = by_lm._search_of_penalties()
+            return of_all_rows(search, part, strategy(part, params))
         penalty = Penalty.fixed(network, settings.alpha)
+        if settings.solver == "gd":
+            state = settings.learning_rate or state
+        if settings.solver == "gd" and state is None:
+            curvature = self.mean_loss.penalised(penalty).largest_curvature(params)
+            state = CURVATURE_SHARE / (curvature or 1.0)
         if settings.solver == "lm" and self.problem.targets.loss.is_squared_error:
             # Bending pays on the long way down to a small loss.
             self.bends_below = BENDING_SHARE * self.mean_loss.quadratic(params)[0]
@@ -156,6 +170,13 @@ class Training:
         self.monitor.stage(f"Under alpha = {settings.alpha:.3g}")
         options = {"keep": partial(_after, learned), "flat": 10 * settings.tol}
         return self.minimize(learned.params, penalty, max_iter=n_steps, **options).after(learned)
+
+    def _search_of_penalties(self):
+        settings, likelihood = self.settings, Likelihood.of(self.mean_loss)
+        most = settings.max_iter + settings.n_free_steps
+        stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
+        how = likelihood, most, self.minimize, stride, self.monitor.stage
+        return Search(self.mean_loss, *how)
 
     def minimize(self, params, penalty, *, max_iter, state=None, keep=None, flat=None):
         """The fit that the solver comes to under one penalty.
@@ -213,16 +234,10 @@ class Training:
         if settings.solver == "lbfgs":
             return partial(lbfgs, objective.value_and_gradient, flat=flat, **options)
         if settings.solver == "gd":
-            return partial(self._gradient_descent, objective, state, options)
+            return partial(
+                gradient_descent, objective.value_and_gradient, learning_rate=state, **options
+            )
         return partial(self._epochs, objective, max_iter, state)
-
-    def _gradient_descent(self, objective, rate, options, params, *, callback):
-        """Steps of gd: at the user's rate, at that of the fit before, or by the curvature here."""
-        rate = self.settings.learning_rate or rate
-        if rate is None:
-            rate = CURVATURE_SHARE / (objective.largest_curvature(params) or 1.0)
-        options = {"learning_rate": rate, "callback": callback, **options}
-        return gradient_descent(objective.value_and_gradient, params, **options)
 
     def _epochs(self, objective, max_iter, state, params, *, callback):
         """Epochs of sgd or adam.
@@ -274,7 +289,7 @@ class Training:
         if state is None:
             return params, StochasticState(params, params)
         if settings.is_stream:  # it goes on from its last step, not from the average
-            last = fold_members(problem.scale, problem.network, [state.average], dtype)
+            last = published_weights(problem.scale, problem.network, [state.average], dtype)
             if are_equal(last, (start.coefs, start.intercepts)):
                 return params, replace(state, progress=0.0)
         return params, restart(state, params)
@@ -350,20 +365,3 @@ def left_out_losses(problem, settings, params, candidates, *, rows):
             params = training.minimize(params, penalty, **options).params
             loss.append(left_out_loss.value(params) * float(out.total_weight))
     return np.array(loss)
-
-
-class Batches:
-    """The mini-batches of an epoch, in a new order each time; ``len`` is their number."""
-
-    def __init__(self, rows, batch_size, random_state):
-        self._rows = rows
-        self._batch_size = batch_size
-        self._random_state = random_state
-
-    def __len__(self):
-        return self._rows.n_batches(self._batch_size)
-
-    def __call__(self):
-        shuffles = self._random_state is not None
-        order = self._rows.permutation(self._random_state) if shuffles else None
-        return self._rows.batches(self._batch_size, order)

@@ -1,4 +1,4 @@
-"""Weights: where they start, what a fit publishes of them, and how they go on.
+"""Weights: where they start, how members are folded into one network, and how they go on.
 
 The first layer spreads the units over the data: entries of W1 have standard
 deviation 1 / (2 sqrt f), so that z = x W1 has 1 / 2 for standardised x, and the
@@ -17,8 +17,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.utils import check_random_state
-
-from sklearn_twolayer._fit.relevance import relevance, shares
 
 
 def initial_weights(random_state, network, constant, *, is_steep=False):
@@ -61,23 +59,16 @@ def member_states(random_state, n_members):
     return [random_state, *(np.random.RandomState(seed) for seed in seeds)]
 
 
-def published_weights(scale, network, params, dtype):
-    """Weights ``params`` on the standardised scale as ``coefs_`` and ``intercepts_``."""
-    folded = scale.fold(*network.unpack(params))
-    return tuple([array.astype(dtype) for array in arrays] for arrays in folded)
+def published_weights(scale, network, members, dtype):
+    """``coefs_`` and ``intercepts_`` of the weights of M networks, on the standardised scale.
 
-
-def fold_members(scale, network, members, dtype):
-    """Mean of M networks with h hidden units: ``coefs_`` and ``intercepts_`` of one with M h.
-
-    ``members`` are their weights on the standardised scale.
+    The mean of M networks with h hidden units is one network with M h.
     """
     with np.errstate(over="ignore"):
-        folded = [published_weights(scale, network, params, np.float64) for params in members]
-        W1 = np.hstack([coefs[0] for coefs, _ in folded])
-        b1 = np.concatenate([intercepts[0] for _, intercepts in folded])
-        W2 = np.vstack([coefs[1] for coefs, _ in folded]) / len(members)
-        b2 = np.mean([intercepts[1] for _, intercepts in folded], axis=0)
+        coefs, intercepts = zip(*(scale.fold(*network.unpack(params)) for params in members))
+        (W1, W2), (b1, b2) = zip(*coefs), zip(*intercepts)
+        W1, W2 = np.hstack(W1), np.vstack(W2) / len(members)
+        b1, b2 = np.concatenate(b1), np.mean(b2, axis=0)
         return [W1.astype(dtype), W2.astype(dtype)], [b1.astype(dtype), b2.astype(dtype)]
 
 
@@ -182,92 +173,3 @@ def random_state_of_stream(start, random_state):
     if start is None or start.resume is None or start.resume.random_state is None:
         return check_random_state(random_state)
     return deepcopy(start.resume.random_state)
-
-
-def whole_members(fits):
-    """The members that were not cut short; if all were, those that have begun."""
-    begun = [fit for fit in fits if fit.params is not None]
-    return [fit for fit in begun if fit.ending is None] or begun
-
-
-def best_member(fits):
-    """The member with the least F: what the curves and counts of a committee are of."""
-    return min(whole_members(fits), key=lambda fit: fit.loss)
-
-
-def published(problem, settings, fits, *, start, random_state):
-    """What a fit publishes: the members and the scaling folded into one network.
-
-    Returns
-    -------
-    attributes : dict
-        The fitted attributes.
-    resume : Resume or None
-        What a warm start or the next epoch of a stream needs.
-    posteriors : list of Posterior
-        Of the members.
-
-    Raises
-    ------
-    ValueError
-        If the weights do not fit into the dtype of X.
-    """
-    members = whole_members(fits)
-    best = best_member(members)
-    dtype, params = problem.table.dtype, [fit.params for fit in members]
-    coefs, intercepts = fold_members(problem.scale, problem.network, params, dtype)
-    are_numbers = all(np.isfinite(array).all() for array in coefs + intercepts)
-    if not are_numbers or problem.scale.y_scale.min() < np.finfo(dtype).tiny:
-        raise ValueError(
-            f"The weights do not fit into {dtype} in the units of X and y. Scale the "
-            "columns of X and y, or pass float64."
-        )
-    n_iter, n_rows, curve = 0, 0, ()
-    if settings.is_stream and start is not None:
-        n_iter, n_rows, curve = start.n_iter, start.n_rows, start.curve
-    taken, curve = max(len(best.steps), 1), [*curve, *best.curve]
-    scores = best.validation_scores
-    picks_by_score = settings.early_stopping and scores
-    attributes = {
-        "coefs_": coefs,
-        "intercepts_": intercepts,
-        "solver_": settings.solver,
-        "n_iter_": n_iter + taken,
-        "t_": n_rows + taken * problem.table.n_rows,
-        "loss_curve_": curve,
-        "loss_": curve[int(np.argmax(scores))] if picks_by_score else float(best.loss),
-        "best_loss_": None if settings.early_stopping else min(curve),
-        "validation_scores_": scores or None,
-        "validation_loss_curve_": best.validation_losses or None,
-        "best_validation_score_": max(scores, default=None),
-        "penalty_": best.penalty.strengths,
-    }
-    relevances = relevance(problem, coefs, intercepts)
-    attributes |= {"feature_relevance_": relevances, "feature_importances_": shares(relevances)}
-    resume = None
-    if settings.is_stream:
-        resume = Resume(settings.solver, best.resume, random_state)
-    elif settings.warm_start:
-        resume = Resume(settings.solver, best.resume)
-    if best.posterior is None:
-        return attributes, resume, []
-    posteriors = [fit.posterior for fit in members]
-    return attributes | _statistics(problem, best), resume, posteriors
-
-
-def _statistics(problem, fit):
-    """What the posterior of a fit says of the noise, the weights and the evidence."""
-    posterior, y_scale = fit.posterior, problem.scale.y_scale
-    statistics = {
-        "n_effective_params_": posterior.n_effective,
-        "curvature_rows_": posterior.n_rows,
-    }
-    if problem.targets.loss.is_squared_error:
-        precision = posterior.noise_precision / y_scale**2
-        one_target = len(precision) == 1
-        statistics["noise_precision_"] = float(precision[0]) if one_target else precision
-    if (fit.penalty.strengths > 0).all():
-        statistics["prior_precision_"] = fit.penalty.strengths * posterior.scale
-        shift = np.log(y_scale).sum() * posterior.total_weight
-        statistics["log_marginal_likelihood_"] = posterior.log_marginal_likelihood - shift
-    return statistics

@@ -189,16 +189,14 @@ class MeanLoss:
         root = root.reshape(-1, self.network.n_params) / np.sqrt(self.rows.weight_of_blocks)
         return self._outgoing(root.T).T
 
-    def acceleration(self, params, v):
-        """J' H times the second directional derivative of Z2 along v, over the rows, / S."""
-        block = partial(self._block_acceleration, self.incoming(params), v=self.incoming(v))
-        (gradient,) = self.rows.sum(block)
-        return self._outgoing(gradient) / self.rows.weight_of_blocks
+    def pulled_back(self, derivative, params, v):
+        """J' H d (p,) over the rows, / S, with a ``derivative`` d (n, k) of Z2 along v.
 
-    def gauss_newton_product(self, params, v):
-        """J' H J v (p,) over the rows, / S, without the matrix: forward along v, then backward."""
-        block = partial(self._block_product, self.incoming(params), v=self.incoming(v))
-        (gradient,) = self.rows.sum(block)
+        That of first order, d = J v, makes it the product of the Gauss-Newton matrix and v,
+        forward along v and then backward; that of second order is an acceleration.
+        """
+        block = partial(self._block_pulled_back, derivative, self.incoming(params))
+        (gradient,) = self.rows.sum(partial(block, v=self.incoming(v)))
         return self._outgoing(gradient) / self.rows.weight_of_blocks
 
     def block_raw_prediction(self, params):
@@ -234,20 +232,19 @@ class MeanLoss:
     def _block_gauss_newton(self, params, X, y, weight):
         Z2, A1 = self._inner.forward(params, X)
         loss, delta = weighted(*self.loss.loss_and_delta(y, Z2), weight)
-        hessian = self._weighted_hessian(Z2, weight, partial(self._jacobian, params, X, A1))
+        hessian = self.hessian(Z2, partial(self._jacobian, params, X, A1))
+        if weight is not None:
+            hessian *= weight[:, None, None]
         matrix = second_order.gauss_newton(self._inner, params, X, A1, hessian=hessian)
         return loss, self._backward(params, X, A1, delta), matrix
 
-    def _block_acceleration(self, params, X, y, weight, *, v):
+    def _block_pulled_back(self, derivative, params, *block, v):
+        X, _, weight = block
         Z2, A1 = self._inner.forward(params, X)
-        second = second_order.second_directional_derivative(self._inner, params, v, X, A1=A1)
-        delta = np.einsum("ncd,nd->nc", self._weighted_hessian(Z2, weight), second)
-        return (self._backward(params, X, A1, delta),)
-
-    def _block_product(self, params, X, y, weight, *, v):
-        Z2, A1 = self._inner.forward(params, X)
-        along = second_order.directional_derivative(self._inner, params, v, X, A1=A1)
-        delta = np.einsum("ncd,nd->nc", self._weighted_hessian(Z2, weight), along)
+        along = derivative(self._inner, params, v, X, A1=A1)
+        delta = np.einsum("ncd,nd->nc", self.loss.hessian(Z2), along)
+        if weight is not None:
+            delta *= weight[:, None]
         return (self._backward(params, X, A1, delta),)
 
     def _block_root(self, params, X, y, weight):
@@ -256,12 +253,6 @@ class MeanLoss:
         if weight is not None:
             root *= np.sqrt(weight)[:, None, None]
         return root @ second_order.jacobian(self._inner, params, X, A1)
-
-    def _weighted_hessian(self, Z2, weight, jacobian=None):
-        hessian = self.hessian(Z2, jacobian)
-        if weight is not None:
-            hessian *= weight[:, None, None]
-        return hessian
 
 
 def weighted(loss, delta, weight):
@@ -312,14 +303,16 @@ class PenalisedLoss:
 
         The search for it starts along W2, whatever the order of the units and outputs.
         """
-        mean_loss, start = self.mean_loss, np.zeros(len(params))
-        mean_loss.network.unpack(start)[2][...] = mean_loss.network.unpack(params)[2]
+        network, start = self.mean_loss.network, np.zeros(len(params))
+        network.unpack(start)[2][...] = network.unpack(params)[2]
 
         def product(v):
-            return mean_loss.gauss_newton_product(params, v) + self.penalty.per_weight * v
+            Gv = self.mean_loss.pulled_back(second_order.directional_derivative, params, v)
+            return Gv + self.penalty.per_weight * v
 
         return second_order.largest_eigenvalue(product, start)
 
     def acceleration(self, params, v):
         """Second directional derivative of Z2 along v, pulled back to the weights (p,)."""
-        return self.mean_loss.acceleration(params, v)
+        derivative = second_order.second_directional_derivative
+        return self.mean_loss.pulled_back(derivative, params, v)

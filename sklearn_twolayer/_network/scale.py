@@ -257,7 +257,7 @@ def moments_of_columns(rows):
     shift = rows.first_row
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         block = partial(_block_moments, np.append(shift, 1.0))
-        stored, first, second, least, greatest = rows.reduce(block, _merge_moments)
+        stored, first, second, least, greatest = rows.sum(block, _merge_moments)
         total = stored[-1]  # S, summed in the same order as the other columns
         absent = total - stored[:-1]
         offset = (first[:-1] - absent * shift) / total
@@ -275,7 +275,7 @@ def moments_of_columns(rows):
 def _merge_moments(total, parts):
     """Sums, and the least and the greatest, of rows of which there were ``total`` before."""
     if total is None:
-        return [np.array(part, np.float64) for part in parts]
+        return parts
     *sums, least, greatest = total
     for sum_, part in zip(sums, parts):
         sum_ += part

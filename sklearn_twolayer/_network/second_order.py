@@ -10,22 +10,24 @@ from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.products import dense
 
 
-def jacobian(network, params, X, A1):
+def jacobian(network, params, X, A1, *, root=1.0):
     """J (n, k, p) = d Z2 / d params of the rows, in the workspace of the network.
 
-    In memory the rows are innermost: there are more of them than hidden units.
+    In memory the rows are innermost: there are more of them than hidden units. Each is
+    multiplied by its ``root`` (n,).
     """
     n, f, h, k = len(A1), network.n_features, network.n_hidden, network.n_outputs
     _, _, W2, _ = network.unpack(params)
-    Xt, A1t = np.ascontiguousarray(dense(X).T), np.ascontiguousarray(A1.T)
+    Xt, A1t = np.multiply(dense(X).T, root, order="C"), np.ascontiguousarray(A1.T)
     Dt = ACTIVATIONS[network.activation].derivative(A1t, out=np.empty_like(A1t))
     Jt = network.workspace("J", (k, network.n_params, n), params.dtype)
     Jt[:, network.n_first :] = 0
     for c in range(k):
         first = Jt[c, : network.n_first].reshape(f + 1, h, n)
         np.multiply(Xt[:, None, :], Dt * W2[:, c, None], out=first)
-        Jt[c, network.n_first + c : network.n_first + h * k : k] = A1t
-        Jt[c, network.n_first + h * k + c] = 1
+        second = Jt[c, network.n_first + c : network.n_first + h * k : k]
+        np.multiply(A1t, root, out=second)
+        Jt[c, network.n_first + h * k + c] = root
     return Jt.transpose(2, 0, 1)
 
 
@@ -88,8 +90,7 @@ def gauss_newton(network, params, X, A1, *, hessian):
     whatever the number of outputs k (the outputs collapse).
     """
     if network.n_outputs == 1:
-        J = jacobian(network, params, X, A1)[:, 0]
-        J *= np.sqrt(hessian[:, 0])
+        J = jacobian(network, params, X, A1, root=np.sqrt(hessian[:, 0, 0]))[:, 0]
         return J.T @ J
     return _collapsed_gauss_newton(network, params, X, A1, hessian=hessian)
 

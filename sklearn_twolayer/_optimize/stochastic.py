@@ -30,6 +30,23 @@ MAX_GROWTH = 10.0
 MAX_REFUSALS = 60
 
 
+class Batches:
+    """The mini-batches of an epoch, in a new order each time; ``len`` is their number."""
+
+    def __init__(self, rows, batch_size, random_state):
+        self._rows = rows
+        self._batch_size = batch_size
+        self._random_state = random_state
+
+    def __len__(self):
+        return self._rows.n_batches(self._batch_size)
+
+    def __call__(self):
+        shuffles = self._random_state is not None
+        order = self._rows.permutation(self._random_state) if shuffles else None
+        return self._rows.batches(self._batch_size, order)
+
+
 def sgd(gradient, state, *, momentum, nesterov, out=None):
     """Momentum (Polyak 1964): u <- momentum u + gradient, direction u.
 

@@ -1,10 +1,13 @@
 """Expectations over Gaussian raw predictions, against integrals and samples."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
+from sklearn_twolayer._bayes import posterior
 from sklearn_twolayer._bayes.averages import (
     N_CALIBRATION_DRAWS,
     expected_hessian,
@@ -13,6 +16,7 @@ from sklearn_twolayer._bayes.averages import (
 )
 from sklearn_twolayer._bayes.posterior import (
     TEMPERATURES,
+    calibrate,
     mixture_moments,
     moderated_losses,
 )
@@ -110,6 +114,17 @@ def test_moderated_losses_of_each_temperature():
     expected = expected_logistic(Z2, TEMPERATURES[-1] * V)
     expected = -np.log(np.where(indicators > 0.5, expected, 1 - expected)).sum(axis=1)
     np.testing.assert_allclose(found[:, -1], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("last", [0, 2, len(TEMPERATURES) - 1])
+def test_of_temperatures_that_predict_equally_well_the_largest_is_taken(last, monkeypatch):
+    """But of no temperature that predicts worse, be it larger."""
+    losses = np.full(len(TEMPERATURES), 0.5)
+    losses[last + 1 :] = 0.6
+    losses[0] -= 1e-12
+    monkeypatch.setattr(posterior, "leave_one_out_mean", lambda *arguments, **options: losses)
+    mean_loss = SimpleNamespace(loss=BinaryLogLoss())
+    assert calibrate(mean_loss, None, None, 1.0) == TEMPERATURES[last]
 
 
 def test_mixture_moments_are_mean_of_variances_plus_variance_of_means():

@@ -197,6 +197,16 @@ def test_the_way_of_a_fit_goes_on_from_the_one_before():
     assert (kept.curve, kept.steps) == ((9.0, 0.0, 0.0, 3.0), (4, 7, 7, 8))
 
 
+def test_precisions_that_stay_for_three_updates_in_a_row_have_converged():
+    """One of the next updates may move the weights so that the precisions move again."""
+    model = LinearModel()
+    _, found = model.maximum(model.precisions([1, 1], 1.0))
+    n_before = len(model.asked)
+    model.maximum(found)
+    assert len(model.asked) - n_before == 1 + 3
+    assert n_before > 1 + 3
+
+
 def test_where_no_step_goes_down_the_value_under_other_precisions_counts_as_one():
     model = LinearModel()
     model.curve = model.steps = ()

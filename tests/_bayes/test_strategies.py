@@ -1,14 +1,22 @@
 """The choice of a penalty: by a margin that rounding does not make, and whole whenever it ends."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from gradient_check import random_problem
 
+from sklearn_twolayer import TwoLayerRegressor
 from sklearn_twolayer._bayes import choose_penalty
-from sklearn_twolayer._bayes.choose_penalty import STRATEGIES, Search, automatic, most_steps
+from sklearn_twolayer._bayes.choose_penalty import (
+    STRATEGIES,
+    Search,
+    automatic,
+    most_steps,
+    of_all_rows,
+)
 from sklearn_twolayer._bayes.posterior import Likelihood
 from sklearn_twolayer._fit.training import Fit
 from sklearn_twolayer._network.losses import BinaryLogLoss, SquaredError
@@ -16,25 +24,26 @@ from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
 
 
-def chosen_among(losses, monkeypatch):
-    """Index of the candidate that ``automatic`` takes, given their leave-one-out losses."""
+def chosen_among(losses, monkeypatch, most_multiples=1):
+    """Of the candidate that ``automatic`` takes, given their leave-one-out losses: index, loss."""
     penalty = Penalty(np.zeros(1, int), np.ones(1))
     first, second, *others = (Fit(index, penalty, loss) for index, loss in enumerate(losses))
     others = iter(others)
     replacements = {
-        "MOST_MULTIPLES": 1,
+        "MOST_MULTIPLES": most_multiples,
         "_grouped_evidence": lambda search, start, state, n_steps: (first, None),
         "_relevance": lambda search, fit, precisions, n_steps, keep: second,
         "go_on": lambda search, before, penalty, max_iter, keep: next(others, Fit(None)),
         "_loss_of_left_out_rows": lambda search, fit: fit.loss,
         "_finish": lambda search, fit: fit,
-        "_is_too_flexible": lambda search, fit, share: True,
+        "_n_effective": lambda search, fit: 1.0,
     }
     for name, replacement in replacements.items():
         monkeypatch.setattr(choose_penalty, name, replacement)
-    likelihood = SimpleNamespace(is_gaussian=True)
+    likelihood = SimpleNamespace(is_gaussian=True, variance=2.0, n_residuals=1.0)
     search = Search(SimpleNamespace(network=None), likelihood, 100, None)
-    return automatic(search, None).params
+    fit = automatic(search, None)
+    return fit.params, fit.left_out_loss
 
 
 @pytest.mark.parametrize(
@@ -52,7 +61,45 @@ def chosen_among(losses, monkeypatch):
     ],
 )
 def test_the_least_loss_wins_by_a_margin_and_ties_go_to_the_first(losses, index, monkeypatch):
-    assert chosen_among(losses, monkeypatch) == index
+    assert chosen_among(losses, monkeypatch) == (index, losses[index] / 2.0)
+
+
+@pytest.mark.parametrize(
+    ("losses", "index"),
+    [
+        ([1.0, 2.0, 0.9, 0.8, 0.7], 4),  # three times as strong, nine times, ...
+        ([1.0, 2.0, 0.9, 0.95, 0.5], 2),  # no further where it has become worse
+        ([1.0, 2.0, 1.5, 0.9, 0.8, 0.7], 5),  # if it never helps, a third, a ninth, ...
+        ([1.0, 2.0, 1.5, 1.5, 0.5], 0),
+        ([np.inf, np.inf, np.inf, np.inf, 0.9], 4),  # what cannot be judged is not worse
+    ],
+)
+def test_multiples_of_a_penalty_go_on_as_long_as_they_help(losses, index, monkeypatch):
+    assert chosen_among(losses, monkeypatch, most_multiples=3)[0] == index
+
+
+def test_a_fit_that_uses_up_most_residuals_cannot_be_judged():
+    """Its linearised network does not tell what a fit without a row would do."""
+    problem = random_problem(SquaredError, n_rows=8, n_hidden=3)
+    with problem.rows() as rows:
+        mean_loss = problem.mean_loss(rows)
+        search = Search(mean_loss, Likelihood.of(mean_loss), 100, None)
+        losses = []
+        for alpha in (1e-8, 1.0):
+            fit = Fit(problem.params, Penalty.fixed(problem.network, alpha))
+            losses.append(choose_penalty._loss_of_left_out_rows(search, fit))
+    assert losses[0] == np.inf
+    assert np.isfinite(losses[1])
+
+
+def test_waves_are_learned_before_anything_is_penalised():
+    """From most starts: the evidence of a network that has learnt nothing is that of a constant."""
+    x = np.linspace(-3, 3, 60)[:, None]
+    wave, scores = np.sin(4 * x[:, 0]), []
+    for seed in range(5):
+        model = TwoLayerRegressor(10, solver="lm", alpha="evidence", random_state=seed)
+        scores.append(model.fit(x, wave).score(x, wave))
+    assert np.median(scores) > 0.9
 
 
 class Stop(Exception):
@@ -144,6 +191,7 @@ def test_the_candidate_that_is_named_is_the_chosen_one(loss_class, n_rows):
     (evidence,) = (p for stage, p in recorded.penalties.items() if named in stage)
     assert np.array_equal(fit.penalty.groups, evidence.groups)
     assert np.allclose(fit.penalty.strengths, float(times or 1) * evidence.strengths, rtol=0.02)
+    assert 0 < fit.n_effective < len(fit.params)
 
 
 def test_while_a_rival_runs_the_fit_that_it_challenges_is_kept(monkeypatch):
@@ -167,3 +215,27 @@ def test_no_fit_takes_more_steps_than_it_may(strategy, max_iter):
     for loss_class in (SquaredError, BinaryLogLoss):
         fit = Recorded(loss_class, 30).search(strategy, max_iter=max_iter)
         assert len(fit.curve) <= max_iter
+
+
+def test_all_rows_go_on_with_the_prior_precisions_of_a_part():
+    """They are alpha_g beta S k / 2: of three times the rows alpha_g is a third, at first."""
+    asked = []
+
+    def minimize(start, penalty, *, max_iter, state=None, keep=None):
+        asked.append(penalty.strengths)
+        return Fit(start, penalty, 1.0, (1.0,) * max_iter, tuple(range(max_iter)))
+
+    problem = random_problem(SquaredError, n_rows=30, n_hidden=3)
+    with problem.rows() as rows:
+        likelihood = Likelihood.of(problem.mean_loss(rows))
+        search = Search(problem.mean_loss(rows), likelihood, 100, minimize)
+        part = replace(search, likelihood=replace(likelihood, total_weight=10.0))
+        penalty = Penalty(choose_penalty.penalty_groups(problem.network), np.full(4, 0.3))
+        fit = of_all_rows(
+            search, part, Fit(problem.params, penalty, 1.0, left_out_loss=0.5, n_effective=7.0)
+        )
+    np.testing.assert_allclose(asked[0], 0.3 * 10 / likelihood.total_weight)
+    assert not np.allclose(asked[1], asked[0])
+    np.testing.assert_array_equal(asked[-1], fit.penalty.strengths)
+    assert len(fit.curve) == choose_penalty.ALL_ROWS_STEPS + choose_penalty.FINISH_STEPS
+    assert (fit.left_out_loss, fit.n_effective) == (0.5, 7.0)

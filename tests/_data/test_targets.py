@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, r2_score
 
-from sklearn_twolayer._data.class_weight import (
+from sklearn_twolayer._data.labels import (
+    LabelTargets,
     class_weight_of_rows,
     label_totals,
     merge_label_totals,
 )
-from sklearn_twolayer._data.table import check_weights, validation_split
-from sklearn_twolayer._data.targets import LabelTargets, RealTargets
+from sklearn_twolayer._data.table import validation_split
+from sklearn_twolayer._data.targets import RealTargets
 
 X = np.arange(8.0).reshape(4, 2)
 Y = np.array([3, 1, 2, 1])
@@ -28,55 +29,6 @@ def labels_of(y, class_weight=None, parts=1):
     summaries = [LabelTargets.summarize(part, None) for part in np.array_split(y, parts)]
     summary = summaries[0] if parts == 1 else LabelTargets.merge(summaries)
     return LabelTargets.learn(summary, SimpleNamespace(class_weight=class_weight))
-
-
-def test_no_weights_and_weights_of_one_are_none():
-    for sample_weight in (None, 1, np.ones(4), [1, 1, 1, 1]):
-        found_X, found_y, weight = check_weights(X, Y, sample_weight)
-        assert weight is None
-        assert np.array_equal(found_X, X)
-        assert np.array_equal(found_y, Y)
-
-
-def test_rows_of_weight_zero_are_dropped():
-    found_X, found_y, weight = check_weights(X, Y, [2, 0, 0.5, 0])
-    assert np.array_equal(found_X, X[[0, 2]])
-    assert found_y.tolist() == [3, 2]
-    assert weight.tolist() == [2, 0.5]
-
-
-def test_what_is_left_after_dropping_may_be_unweighted():
-    assert check_weights(X, Y, [1, 0, 1, 1])[2] is None
-
-
-def test_a_number_weighs_every_row():
-    assert check_weights(X, Y, 2.5)[2].tolist() == [2.5] * 4
-
-
-def test_weights_are_not_written_to():
-    sample_weight = np.array([2.0, 0, 1, 3])
-    check_weights(X, Y, sample_weight)
-    assert sample_weight.tolist() == [2, 0, 1, 3]
-
-
-@pytest.mark.parametrize(
-    ("sample_weight", "message"),
-    [
-        ([1, -2, 1, 1], "row 1 has -2"),
-        (-1, "must not be negative"),
-        ([1, np.nan, 1, 1], "sample_weight contains NaN"),
-        ([1, np.inf, 1, 1], "sample_weight contains infinity"),
-        (np.zeros(4), "zero for every row"),
-        (0, "zero for every row"),
-        (np.ones(3), r"each of the 4 rows of X, shape \(4,\); it has shape \(3,\)"),
-        (np.ones((4, 1)), r"it has shape \(4, 1\)"),
-        (["a"] * 4, "could not convert"),
-        ([], "0 sample"),
-    ],
-)
-def test_bad_weights_are_refused(sample_weight, message):
-    with pytest.raises(ValueError, match=message):
-        check_weights(X, Y, sample_weight)
 
 
 @pytest.mark.parametrize(

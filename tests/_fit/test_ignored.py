@@ -9,7 +9,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._fit.ignored import READERS, ignored
+from sklearn_twolayer._fit.parameters import READERS, ignored
 
 #: Values that change a fit which reads them.
 VALUES = {

@@ -1,11 +1,14 @@
 """The rules of the parameters, what an error says, and what "auto" means."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
 from sklearn_twolayer._fit import settings
-from sklearn_twolayer._fit.committee import choose_width
+from sklearn_twolayer._fit.committee import choose_width, wider
 from sklearn_twolayer._fit.parameters import RULES, InvalidParameterError
 from sklearn_twolayer._fit.settings import (
     MAX_ITER,
@@ -13,9 +16,10 @@ from sklearn_twolayer._fit.settings import (
     checked,
     choose_solver,
     resolve,
+    rows_to_start_on,
     streaming,
 )
-from sklearn_twolayer._fit.training import CURVATURE_SHARE
+from sklearn_twolayer._fit.training import CURVATURE_SHARE, Fit
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
 SOLVERS = ["gd", "sgd", "adam", "lbfgs", "lm"]
@@ -40,6 +44,50 @@ def test_the_solver_follows_the_size(n_rows, n_features, n_hidden, n_outputs, so
     assert choose_solver(Size(n_rows, n_features, n_outputs), n_hidden) == solver
 
 
+@pytest.mark.parametrize(
+    ("n_rows", "n_hidden", "n_start"),
+    [(1999, 10, 1999), (2000, 10, 1000), (10**5, 10, 1000), (3047, 38, 3047), (3048, 38, 1524)],
+)
+def test_a_regression_starts_on_four_rows_for_each_weight(n_rows, n_hidden, n_start):
+    size, found = Size(n_rows, 8, 1), replace(resolved(), n_hidden=n_hidden)
+    assert rows_to_start_on(size, found) == n_start
+    assert rows_to_start_on(size, replace(found, solver="lbfgs")) == n_start
+    for other in ({"alpha": 0.1}, {"solver": "adam"}, {"solver": "lbfgs", "alpha": "ard"}):
+        assert rows_to_start_on(size, replace(found, **other)) == n_rows
+    assert rows_to_start_on(replace(size, is_regression=False), found) == n_rows
+
+
+def test_lbfgs_starts_on_a_part_that_lm_can_afford():
+    asked = settings_of(TwoLayerRegressor(50, solver="lbfgs"))
+    for n_features, alpha in ((10, "auto"), (17, "auto"), (30, 1e-5)):  # 4 p^3 multiply-adds
+        found = resolve(asked, Size(10**5, n_features, 1))
+        assert (found.alpha, found.n_members) == (alpha, 1)
+        assert (rows_to_start_on(Size(10**5, n_features, 1), found) < 10**5) == (alpha == "auto")
+    assert resolve(asked, Size(1000, 10, 1)).alpha == 1e-3  # whose half would be too few
+    assert resolve(replace(asked, early_stopping=True), Size(10**5, 10, 1)).alpha == 1e-5
+
+
+def test_a_regression_that_starts_on_a_part_takes_lm_for_more_rows():
+    """20 matrices of all rows take the time of 150, with 301 weights up to 3e5 rows."""
+
+    def solver(n_rows=10**5, n_outputs=1, **parameters):
+        estimator = TwoLayerRegressor(50, **parameters)
+        return resolve(settings_of(estimator), Size(n_rows, 4, n_outputs)).solver
+
+    assert solver() == solver(alpha="ard") == "lm"
+    assert solver(n_rows=3 * 10**5) == "lm"
+    assert solver(n_rows=4 * 10**5) == "lbfgs"
+    assert solver(n_outputs=2) == "lbfgs"
+    for parameters in ({"alpha": 0.1}, {"early_stopping": True}, {"warm_start": True}):
+        assert solver(**parameters) == "lbfgs"
+
+
+@pytest.mark.parametrize(("n_rows", "n_members"), [(5000, 3), (10_000, 3), (30_000, 1)])
+def test_many_rows_need_no_committee(n_rows, n_members):
+    found = resolve(settings_of(TwoLayerRegressor()), Size(n_rows, 10, 1))
+    assert (found.solver, found.n_members) == ("lm", n_members)
+
+
 def test_more_work_never_leads_back_to_a_dearer_solver():
     order = ["lm", "lbfgs", "adam"]
     for sizes in ([(10**i, 50) for i in range(9)], [(500, 10**i) for i in range(7)]):
@@ -58,6 +106,16 @@ def test_lm_is_chosen_up_to_the_largest_matrix(monkeypatch):
     assert choose_solver(Size(3000, n_features, 1), n_hidden) == "lbfgs"
     assert choose_solver(Size(3000, n_features, 1), n_hidden - 1) == "lm"
     assert choose_solver(Size(p - 1, n_features, 1), n_hidden) == "lm"  # dual: n rows
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "alpha", "solver"),
+    [(30, 0.01, "lm"), (500, 0.01, "lbfgs"), (500, "evidence", "lm"), (500, "ard", "lm")],
+)
+def test_a_classifier_takes_lm_on_small_tables_or_to_find_the_evidence(n_rows, alpha, solver):
+    estimator = TwoLayerClassifier(n_hidden=4, alpha=alpha)
+    size = Size(n_rows, 10, 1, is_regression=False)
+    assert resolve(settings_of(estimator), size).solver == solver
 
 
 def settings_of(estimator):
@@ -111,6 +169,14 @@ def test_cheap_regressions_under_a_float_alpha_have_several_starts(n_starts, par
 def test_a_classifier_has_one_start():
     size = Size(100, 3, 1, is_regression=False)
     assert resolve(settings_of(TwoLayerClassifier(alpha=0.0)), size).n_starts == 1
+
+
+@pytest.mark.parametrize("alpha", ["evidence", "ard", "auto"])
+def test_a_search_for_penalties_may_learn_freely_before(alpha):
+    """The steps that it takes then do not count as those of the user's max_iter."""
+    assert resolved(alpha=alpha).n_free_steps == sum(FREE_STEPS)
+    assert resolved(alpha=alpha, max_iter=200).n_free_steps == 0
+    assert resolved(alpha=0.1).n_free_steps == 0
 
 
 @pytest.mark.parametrize(("n_rows", "alpha"), [(3000, "auto"), (10**6, 1e-6)])
@@ -220,3 +286,30 @@ def test_a_stream_is_an_epoch_at_a_constant_rate():
 )
 def test_the_width_goes_by_the_rows_columns_and_classes(size, width):
     assert choose_width(size) == width
+
+
+@pytest.mark.parametrize(
+    ("n_effective", "n_hidden", "n_rows", "units"),
+    [
+        ([10, 76, 90], 10, 1000, 20),
+        ([10, 74, 90], 10, 1000, 10),
+        ([90, 90, 90], 30, 1000, 50),
+        ([90, 90, 90], 10, 334, 20),  # 200 weights, 0.6 of the targets
+        ([90, 90, 90], 10, 333, 10),
+    ],
+)
+def test_members_are_wider_where_the_rows_determine_their_weights(
+    n_effective, n_hidden, n_rows, units
+):
+    fits, size = [Fit(np.zeros(100), n_effective=each) for each in n_effective], Size(n_rows, 8, 1)
+    assert wider(n_hidden, fits, size) == units
+    assert wider(n_hidden, [*fits, Fit(ending="interrupt")], size) == n_hidden
+
+
+def test_a_committee_widens_where_width_and_members_are_up_to_it():
+    def widens(**parameters):
+        return resolve(settings_of(TwoLayerRegressor(**parameters)), Size(100, 3, 1)).widens
+
+    assert widens()
+    for parameters in ({"n_hidden": 10}, {"n_members": 3}, {"alpha": 0.1}, {"warm_start": True}):
+        assert not widens(**parameters)

@@ -12,16 +12,17 @@ from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit.committee import choose_width
 from sklearn_twolayer._fit.monitor import Deadline, Monitor, Stop, Watch
+from sklearn_twolayer._fit.results import best_member, whole_members, why_unfinished
 from sklearn_twolayer._fit.run import (
     Problem,
+    fit_committee,
     fit_member,
     fit_members,
     pose,
-    why_unfinished,
 )
 from sklearn_twolayer._fit.settings import checked
 from sklearn_twolayer._fit.training import TRIAL_STEPS, Fit, Training
-from sklearn_twolayer._fit.weights import Resume, WarmStart, best_member, whole_members
+from sklearn_twolayer._fit.weights import Resume, WarmStart
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
 from sklearn_twolayer._network.objective import MeanLoss, Penalty
@@ -204,6 +205,16 @@ def test_the_stochastic_solvers_hand_on_their_moments(solver):
     assert state.rule_state is not None
 
 
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_a_warm_start_goes_on_from_the_published_weights_and_not_from_the_last_step(solver):
+    """Which may be elsewhere: published are the weights of the least loss, or the user's own."""
+    problem, params = posed()
+    last = np.full_like(params, 7.0)
+    resume = Resume(solver, StochasticState(last, last))
+    fit, _ = run(solver, problem, params, resume=resume, learning_rate=1e-9, max_iter=1)
+    np.testing.assert_allclose(fit.params, params, atol=1e-6)
+
+
 def test_lm_hands_on_its_damping_and_goes_on_with_it():
     problem, params = posed()
     cold, _ = run("lm", problem, params, max_iter=1)
@@ -368,7 +379,7 @@ def test_a_member_whose_turn_never_came_is_not_whole():
     fits = fit_members(problem, settings, np.random.RandomState(0), watch=watch)
     assert [fit.params is None for fit in fits] == [False, True, True]
     assert whole_members(fits) == fits[:1]
-    assert best_member(fits) is fits[0]
+    assert best_member(fits[:1]) is fits[0]
     assert "1 of 3 members" in why_unfinished(settings, fits, 1, fits[0].loss)
 
 
@@ -377,6 +388,39 @@ def test_whole_members_are_those_that_were_not_cut_short():
     cut, whole, none = Fit(params, ending="interrupt"), Fit(params), Fit(ending="interrupt")
     assert whole_members([cut, whole, none]) == [whole]
     assert whole_members([cut, none]) == [cut]
+
+
+@pytest.mark.parametrize("ending", [None, "out of time"])
+def test_wider_members_take_the_place_of_the_others_unless_all_are_cut_short(ending, monkeypatch):
+    problem, _ = posed()
+    settings, seen = replace(settings_of("lm", n_members=2), widens=True), []
+
+    def fit_members(problem, settings, random_state, *, watch, first=0):
+        seen.append((problem.network.n_hidden, settings.n_hidden, first, random_state.rand()))
+        return 2 * [Fit(np.ones(1), ending=ending if first else None)]
+
+    monkeypatch.setattr("sklearn_twolayer._fit.run.fit_members", fit_members)
+    monkeypatch.setattr("sklearn_twolayer._fit.run.wider", lambda h, fits, size: 2 * h)
+    wide, fits = fit_committee(problem, settings, np.random.RandomState(0), watch=Watch(Deadline()))
+    assert [each[:3] for each in seen] == [(4, 4, 0), (8, 8, 2)]
+    assert seen[0][3] == seen[1][3]  # the same random numbers
+    assert wide.network.n_hidden == (8 if ending is None else 4)
+    assert fits[-1].ending == ending
+    assert len(whole_members(fits)) == 2
+
+
+@pytest.mark.parametrize(
+    ("losses", "kept"),
+    [
+        ([0.1, 0.19, 0.21, np.inf], [0.1, 0.19]),
+        ([0.3, 0.1, 0.15], [0.1, 0.15]),
+        ([np.inf, np.inf], [np.inf, np.inf]),
+        ([0.0, 1e-9, 1e-7], [0.0, 1e-9]),
+    ],
+)
+def test_members_that_predict_left_out_rows_far_worse_than_the_best_are_left_out(losses, kept):
+    members = whole_members([Fit(np.ones(1), left_out_loss=loss) for loss in losses])
+    assert [fit.left_out_loss for fit in members] == kept
 
 
 def test_a_problem_is_posed_with_the_width_of_a_warm_start():

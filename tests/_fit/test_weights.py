@@ -8,7 +8,6 @@ from sklearn_twolayer._fit.weights import (
     Resume,
     WarmStart,
     are_equal,
-    fold_members,
     initial_weights,
     member_states,
     published_weights,
@@ -91,7 +90,7 @@ def test_the_first_member_is_the_single_network_and_the_others_do_not_touch_its_
 
 def test_published_weights_predict_in_the_units_of_the_user():
     scale, network, [params] = a_fold()
-    coefs, intercepts = published_weights(scale, network, params, np.float32)
+    coefs, intercepts = published_weights(scale, network, [params], np.float32)
     assert {array.dtype for array in coefs + intercepts} == {np.dtype(np.float32)}
     x = np.random.RandomState(1).normal(size=(5, 3))
     standardised = np.column_stack([(x - scale.mean) / scale.scale, np.ones(5)])
@@ -102,25 +101,26 @@ def test_published_weights_predict_in_the_units_of_the_user():
 
 def test_folded_members_predict_their_mean():
     scale, network, members = a_fold(n_members=3)
-    (W1, W2), (b1, b2) = fold_members(scale, network, members, np.float64)
+    (W1, W2), (b1, b2) = published_weights(scale, network, members, np.float64)
     assert W1.shape == (3, 12)
     x = np.random.RandomState(1).normal(size=(5, 3))
-    each = [published_weights(scale, network, params, np.float64) for params in members]
+    each = [published_weights(scale, network, [params], np.float64) for params in members]
     alone = [np.tanh(x @ U1 + a1) @ U2 + a2 for (U1, U2), (a1, a2) in each]
     np.testing.assert_allclose(np.tanh(x @ W1 + b1) @ W2 + b2, np.mean(alone, axis=0), rtol=1e-12)
 
 
 def test_one_folded_member_is_the_published_network():
     scale, network, members = a_fold()
-    folded = fold_members(scale, network, members, np.float32)
-    assert are_equal(folded, published_weights(scale, network, members[0], np.float32))
+    alone = scale.fold(*network.unpack(members[0]))
+    folded = published_weights(scale, network, members, np.float64)
+    assert are_equal(folded, alone)
     folded[1][1][0] += 1
-    assert not are_equal(folded, published_weights(scale, network, members[0], np.float32))
+    assert not are_equal(folded, alone)
 
 
 def test_a_warm_start_goes_on_from_the_published_weights():
     scale, network, [params] = a_fold()
-    start = WarmStart(*published_weights(scale, network, params, np.float64))
+    start = WarmStart(*published_weights(scale, network, [params], np.float64))
     np.testing.assert_allclose(start.params(network, scale), params, rtol=1e-12, atol=1e-12)
 
 
@@ -130,7 +130,7 @@ def test_a_warm_start_goes_on_from_the_published_weights():
 )
 def test_a_warm_start_refuses_a_network_of_other_shapes(is_stream, message):
     scale, network, [params] = a_fold()
-    start = WarmStart(*published_weights(scale, network, params, np.float64))
+    start = WarmStart(*published_weights(scale, network, [params], np.float64))
     with pytest.raises(ValueError, match=f"{message}.*n_hidden=7"):
         start.params(TwoLayerNetwork(3, 7, 2, "tanh"), scale, is_stream=is_stream)
 

@@ -288,7 +288,7 @@ def test_acceleration_of_a_network_that_is_linear_along_the_direction_is_zero():
     v = np.zeros(len(problem.params))
     v[problem.network.n_first :] = 1.0
     with problem.rows() as rows:
-        assert not problem.mean_loss(rows).acceleration(problem.params, v).any()
+        assert not problem.objective(rows).acceleration(problem.params, v).any()
 
 
 @KINDS

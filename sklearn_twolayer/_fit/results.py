@@ -1,0 +1,316 @@
+"""What a fit publishes: its weights, their posterior, and how much each column of X matters.
+
+The Gauss-Newton matrix of the posterior takes n p^2 multiply-adds and is needed once. Where that
+is too much it is estimated from a random part of the rows: the mean over the part, that is their
+sum scaled by S / S_part. The residuals are those of all rows.
+"""
+
+from contextlib import ExitStack
+from functools import partial
+from operator import attrgetter
+
+import numpy as np
+
+from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS
+from sklearn_twolayer._bayes.posterior import posterior_of
+from sklearn_twolayer._fit.monitor import INTERRUPT, OUT_OF_TIME
+from sklearn_twolayer._fit.settings import is_affordable, n_params
+from sklearn_twolayer._fit.weights import Resume, published_weights
+from sklearn_twolayer._network.activations import ACTIVATIONS
+from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.objective import MeanLoss
+from sklearn_twolayer._network.scale import moments_of_columns
+from sklearn_twolayer._optimize.first_order import OUT_OF_ITERATIONS
+
+#: Steps of sgd and adam that had to be shortened by this factor are told.
+MANY_TIMES = 1000
+#: The mean of two predictors with errors of variance v and c v, correlated by r, is better than the
+#: first alone if c + 2 r sqrt(c) < 3: networks of the same rows, with r = 0.35, up to c = 2.
+MOST_TIMES_THE_LEAST = 2.0
+#: By what share of the least loss gradient descent must end above it to be told.
+SWING = 1e-3
+#: Most weights of a network that has error bars; fits of few rows may have more, in dual form.
+MAX_WEIGHTS = 5000
+#: n p^2 of the rows that a matrix is made of, about a second on one core (2.5 to 3.5e10), and of a
+#: part and its factors together, ten seconds.
+MAX_COST, MAX_COST_OF_PART = 3e10, 3.8e11
+#: Several outputs take so many times as long for the same n p^2.
+COST_OF_SEVERAL_OUTPUTS = 3.5
+#: n k p^2 of the rows whose own predictions are judged, a tenth of a second or two; and their least
+#: number.
+MAX_COST_OF_JUDGED, MIN_JUDGED = 3e9, 100
+#: Entries of the Jacobian of a block that stays in cache.
+ENTRIES_IN_CACHE = 2**19
+
+TOO_MANY_WEIGHTS = (
+    "its {p} weights are more than the {most:,} of a Gauss-Newton matrix that can be afforded: "
+    "choose a smaller n_hidden"
+)
+TOO_LONG = (
+    "its Gauss-Newton matrix of {p} weights and {k} outputs would take more than ten seconds: "
+    "choose a smaller n_hidden"
+)
+STREAM = (
+    "it was trained by partial_fit, whose last batch does not stand for all rows: call fit with "
+    "warm_start=True on rows that do"
+)
+#: Beyond so many rows a part of them tells as much of the relevance of the columns.
+MAX_ROWS = 2**14
+#: Rows of a block.
+ROWS_AT_ONCE = 1024
+
+
+def whole_members(fits):
+    """The members that were not cut short; if all were, those that have begun.
+
+    Of them those that predict left-out rows no worse than twice as badly as the best: some
+    starts end where the network has not learned, and would be averaged with those that have.
+    """
+    begun = [fit for fit in fits if fit.params is not None]
+    whole = [fit for fit in begun if fit.ending is None] or begun
+    least = max(min(fit.left_out_loss for fit in whole), 1 / NOISE_PRECISION_BOUNDS[1])
+    return [fit for fit in whole if fit.left_out_loss <= MOST_TIMES_THE_LEAST * least]
+
+
+def best_member(members):
+    """The one with the least F: what the curves and counts of a committee are of."""
+    return min(members, key=attrgetter("loss"))
+
+
+def published(problem, settings, members, *, start, random_state):
+    """What a fit publishes: the members and the scaling folded into one network.
+
+    Returns
+    -------
+    attributes : dict
+        The fitted attributes.
+    resume : Resume or None
+        What a warm start or the next epoch of a stream needs.
+    posteriors : list of Posterior
+        Of the members.
+
+    Raises
+    ------
+    ValueError
+        If the weights do not fit into the dtype of X.
+    """
+    best, dtype = best_member(members), problem.table.dtype
+    params = [fit.params for fit in members]
+    coefs, intercepts = published_weights(problem.scale, problem.network, params, dtype)
+    are_numbers = all(np.isfinite(array).all() for array in coefs + intercepts)
+    if not are_numbers or problem.scale.y_scale.min() < np.finfo(dtype).tiny:
+        raise ValueError(
+            f"The weights do not fit into {dtype} in the units of X and y. Scale the "
+            "columns of X and y, or pass float64."
+        )
+    n_iter, n_rows, curve = 0, 0, ()
+    if settings.is_stream and start is not None:
+        n_iter, n_rows, curve = start.n_iter, start.n_rows, start.curve
+    taken, curve = max(len(best.steps), 1), [*curve, *best.curve]
+    scores = best.validation_scores
+    picks_by_score = settings.early_stopping and scores
+    attributes = {
+        "coefs_": coefs,
+        "intercepts_": intercepts,
+        "solver_": settings.solver,
+        "n_iter_": n_iter + taken,
+        "t_": n_rows + taken * problem.table.n_rows,
+        "loss_curve_": curve,
+        "loss_": curve[int(np.argmax(scores))] if picks_by_score else float(best.loss),
+        "best_loss_": None if settings.early_stopping else min(curve),
+        "validation_scores_": scores or None,
+        "validation_loss_curve_": best.validation_losses or None,
+        "best_validation_score_": max(scores, default=None),
+        "penalty_": best.penalty.strengths,
+    }
+    relevances = relevance(problem, coefs, intercepts)
+    attributes |= {"feature_relevance_": relevances, "feature_importances_": shares(relevances)}
+    resume = None
+    if settings.is_stream:
+        resume = Resume(settings.solver, best.resume, random_state)
+    elif settings.warm_start:
+        resume = Resume(settings.solver, best.resume)
+    if best.posterior is None:
+        return attributes, resume, []
+    posteriors = [fit.posterior for fit in members]
+    return attributes | _statistics(problem, best), resume, posteriors
+
+
+def _statistics(problem, fit):
+    """What the posterior of a fit says of the noise, the weights and the evidence."""
+    posterior, y_scale = fit.posterior, problem.scale.y_scale
+    statistics = {
+        "n_effective_params_": posterior.n_effective,
+        "curvature_rows_": posterior.n_rows,
+    }
+    if problem.targets.loss.is_squared_error:
+        precision = posterior.noise_precision / y_scale**2
+        one_target = len(precision) == 1
+        statistics["noise_precision_"] = float(precision[0]) if one_target else precision
+    if (fit.penalty.strengths > 0).all():
+        statistics["prior_precision_"] = fit.penalty.strengths * posterior.scale
+        shift = np.log(y_scale).sum() * posterior.total_weight
+        statistics["log_marginal_likelihood_"] = posterior.log_marginal_likelihood - shift
+    return statistics
+
+
+def why_unfinished(settings, fits, n_iter, loss):
+    """What to say of a fit that ended before it had converged; None of others.
+
+    ``n_iter`` and ``loss`` are what the fit publishes.
+    """
+    kept = whole_members(fits)
+    complaint = _complaint_of_steps(settings, best_member(kept))
+    if complaint is not None or settings.is_stream:  # one call of which never is the end
+        return complaint
+    how_far = f"(n_iter_={n_iter}, loss {loss:.4g}"
+    how_far += f", {len(kept)} of {len(fits)} members)" if len(fits) > 1 else ")"
+    endings = [fit.ending for fit in fits]
+    if INTERRUPT in endings:
+        return f"Training interrupted by the user {how_far}: the best weights so far are kept."
+    if OUT_OF_TIME in endings:
+        return (
+            f"The fit ended at max_time={settings.max_time:g} seconds before it converged "
+            f"{how_far}: the best weights so far are kept. Increase max_time, or make the fit "
+            "cheaper: fewer n_hidden or n_members, or a larger tol."
+        )
+    limit = settings.max_iter + settings.n_free_steps
+    if any(fit.status == OUT_OF_ITERATIONS and len(fit.steps) >= limit for fit in kept):
+        return (
+            f"solver={settings.solver!r} stopped at max_iter={limit} before it "
+            f"converged (loss {loss:.4g}). Increase max_iter, or choose a tol "
+            f"larger than {settings.tol:g}."
+        )
+    return None
+
+
+def _complaint_of_steps(settings, fit):
+    """What to say of steps that were too long, or None."""
+    asked, taken = settings.learning_rate, fit.learning_rate
+    if asked and taken is not None and asked > MANY_TIMES * taken:
+        return (
+            f"learning_rate={asked:.3g} is far too large: the loss exploded until steps were taken "
+            f"at {taken:.3g}. Try learning_rate='auto'."
+        )
+    swings = settings.solver == "gd" and fit.curve[-1] > (1 + SWING) * fit.loss
+    if not swings or settings.early_stopping:
+        return None
+    return (
+        f"The loss of gradient descent swings: it was {fit.loss:.4g} in iteration "
+        f"{int(np.argmin(fit.curve)) + 1}, whose weights are kept, and {fit.curve[-1]:.4g} at the "
+        f"end, with learning_rate={taken:.3g}. Try learning_rate={taken / 3:.2g}."
+    )
+
+
+def rows_of_curvature(size, n_hidden):
+    """How many rows the matrix is made of; 0 where it would take too long.
+
+    All of them if their n p^2 is not more than a second. Otherwise as many as that, but no
+    fewer than have 2 p residuals: the prior helps where they leave a direction out.
+    """
+    p, k = n_params(size, n_hidden), size.n_outputs
+    if is_affordable(size, n_hidden):
+        return size.n_rows
+    if p > MAX_WEIGHTS:
+        return 0
+    cost_of_row = p**2 * (1 if k == 1 else COST_OF_SEVERAL_OUTPUTS)
+    n_rows = min(size.n_rows, max(int(MAX_COST / cost_of_row), -(-2 * p // k)))
+    return n_rows if n_rows * cost_of_row + p**3 <= MAX_COST_OF_PART else 0
+
+
+def why_no_error_bars(problem, resume):
+    """Why a fit has no posterior, and what to do; see ``Learned``."""
+    if resume is not None and resume.is_stream:
+        return STREAM
+    p, k = problem.network.n_params, problem.network.n_outputs
+    return (TOO_MANY_WEIGHTS if p > MAX_WEIGHTS else TOO_LONG).format(p=p, k=k, most=MAX_WEIGHTS)
+
+
+def posterior_of_fit(problem, fit):
+    """The posterior of the weights of a fit, or None where its matrix would take too long."""
+    network, size = problem.network, problem.size
+    p, k = network.n_params, network.n_outputs
+    n_rows = rows_of_curvature(size, network.n_hidden)
+    if n_rows == 0:
+        return None
+    is_alone = size.is_regression and k == 1  # with all of the leverages
+    n_judged = n_rows if is_alone else max(int(MAX_COST_OF_JUDGED / (k * p**2)), MIN_JUDGED)
+    with ExitStack() as stack:
+
+        def mean_loss(n_rows, width):
+            rows = problem.table.part(n_rows).rows(problem.scale, np.float64, width)
+            rows = stack.enter_context(rows)
+            return MeanLoss(network, problem.targets.loss, rows)
+
+        part = mean_loss(n_rows, _width_of_curvature(network))
+        few = mean_loss(min(n_judged, n_rows), max(network.width, network.n_first))
+        everything = part if n_rows == size.n_rows else mean_loss(size.n_rows, network.width)
+        return posterior_of(everything, fit.params, fit.penalty, part=part, few=few)
+
+
+def _width_of_curvature(network):
+    """Columns that are taken for those of a block: it grows with the matrix to which it adds.
+
+    A block of a few weights stays in cache. One of many has as many rows as weights, as each
+    block adds p^2 numbers; or fewer where its (h, h) of each row would be larger.
+    """
+    p = network.n_params
+    widest = p if network.n_outputs == 1 else max(p, network.n_hidden**2)
+    return max(min(widest, widest * ENTRIES_IN_CACHE // p**2), 1)
+
+
+def relevance(problem, coefs, intercepts):
+    """Root mean square over the rows of d Z2 / d x, in standard deviations of x (f,).
+
+    By the chain rule the gradient of Z2 in x is sum_j W1_fj g'(z1_j) W2_jc. Its square,
+    summed over the outputs, needs one matrix (h, h) of the rows, D'D with D = g'(Z1), and
+    nothing that is as wide as X: W1 (D'D * W2 W2') W1'. With several outputs it is the
+    root of the mean over them, of targets in units of their own standard deviation;
+    softmax looks at differences of its outputs only, so their mean is taken out first.
+
+    Parameters
+    ----------
+    problem : Problem
+    coefs, intercepts : list of ndarray
+        In the units of X and y: of a whole committee.
+    """
+    (W1, W2), spread = coefs, _spread(problem)
+    network = TwoLayerNetwork(*W1.shape, W2.shape[1], problem.network.activation)
+    params = network.pack(coefs, intercepts, np.float64)
+    step = -(-problem.table.n_rows // MAX_ROWS)
+    with problem.table.raw_rows("X", ROWS_AT_ONCE) as rows:
+        weight, squares = rows.sum(
+            partial(_block_squares, network=network, params=params, step=step)
+        )
+    W1, W2 = W1 * spread[:, None], W2 / problem.scale.y_scale
+    largest = np.abs(W1).max(axis=1)
+    W1 = W1 / np.where(largest > 0, largest, 1)[:, None]  # whose squares do not overflow
+    if problem.targets.output_activation == "softmax":
+        W2 = W2 - W2.mean(axis=1, keepdims=True)
+    matrix = squares / weight * (W2 @ W2.T) / W2.shape[1]
+    return largest * np.sqrt(np.maximum(((W1 @ matrix) * W1).sum(axis=1), 0))
+
+
+def shares(relevances):
+    """The relevances, divided by their sum; all alike where nothing is relevant."""
+    total = relevances.sum()
+    return relevances / total if total > 0 else np.full(len(relevances), 1 / len(relevances))
+
+
+def _spread(problem):
+    """Standard deviation of each column of X; the most that it can be where it overflows."""
+    if "X" in problem.moments:
+        return problem.moments["X"].spread
+    with problem.table.raw_rows("X", ROWS_AT_ONCE) as rows:
+        moments = moments_of_columns(rows)
+    half_range = moments.greatest / 2 - moments.least / 2
+    return np.where(np.isfinite(moments.scale), moments.spread, half_range)
+
+
+def _block_squares(X, y, weight, *, network, params, step):
+    """Sums over every step-th row of a block of w, and of w D'D."""
+    X, weight = X[::step], None if weight is None else weight[::step]
+    weight = np.ones(X.shape[0]) if weight is None else weight
+    _, A1 = network.forward(params, X)
+    D = ACTIVATIONS[network.activation].derivative(A1, out=np.empty_like(A1))
+    return weight.sum(), (D * weight[:, None]).T @ D

@@ -1,0 +1,68 @@
+"""Rows in memory: the weights that have a meaning, and the rows that take part."""
+
+import numpy as np
+import pytest
+
+from sklearn_twolayer._data.table import check_weights, read_arrays
+
+X = np.arange(8.0).reshape(4, 2)
+Y = np.array([3, 1, 2, 1])
+
+
+def test_no_weights_and_weights_of_one_are_none():
+    for sample_weight in (None, 1, np.ones(4), [1, 1, 1, 1]):
+        found_X, found_y, weight = check_weights(X, Y, sample_weight)
+        assert weight is None
+        assert np.array_equal(found_X, X)
+        assert np.array_equal(found_y, Y)
+
+
+def test_rows_of_weight_zero_are_dropped():
+    found_X, found_y, weight = check_weights(X, Y, [2, 0, 0.5, 0])
+    assert np.array_equal(found_X, X[[0, 2]])
+    assert found_y.tolist() == [3, 2]
+    assert weight.tolist() == [2, 0.5]
+
+
+def test_what_is_left_after_dropping_may_be_unweighted():
+    assert check_weights(X, Y, [1, 0, 1, 1])[2] is None
+
+
+def test_a_number_weighs_every_row():
+    assert check_weights(X, Y, 2.5)[2].tolist() == [2.5] * 4
+
+
+def test_weights_are_not_written_to():
+    sample_weight = np.array([2.0, 0, 1, 3])
+    check_weights(X, Y, sample_weight)
+    assert sample_weight.tolist() == [2, 0, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("sample_weight", "message"),
+    [
+        ([1, -2, 1, 1], "row 1 has -2"),
+        (-1, "must not be negative"),
+        ([1, np.nan, 1, 1], "sample_weight contains NaN"),
+        ([1, np.inf, 1, 1], "sample_weight contains infinity"),
+        (np.zeros(4), "zero for every row"),
+        ([1e308, 1e308, 1, 1], "sum of sample_weight is not finite"),
+        (0, "zero for every row"),
+        (np.ones(3), r"each of the 4 rows of X, shape \(4,\); it has shape \(3,\)"),
+        (np.ones((4, 1)), r"it has shape \(4, 1\)"),
+        (["a"] * 4, "could not convert"),
+        ([], "0 sample"),
+    ],
+)
+def test_bad_weights_are_refused(sample_weight, message):
+    with pytest.raises(ValueError, match=message):
+        check_weights(X, Y, sample_weight)
+
+
+def test_rows_that_are_left_keep_the_numbers_by_which_the_user_knows_them():
+    table = read_arrays(lambda X, y: (X, y), X, Y, [0, 1, 0, 2.5])
+    assert table.X.tolist() == X[[1, 3]].tolist()
+    assert table.y.tolist() == [1, 1]
+    assert table.weightless.tolist() == [3, 2]
+    assert table.numbers.tolist() == [1, 3]
+    assert table.find("X", 0, X[3, 0]) == "row 3"

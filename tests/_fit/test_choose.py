@@ -1,0 +1,80 @@
+"""What is asked of the rows before a fit: the noise of each target, and the penalty."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sklearn_twolayer import TwoLayerRegressor
+from sklearn_twolayer._data.table import Table
+from sklearn_twolayer._data.targets import RealTargets
+from sklearn_twolayer._fit import choose
+from sklearn_twolayer._fit.monitor import Deadline
+from sklearn_twolayer._fit.run import Problem
+from sklearn_twolayer._fit.settings import checked
+from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.scale import Standardization
+
+
+def settings_of(alpha):
+    parameters = TwoLayerRegressor(4, alpha=alpha, solver="lm", max_iter=5, n_members=1)
+    return checked(parameters.get_params(), "TwoLayerRegressor")
+
+
+def posed(n_outputs, n_rows=20):
+    random = np.random.RandomState(0)
+    X, y = random.normal(size=(n_rows, 3)), random.normal(size=(n_rows, n_outputs))
+    table, targets = Table(X, y, None, encoded=y), RealTargets(n_outputs, False, "identity")
+    network = TwoLayerNetwork(3, 4, n_outputs, "logistic")
+    return Problem(targets, Standardization.none(3, n_outputs), table, network=network)
+
+
+def weighed(deviations, monkeypatch, alpha="evidence"):
+    """The scales of targets after pilots that find these deviations, and how many there were."""
+    pilots = []
+
+    def fit_member(problem, settings, random_state, *, watch, start):
+        pilots.append(settings.alpha)
+        precision = (problem.scale.y_scale / deviations) ** 2  # as measured by that scale
+        return SimpleNamespace(posterior=SimpleNamespace(noise_precision=precision))
+
+    monkeypatch.setattr(choose, "fit_member", fit_member)
+    options = {"deadline": Deadline()}
+    problem, _ = choose.weigh_targets(
+        posed(len(deviations)), settings_of(alpha), np.random.RandomState(0), **options
+    )
+    return problem.scale.y_scale, pilots
+
+
+def test_targets_are_measured_in_units_of_their_noise(monkeypatch):
+    """Whose geometric mean is one, so that F is about as large as before."""
+    scale, pilots = weighed([1.0, 4.0], monkeypatch, alpha="ard")
+    np.testing.assert_allclose(scale, [0.5, 2.0])
+    assert pilots == ["evidence"] * choose.MOST_PILOTS
+
+
+def test_targets_of_about_the_same_noise_need_no_second_pilot(monkeypatch):
+    scale, pilots = weighed([1.0, 1.21], monkeypatch)
+    np.testing.assert_allclose(scale, [1 / 1.1, 1.1])
+    assert len(pilots) == 1
+
+
+@pytest.mark.parametrize(("deviations", "alpha"), [([3.0], "evidence"), ([1.0, 4.0], 0.1)])
+def test_nothing_is_weighed_where_nothing_is_to_be_chosen(deviations, alpha, monkeypatch):
+    scale, pilots = weighed(deviations, monkeypatch, alpha)
+    assert not pilots
+    assert (scale == 1).all()
+
+
+def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeypatch):
+    """But not where it goes on from weights that have learnt."""
+    grid = SimpleNamespace(choose=lambda losses, fold, n_distinct, total_weight: 3.0)
+    monkeypatch.setattr(choose, "GRIDS", {True: grid})
+    problem, settings = posed(1), settings_of("auto")
+    options = {"deadline": Deadline()}
+    found = choose.choose_alpha(problem, settings, np.random.RandomState(0), **options)
+    assert (found.alpha, found.learning_alpha) == pytest.approx((3 / 20, 0.3 / 20))
+    start = SimpleNamespace(params=lambda network, scale: np.zeros(network.n_params))
+    found = choose.choose_alpha(problem, settings, None, start=start, **options)
+    assert found.alpha == pytest.approx(3 / 20)
+    assert found.learning_alpha is None

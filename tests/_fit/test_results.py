@@ -1,0 +1,28 @@
+"""What a fit publishes: in the units of the user, or not at all."""
+
+import numpy as np
+import pytest
+
+from sklearn_twolayer import TwoLayerRegressor
+
+
+def test_statistics_are_in_the_units_of_the_user():
+    """Powers of two, so that the standardised fits are the same, bit for bit."""
+    random = np.random.RandomState(0)
+    rows, y = random.normal(size=(20, 2)), random.normal(size=(20, 2))
+    factor = np.array([4.0, 0.5])
+    options = {"solver": "lm", "alpha": "evidence", "random_state": 0}
+    one, other = (TwoLayerRegressor(2, **options).fit(rows, target) for target in (y, factor * y))
+    np.testing.assert_allclose(other.noise_precision_ * factor**2, one.noise_precision_)
+    shift = len(rows) * np.log(factor).sum()
+    assert other.log_marginal_likelihood_ == pytest.approx(one.log_marginal_likelihood_ - shift)
+
+
+def test_targets_too_small_for_the_dtype_of_X_are_refused():
+    """Weights of fewer digits than the dtype has would be published."""
+    random = np.random.RandomState(0)
+    rows, y = random.normal(size=(20, 2)).astype(np.float32), 1e-41 * random.normal(size=20)
+    model = TwoLayerRegressor(2, solver="lm", alpha=0.1)
+    with pytest.raises(ValueError, match="weights do not fit into float32"):
+        model.fit(rows, y)
+    assert model.fit(rows.astype(np.float64), y).coefs_[1].any()

@@ -348,6 +348,7 @@ MUTATIONS = {
         ("        problem = replace(problem, scale=scale)\n", "        pass\n"),
         ("learning_alpha=alpha / 10 if start is None else None", "learning_alpha=None"),
         ("max_iter=min(settings.max_iter, COMPARED_STEPS)", "max_iter=settings.max_iter"),
+        ("total_weight=total_weight)", "total_weight=0)"),
     ),
     "_learned.py": (
         "test_base.py test_explain.py test_posterior.py test_copies.py",

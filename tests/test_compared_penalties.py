@@ -53,7 +53,7 @@ def test_the_fit_learns_under_a_tenth_of_the_penalty():
 
 
 def test_weights_choose_as_repeats_do():
-    weight = RNG.integers(1, 4, size=60)
+    weight = RNG.integers(1, 3, size=60)  # few enough to be compared
     chosen = TwoLayerClassifier(5, random_state=0).fit(X, Y, sample_weight=weight).penalty_[0]
     repeated = np.repeat(X, weight, axis=0), np.repeat(Y, weight)
     assert TwoLayerClassifier(5, random_state=0).fit(*repeated).penalty_[0] == chosen
@@ -73,6 +73,21 @@ def test_compared_networks_take_few_steps(monkeypatch):
     with suppress(ConvergenceWarning):
         TwoLayerClassifier(5, solver="lbfgs", random_state=0, max_iter=20).fit(X, Y)
     assert asked == [20] * N_FOLDS
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_where_most_rows_repeat_others_nothing_is_compared(is_weighted):
+    """Without all rows of one label a level speaks for the other label."""
+    level, random = np.arange(300) % 30, np.random.RandomState(0)
+    probability = 1 / (1 + np.exp(-2 * random.normal(size=30)))
+    rows, labels, weight = np.eye(30)[level], random.uniform(size=300) < probability[level], None
+    if is_weighted:
+        pairs, weight = np.unique(np.c_[rows, labels], axis=0, return_counts=True)
+        rows, labels = pairs[:, :-1], pairs[:, -1]
+    model = TwoLayerClassifier(5, random_state=0).fit(rows, labels, sample_weight=weight)
+    assert model.penalty_[0] == 1 / 300
+    found = model.predict_proba(np.eye(30))[:, 1]
+    assert np.corrcoef(found, probability)[0, 1] > 0.8
 
 
 def test_large_tables_take_unit_precision(monkeypatch):

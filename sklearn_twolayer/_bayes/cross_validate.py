@@ -24,7 +24,9 @@ N_FOLDS = 5
 #: (docs/benchmarks.md).
 ENOUGH_ROWS = 100
 #: What loses by this factor in the first fold is not asked again, if that has 20 rows or more.
-HOPELESS, MIN_RACED = 1.2, 100
+HOPELESS, MIN_RACED = 1.5, 100
+#: Where the weight of a distinct row is more than this on average, next to no inputs are new.
+OFTEN = 2
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,12 @@ class Grid:
                 chosen = strength
         return chosen
 
-    def choose(self, left_out_losses, fold, n_distinct):
+    def choose(self, left_out_losses, fold, n_distinct, *, total_weight):
         """The strength with the least loss of left-out rows.
+
+        Where most rows repeat others, as those of a few categories do, it is the preferred one: to
+        leave all rows of an input and a label out says what it would be to know no such input, or
+        the contrary of it, and new rows will be no such rows.
 
         Parameters
         ----------
@@ -64,9 +70,13 @@ class Grid:
             fitted to the first; None if the time is over.
         fold, n_distinct : ndarray of int, shape (n,), and int
             Of ``folds``.
+        total_weight : float
+            S.
         """
         if n_distinct < self.min_rows:
             return self.strengths[0]
+        if total_weight > OFTEN * n_distinct:
+            return self.preference[0]
         total = dict.fromkeys(self.strengths, 0.0)
         for number in range(n_folds_asked(n_distinct)):
             raced = [strength for strength in self.strengths if total[strength] < np.inf]

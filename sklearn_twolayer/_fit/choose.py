@@ -105,8 +105,8 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
         candidates = [Penalty.fixed(network, strength) for strength in strengths]
         return left_out_losses(problem, brief, params, candidates, rows=(kept, left_out))
 
-    strength = grid.choose(losses, fold, n_distinct)
-    announce(settings, f"Final fit: alpha = {strength:g} / (sum of the sample weights)")
     total_weight = max(problem.table.total_weight, problem.table.n_rows)
+    strength = grid.choose(losses, fold, n_distinct, total_weight=total_weight)
+    announce(settings, f"Final fit: alpha = {strength:g} / (sum of the sample weights)")
     alpha = strength / total_weight
     return replace(settings, alpha=alpha, learning_alpha=alpha / 10 if start is None else None)

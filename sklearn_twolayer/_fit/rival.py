@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import MAX_JUDGED_SHARE
-from sklearn_twolayer._bayes.cross_validate import MARGIN, N_FOLDS, folds
+from sklearn_twolayer._bayes.cross_validate import HOPELESS, MARGIN, N_FOLDS, folds
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.settings import gauss_newton_size_and_cost
 from sklearn_twolayer._fit.training import LEARNING_STEPS, left_out_losses
@@ -23,8 +23,6 @@ from sklearn_twolayer._network.objective import Penalty
 STRENGTHS = (0.01, 0.1)
 #: A fit whose F is more than this share of the constant's explains next to nothing.
 NEARLY_ALL = 0.9
-#: A rival that loses by this factor in the first fold is given up.
-HOPELESS = 1.5
 #: Most multiply-adds of the matrix of a step: a rival of a few hundred steps takes seconds at most.
 MAX_COST = 3e7
 

@@ -99,6 +99,7 @@ def gradient_descent(fun, x0, *, learning_rate, max_iter, tol, callback):
     return ended(step, OUT_OF_ITERATIONS)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what is not finite is answered below
 def lbfgs(fun, x0, *, max_iter, tol, callback, flat=None):
     """Limited-memory BFGS (SciPy's), until max |dF/dw| <= tol, or F no longer falls.
 
@@ -118,9 +119,8 @@ def lbfgs(fun, x0, *, max_iter, tol, callback, flat=None):
 
     def finite_fun(x):
         nonlocal highest
-        with np.errstate(over="ignore", invalid="ignore"):
-            value, gradient = fun(x)
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+        value, gradient = fun(x)
+        if not np.isfinite(value + gradient.sum()):
             if highest is None:
                 raise NotFinite("The gradient is not finite at the starting weights")
             return 10 * highest + 1, np.zeros_like(x)
@@ -138,7 +138,8 @@ def lbfgs(fun, x0, *, max_iter, tol, callback, flat=None):
         before = values[-1 - FLAT_ITERATIONS] if len(values) > FLAT_ITERATIONS else np.inf
         return before - values[-1] <= flat * abs(values[-1]) and flat > 0
 
-    options = {"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0, "maxcor": 20}
+    options = {"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0}
+    options["maxcor"] = min(max(max_iter // 5, 5), 20)  # pairs cost time, and pay in long searches
     found = minimize(finite_fun, x0, jac=True, method="L-BFGS-B", callback=report, options=options)
     status = {0: CONVERGED, 1: OUT_OF_ITERATIONS}.get(found.status, STALLED)
     if values and is_flat():

@@ -74,7 +74,10 @@ def test_unit_precision_wins_unless_another_is_clearly_better():
 
 def test_few_rows_are_learned_under_the_weakest_penalty():
     fold = np.arange(GRID.min_rows - 1) % N_FOLDS
-    assert GRID.choose(None, fold, GRID.min_rows - 1) == GRID.strengths[0]
+    assert (
+        GRID.choose(None, fold, GRID.min_rows - 1, total_weight=GRID.min_rows - 1)
+        == GRID.strengths[0]
+    )
 
 
 def test_every_row_is_left_out_once():
@@ -86,15 +89,15 @@ def test_every_row_is_left_out_once():
         seen[left_out] += 1
         return np.ones(len(GRID.strengths))
 
-    GRID.choose(losses, fold, 20)
+    GRID.choose(losses, fold, 20, total_weight=20)
     assert (seen == 1).all()
 
 
 def test_what_was_judged_counts_where_the_time_is_over():
     answers = [np.arange(len(GRID.strengths), 0.0, -1), None]
     fold = np.arange(20) % N_FOLDS
-    assert GRID.choose(lambda *_: answers.pop(0), fold, 20) == GRID.strengths[-1]
-    assert GRID.choose(lambda *_: None, fold, 20) == 1
+    assert GRID.choose(lambda *_: answers.pop(0), fold, 20, total_weight=20) == GRID.strengths[-1]
+    assert GRID.choose(lambda *_: None, fold, 20, total_weight=20) == 1
 
 
 def test_what_is_hopeless_in_the_first_fold_is_not_asked_again():
@@ -105,8 +108,8 @@ def test_what_is_hopeless_in_the_first_fold_is_not_asked_again():
         return [1.0 if strength == 1 else 1.2 if strength > 1 else 3.0 for strength in strengths]
 
     fold = np.arange(MIN_RACED) % N_FOLDS
-    assert GRID.choose(losses, fold, MIN_RACED) == 1
+    assert GRID.choose(losses, fold, MIN_RACED, total_weight=MIN_RACED) == 1
     assert asked == [list(GRID.strengths), *[[1.0, 3.0, 10.0, 30.0]] * 4]
     asked.clear()
-    assert GRID.choose(losses, fold, MIN_RACED - 1) == 1
+    assert GRID.choose(losses, fold, MIN_RACED - 1, total_weight=MIN_RACED - 1) == 1
     assert asked == [list(GRID.strengths)] * 5

@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_twolayer import TwoLayerClassifier
 from sklearn_twolayer._bayes.cross_validate import GRIDS, N_FOLDS, folds
 from sklearn_twolayer._fit import choose, settings
+from sklearn_twolayer._fit.training import left_out_losses
 
 GRID = GRIDS[False]
 RNG = np.random.default_rng(0)
@@ -56,6 +57,22 @@ def test_weights_choose_as_repeats_do():
     chosen = TwoLayerClassifier(5, random_state=0).fit(X, Y, sample_weight=weight).penalty_[0]
     repeated = np.repeat(X, weight, axis=0), np.repeat(Y, weight)
     assert TwoLayerClassifier(5, random_state=0).fit(*repeated).penalty_[0] == chosen
+
+
+def test_compared_networks_take_few_steps(monkeypatch):
+    asked = []
+
+    def losses(problem, brief, *rest, **options):
+        asked.append(brief.max_iter)
+        return left_out_losses(problem, brief, *rest, **options)
+
+    monkeypatch.setattr(choose, "left_out_losses", losses)
+    TwoLayerClassifier(5, solver="lbfgs", random_state=0).fit(X, Y)
+    assert asked == [choose.COMPARED_STEPS] * N_FOLDS
+    asked.clear()
+    with suppress(ConvergenceWarning):
+        TwoLayerClassifier(5, solver="lbfgs", random_state=0, max_iter=20).fit(X, Y)
+    assert asked == [20] * N_FOLDS
 
 
 def test_large_tables_take_unit_precision(monkeypatch):

@@ -129,7 +129,8 @@ def automatic(search, start, state=None):
 
     by_column = _relevance(search, *first, n_steps=AUTO_STEPS, keep=keep)
     chosen = evident = _better(chosen, by_column, _loss_of_left_out_rows(search, by_column))
-    share_is_small, times = not _is_too_flexible(search, chosen[0], EVIDENT_SHARE), 1.0
+    n_effective, times = _n_effective(search, chosen[0]), 1.0
+    share_is_small = n_effective <= EVIDENT_SHARE * search.likelihood.n_residuals
     for factor in () if share_is_small else (FACTOR, 1 / FACTOR):
         rival = replace(chosen[0], resume=None)
         for number in range(1, MOST_MULTIPLES + 1):
@@ -149,7 +150,8 @@ def automatic(search, start, state=None):
     strength = "" if chosen is evident else f", {times:.2g} times as strong"
     search.stage(f"Chosen: the evidence by {of}{strength}")
     left_out_loss = chosen[1] / search.likelihood.variance
-    return replace(_finish(search, chosen[0]), left_out_loss=left_out_loss)
+    fit = _finish(search, chosen[0])
+    return replace(fit, left_out_loss=left_out_loss, n_effective=n_effective)
 
 
 STRATEGIES = {"evidence": evidence, "ard": automatic_relevance, "auto": automatic}
@@ -170,7 +172,8 @@ def of_all_rows(search, part, fit):
     search.stage("Evidence: the same penalties, of all rows")
     n_steps = _steps_left(search, ALL_ROWS_STEPS, fit)
     found, _ = maximize_evidence(search, fit, first, max_iter=n_steps)
-    return replace(_finish(search, found), left_out_loss=fit.left_out_loss)
+    judged = {"left_out_loss": fit.left_out_loss, "n_effective": fit.n_effective}
+    return replace(_finish(search, found), **judged)
 
 
 def most_steps(alpha, max_iter, is_gaussian, stride=1):
@@ -266,5 +269,8 @@ def _factor(search, fit):
 
 def _is_too_flexible(search, fit, max_share):
     """Whether the weights use up more than a share of the residuals."""
-    n_effective = effective_parameters(fit.penalty, _factor(search, fit)).sum()
-    return n_effective > max_share * search.likelihood.n_residuals
+    return _n_effective(search, fit) > max_share * search.likelihood.n_residuals
+
+
+def _n_effective(search, fit):
+    return float(effective_parameters(fit.penalty, _factor(search, fit)).sum())

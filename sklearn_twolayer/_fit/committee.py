@@ -58,14 +58,13 @@ def wider(n_hidden, fits, size):
     Such members have too few weights for what the rows could tell. There must not be so many
     that leaving rows out tells nothing of the fit any more.
     """
-    posteriors = [fit.posterior for fit in fits if fit.ending is None]
-    if len(posteriors) < len(fits) or None in posteriors:
+    if any(fit.ending is not None for fit in fits):
         return n_hidden
-    p, wide = len(posteriors[0].params), min(2 * n_hidden, MAX_HIDDEN)
-    n_effective = np.median([posterior.n_effective for posterior in posteriors])
+    p, wide = len(fits[0].params), min(2 * n_hidden, MAX_HIDDEN)
+    is_small = np.median([fit.n_effective for fit in fits]) > SATURATED * p
     n_residuals = max(size.n_rows, size.total_weight) * size.n_outputs
-    may_be = p * wide / n_hidden <= MAX_JUDGED_SHARE * n_residuals
-    return wide if n_effective > SATURATED * p and may_be else n_hidden
+    is_judged = p * wide / n_hidden <= MAX_JUDGED_SHARE * n_residuals
+    return wide if is_small and is_judged else n_hidden
 
 
 def choose_starts(settings, cost):

@@ -21,8 +21,6 @@ The constants are measured: docs/benchmarks.md says on what.
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
 from sklearn_twolayer._fit.committee import choose_members, choose_starts, choose_width
 from sklearn_twolayer._fit.parameters import RULES, check
@@ -30,11 +28,13 @@ from sklearn_twolayer._fit.parameters import RULES, check
 #: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
 MAX_CLASSIFIER_COST = 1e5
 #: Most multiply-adds of one gradient for which a classifier compares penalties.
-MAX_COMPARED_COST = 5e6
+MAX_COMPARED_COST = 1e8
 MAX_COMPARED_TARGETS = 60  # S k, for which a regressor does
-#: Most multiply-adds of one Gauss-Newton matrix, of which the evidence takes some 150; the largest.
+#: Most multiply-adds of one Gauss-Newton matrix; the largest; how many of them the evidence takes,
+#: and of all rows, where it starts on a part of them.
 MAX_GAUSS_NEWTON_COST = 4e9
 MAX_GAUSS_NEWTON_SIZE = 2000
+MATRICES, MATRICES_OF_ALL = 150, 20
 MAX_REPEATED_COST, MAX_REPEATED_SIZE = 4e10, 4000  # of one of the few that L-BFGS takes
 #: Most multiply-adds of one gradient that L-BFGS is asked to repeat.
 MAX_FULL_BATCH_COST = 2e9
@@ -150,9 +150,7 @@ def resolve(settings, size):
     n_hidden = choose_width(size) if settings.n_hidden == "auto" else int(settings.n_hidden)
     solver = settings.solver
     if solver == "auto":
-        needs_matrix = size.is_regression or settings.alpha in ("evidence", "ard")
-        most = np.inf if needs_matrix else MAX_CLASSIFIER_COST
-        solver = choose_solver(size, n_hidden, most)
+        solver = choose_solver(size, n_hidden, most_affordable(settings, size, n_hidden))
     learning_rate = settings.learning_rate
     if learning_rate == "auto":
         learning_rate = LEARNING_RATE.get(solver)
@@ -194,10 +192,25 @@ def n_params(size, n_hidden):
     return (size.n_features + 1) * n_hidden + (n_hidden + 1) * size.n_outputs
 
 
-def is_affordable(size, n_hidden, most=np.inf):
+def is_affordable(size, n_hidden, most=None):
     """Whether the Gauss-Newton matrix is: p x p, or S k x S k in the dual form."""
     n, cost = gauss_newton_size_and_cost(size, n_hidden)
-    return n <= MAX_GAUSS_NEWTON_SIZE and cost <= min(most, MAX_GAUSS_NEWTON_COST)
+    most = MAX_GAUSS_NEWTON_COST if most is None else most
+    return n <= MAX_GAUSS_NEWTON_SIZE and cost <= most
+
+
+def most_affordable(settings, size, n_hidden):
+    """Most multiply-adds of a matrix of all rows for which "auto" takes lm; None is the usual.
+
+    Where most matrices are of a part of the rows, it is as many as take the same time together.
+    """
+    if not size.is_regression:
+        return None if settings.alpha in ("evidence", "ard") else MAX_CLASSIFIER_COST
+    if settings.early_stopping or settings.warm_start or size.n_outputs > 1:
+        return None
+    n_rows = rows_to_start_on(size, replace(settings, n_hidden=n_hidden, solver="lm"))
+    n_equal = MATRICES_OF_ALL + (MATRICES - MATRICES_OF_ALL) * n_rows / size.n_rows
+    return MAX_GAUSS_NEWTON_COST * MATRICES / n_equal
 
 
 def rows_to_start_on(size, settings):
@@ -215,7 +228,7 @@ def rows_to_start_on(size, settings):
     return n_rows if is_worth else size.n_rows
 
 
-def choose_solver(size, n_hidden, most=np.inf):
+def choose_solver(size, n_hidden, most=None):
     """Lm where its matrix takes at most ``most`` multiply-adds, then lbfgs, then adam."""
     if is_affordable(size, n_hidden, most):
         return "lm"

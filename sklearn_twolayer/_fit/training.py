@@ -74,6 +74,8 @@ class Fit:
     posterior : Posterior or None
     left_out_loss : float
         Of each row without itself over the variance of y; infinite where nothing was compared.
+    n_effective : float
+        Of the weights, how many the data determine under the penalties of the evidence.
     """
 
     params: np.ndarray | None = None
@@ -89,6 +91,7 @@ class Fit:
     validation_losses: list = ()
     posterior: object = None
     left_out_loss: float = np.inf
+    n_effective: float = 0.0
 
     def after(self, before):
         """The fit with the way of another one before it, from which it went on."""

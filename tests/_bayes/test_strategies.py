@@ -36,11 +36,11 @@ def chosen_among(losses, monkeypatch, most_multiples=1):
         "go_on": lambda search, before, penalty, max_iter, keep: next(others, Fit(None)),
         "_loss_of_left_out_rows": lambda search, fit: fit.loss,
         "_finish": lambda search, fit: fit,
-        "_is_too_flexible": lambda search, fit, share: True,
+        "_n_effective": lambda search, fit: 1.0,
     }
     for name, replacement in replacements.items():
         monkeypatch.setattr(choose_penalty, name, replacement)
-    likelihood = SimpleNamespace(is_gaussian=True, variance=2.0)
+    likelihood = SimpleNamespace(is_gaussian=True, variance=2.0, n_residuals=1.0)
     search = Search(SimpleNamespace(network=None), likelihood, 100, None)
     fit = automatic(search, None)
     return fit.params, fit.left_out_loss
@@ -201,6 +201,7 @@ def test_the_candidate_that_is_named_is_the_chosen_one(loss_class, n_rows):
     (evidence,) = (p for stage, p in recorded.penalties.items() if named in stage)
     assert np.array_equal(fit.penalty.groups, evidence.groups)
     assert np.allclose(fit.penalty.strengths, float(times or 1) * evidence.strengths, rtol=0.02)
+    assert 0 < fit.n_effective < len(fit.params)
 
 
 def test_while_a_rival_runs_the_fit_that_it_challenges_is_kept(monkeypatch):
@@ -240,9 +241,11 @@ def test_all_rows_go_on_with_the_prior_precisions_of_a_part():
         search = Search(problem.mean_loss(rows), likelihood, 100, minimize)
         part = replace(search, likelihood=replace(likelihood, total_weight=10.0))
         penalty = Penalty(choose_penalty.penalty_groups(problem.network), np.full(4, 0.3))
-        fit = of_all_rows(search, part, Fit(problem.params, penalty, 1.0, left_out_loss=0.5))
+        fit = of_all_rows(
+            search, part, Fit(problem.params, penalty, 1.0, left_out_loss=0.5, n_effective=7.0)
+        )
     np.testing.assert_allclose(asked[0], 0.3 * 10 / likelihood.total_weight)
     assert not np.allclose(asked[1], asked[0])
     np.testing.assert_array_equal(asked[-1], fit.penalty.strengths)
     assert len(fit.curve) == choose_penalty.ALL_ROWS_STEPS + choose_penalty.FINISH_STEPS
-    assert fit.left_out_loss == 0.5
+    assert (fit.left_out_loss, fit.n_effective) == (0.5, 7.0)

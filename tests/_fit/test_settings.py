@@ -1,7 +1,6 @@
 """The rules of the parameters, what an error says, and what "auto" means."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -66,6 +65,21 @@ def test_lbfgs_starts_on_a_part_that_lm_can_afford():
         assert (rows_to_start_on(Size(10**5, n_features, 1), found) < 10**5) == (alpha == "auto")
     assert resolve(asked, Size(1000, 10, 1)).alpha == 1e-3  # whose half would be too few
     assert resolve(replace(asked, early_stopping=True), Size(10**5, 10, 1)).alpha == 1e-5
+
+
+def test_a_regression_that_starts_on_a_part_takes_lm_for_more_rows():
+    """20 matrices of all rows take the time of 150, with 301 weights up to 3e5 rows."""
+
+    def solver(n_rows=10**5, n_outputs=1, **parameters):
+        estimator = TwoLayerRegressor(50, **parameters)
+        return resolve(settings_of(estimator), Size(n_rows, 4, n_outputs)).solver
+
+    assert solver() == solver(alpha="ard") == "lm"
+    assert solver(n_rows=3 * 10**5) == "lm"
+    assert solver(n_rows=4 * 10**5) == "lbfgs"
+    assert solver(n_outputs=2) == "lbfgs"
+    for parameters in ({"alpha": 0.1}, {"early_stopping": True}, {"warm_start": True}):
+        assert solver(**parameters) == "lbfgs"
 
 
 def test_more_work_never_leads_back_to_a_dearer_solver():
@@ -157,6 +171,14 @@ def test_a_search_for_penalties_may_learn_freely_before(alpha):
     assert resolved(alpha=alpha).n_free_steps == sum(FREE_STEPS)
     assert resolved(alpha=alpha, max_iter=200).n_free_steps == 0
     assert resolved(alpha=0.1).n_free_steps == 0
+
+
+@pytest.mark.parametrize(("n_rows", "alpha"), [(3000, "auto"), (10**6, 1e-6)])
+def test_a_wide_table_of_moderate_size_has_its_penalties_compared(n_rows, alpha):
+    """Hundreds of one-hot columns: their fit takes as long as the comparison."""
+    size = Size(n_rows, 600, 1, is_regression=False)
+    found = resolve(settings_of(TwoLayerClassifier(solver="lbfgs")), size)
+    assert (found.alpha, found.n_hidden) == (alpha, 50)
 
 
 @pytest.mark.parametrize("solver", ["auto", *SOLVERS])
@@ -273,11 +295,9 @@ def test_the_width_goes_by_the_rows_columns_and_classes(size, width):
 def test_members_are_wider_where_the_rows_determine_their_weights(
     n_effective, n_hidden, n_rows, units
 ):
-    posteriors = [SimpleNamespace(params=np.zeros(100), n_effective=each) for each in n_effective]
-    fits, size = [Fit(posterior=each) for each in posteriors], Size(n_rows, 8, 1)
+    fits, size = [Fit(np.zeros(100), n_effective=each) for each in n_effective], Size(n_rows, 8, 1)
     assert wider(n_hidden, fits, size) == units
-    assert wider(n_hidden, [*fits, Fit()], size) == n_hidden
-    assert wider(n_hidden, [Fit(posterior=posteriors[1], ending="interrupt")], size) == n_hidden
+    assert wider(n_hidden, [*fits, Fit(ending="interrupt")], size) == n_hidden
 
 
 def test_a_committee_widens_where_width_and_members_are_up_to_it():

@@ -127,6 +127,21 @@ def test_of_temperatures_that_predict_equally_well_the_largest_is_taken(last, mo
     assert calibrate(mean_loss, None, None, 1.0) == TEMPERATURES[last]
 
 
+def test_rows_are_left_out_under_the_curvature_of_the_posterior(monkeypatch):
+    """That of the average, of which G is the sum; at the minimum alone it is next to nothing."""
+    asked, losses = {}, np.zeros(len(TEMPERATURES))
+
+    def leave_one_out_mean(mean_loss, params, factor, **options):
+        asked.update(options)
+        return losses
+
+    monkeypatch.setattr(posterior, "leave_one_out_mean", leave_one_out_mean)
+    calibrate(SimpleNamespace(loss=MulticlassLogLoss()), None, None, 1.0)
+    Z2, V = random_gaussians(3)
+    expected = expected_hessian(MulticlassLogLoss(), Z2, V)
+    np.testing.assert_array_equal(asked["hessian"](Z2, V), expected)
+
+
 def test_mixture_moments_are_mean_of_variances_plus_variance_of_means():
     class Member:
         def __init__(self, seed):

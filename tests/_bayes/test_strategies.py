@@ -178,6 +178,16 @@ def test_what_is_kept_is_whole_in_every_step(n_rows, loss_class, strategy):
         assert (found.curve, found.steps) == (kept.curve, kept.steps)
 
 
+@pytest.mark.parametrize(("n_rows", "is_taken"), [(10, False), (200, True)])
+def test_noise_that_is_learned_under_no_penalty_is_forgotten(n_rows, is_taken):
+    """Where the weights use up most residuals the network learns again, held back."""
+    recorded = Recorded(SquaredError, n_rows)
+    recorded.search("evidence")
+    first, second, *_ = recorded.stages
+    assert first == "Learning under next to no penalty"
+    assert second.startswith("Evidence" if is_taken else "Learning under a prior precision")
+
+
 @pytest.mark.parametrize("n_rows", [12, 20, 30, 45])
 @pytest.mark.parametrize("loss_class", [SquaredError, BinaryLogLoss])
 def test_the_candidate_that_is_named_is_the_chosen_one(loss_class, n_rows):

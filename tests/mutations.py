@@ -347,7 +347,7 @@ MUTATIONS = {
         ("relevances / total if total > 0 else", "relevances / total if True else"),
     ),
     "_fit/choose.py": (
-        "_fit/test_choose.py test_choose_penalty.py",
+        "_fit/test_choose.py test_choose_penalty.py test_compared_penalties.py",
         ("if noise.max() < SAME_NOISE * noise.min():", "if False:"),
         ("        problem = replace(problem, scale=scale)\n", "        pass\n"),
         ("learning_alpha=alpha / 10 if start is None else None", "learning_alpha=None"),

@@ -45,7 +45,7 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     n_members : int or "auto", default="auto"
         Networks of a committee, each from a start of its own, whose raw predictions
         are averaged: folded into one network of n_members n_hidden units. "auto" is 3 where
-        ``n_hidden`` is "auto" too and the penalty is found from the rows, and else 1. With
+        ``n_hidden`` is "auto" too, lm finds the penalty and a matrix is cheap, and else 1. With
         alpha="auto" members that predict left-out rows twice as badly as the best are left out.
     alpha : float or {"auto", "evidence", "ard"}, default="auto"
         **Penalty.** A float is the penalty alpha / 2 (sum W1^2 + sum W2^2) on the weights of the

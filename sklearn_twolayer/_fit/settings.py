@@ -24,7 +24,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
-from sklearn_twolayer._fit.committee import choose_members, choose_starts, choose_width
+from sklearn_twolayer._fit.committee import (
+    N_MEMBERS,
+    choose_members,
+    choose_starts,
+    choose_width,
+)
 from sklearn_twolayer._fit.parameters import RULES, check
 
 #: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
@@ -170,8 +175,9 @@ def resolve(settings, size):
         alpha=choose_alpha(replace(settings, n_hidden=n_hidden, solver=solver), size),
     )
     if settings.n_members == "auto":
-        # With more rows one member has come as near (docs/benchmarks.md).
-        n_members = choose_members(settings, resolved, size) if is_affordable(size, n_hidden) else 1
+        # Together they take no longer than one network may; with more rows one is enough.
+        are_cheap = is_affordable(size, n_hidden, MAX_GAUSS_NEWTON_COST / N_MEMBERS)
+        n_members = choose_members(settings, resolved, size) if are_cheap else 1
         resolved = replace(resolved, n_members=n_members)
     if settings.max_iter != "auto" or not size.is_regression:
         return resolved

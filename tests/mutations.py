@@ -351,7 +351,7 @@ MUTATIONS = {
         ("if noise.max() < SAME_NOISE * noise.min():", "if False:"),
         ("        problem = replace(problem, scale=scale)\n", "        pass\n"),
         ("learning_alpha=alpha / 10 if start is None else None", "learning_alpha=None"),
-        ("max_iter=min(settings.max_iter, COMPARED_STEPS)", "max_iter=settings.max_iter"),
+        ("max_iter=min(settings.max_iter, n_steps)", "max_iter=settings.max_iter"),
         ("total_weight=total_weight)", "total_weight=0)"),
     ),
     "_learned.py": (

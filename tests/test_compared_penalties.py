@@ -59,19 +59,21 @@ def test_weights_choose_as_repeats_do():
     assert TwoLayerClassifier(5, random_state=0).fit(*repeated).penalty_[0] == chosen
 
 
-def test_compared_networks_take_few_steps(monkeypatch):
-    asked = []
+@pytest.mark.parametrize(("times", "n_steps"), [(1, 100), (2, 50)])
+def test_compared_networks_take_few_steps(times, n_steps, monkeypatch):
+    """Of 60 rows more than of 120."""
+    rows, asked = (np.vstack([X, X + 1][:times]), np.tile(Y, times)), []
 
     def losses(problem, brief, *rest, **options):
         asked.append(brief.max_iter)
         return left_out_losses(problem, brief, *rest, **options)
 
     monkeypatch.setattr(choose, "left_out_losses", losses)
-    TwoLayerClassifier(5, solver="lbfgs", random_state=0).fit(X, Y)
-    assert asked == [choose.COMPARED_STEPS] * N_FOLDS
+    TwoLayerClassifier(5, solver="lbfgs", random_state=0).fit(*rows)
+    assert asked == [n_steps] * N_FOLDS
     asked.clear()
     with suppress(ConvergenceWarning):
-        TwoLayerClassifier(5, solver="lbfgs", random_state=0, max_iter=20).fit(X, Y)
+        TwoLayerClassifier(5, solver="lbfgs", random_state=0, max_iter=20).fit(*rows)
     assert asked == [20] * N_FOLDS
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from sklearn_twolayer._bayes.cross_validate import GRIDS, folds, n_folds_asked
+from sklearn_twolayer._bayes.cross_validate import ENOUGH_ROWS, GRIDS, folds, n_folds_asked
 from sklearn_twolayer._fit.monitor import Watch, announce
 from sklearn_twolayer._fit.run import fit_member
 from sklearn_twolayer._fit.settings import compares_penalties, rows_to_start_on
-from sklearn_twolayer._fit.training import left_out_losses
+from sklearn_twolayer._fit.training import LEARNING_STEPS, left_out_losses
 from sklearn_twolayer._fit.weights import WarmStart
 from sklearn_twolayer._network.objective import Penalty
 
@@ -21,7 +21,8 @@ SAME_NOISE = 1.5
 #: Least noise, as a share of the largest: squares that count ten thousand times as much would
 #: leave the other targets to rounding.
 LEAST_NOISE = 0.01
-#: Most iterations under each of the penalties that are compared: twice as many chose no better.
+#: Most iterations under each of the penalties that are compared: of 100 distinct rows and more
+#: twice as many chose no better; fewer rows, which cost little, leave a plateau too late for that.
 COMPARED_STEPS = 50
 
 
@@ -94,7 +95,8 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
     else:
         params = start.params(network, problem.scale)
 
-    brief = replace(settings, max_iter=min(settings.max_iter, COMPARED_STEPS))
+    n_steps = COMPARED_STEPS if n_distinct >= ENOUGH_ROWS else LEARNING_STEPS
+    brief = replace(settings, max_iter=min(settings.max_iter, n_steps))
 
     def losses(kept, left_out, strengths):
         if deadline.is_over():

@@ -59,7 +59,9 @@ def test_many_rows_are_fitted_from_a_part_of_them(capsys):
     assert np.isclose(model.loss_and_gradient(X, y)[0], model.loss_, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("n_targets", "is_collection"), [(1, False), (2, False), (1, True)])
+@pytest.mark.parametrize(
+    ("n_targets", "is_collection"), [(1, False), (2, False), (1, True), (2, True)]
+)
 def test_lbfgs_finds_its_penalty_on_a_part_of_many_rows(n_targets, is_collection):
     """By lm; F under it is that of all rows, and is minimised over all of them."""
     random = np.random.RandomState(0)

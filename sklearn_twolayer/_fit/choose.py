@@ -59,8 +59,9 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
     if k == 1 or not chooses or loss.output_activation != "identity":
         return problem, start
     n_rows = rows_to_start_on(problem.size, settings)
-    solver = settings.solver if n_rows == problem.size.n_rows else "lm"
-    table = problem.table.part(n_rows)
+    solver, table = settings.solver, problem.table
+    if n_rows < table.n_rows:
+        solver, table = "lm", table.part(n_rows).collected()
     quiet = {"early_stopping": False, "verbose": 0}
     pilot = replace(settings, alpha="evidence", solver=solver, **quiet)
     for number in range(1, MOST_PILOTS + 1):

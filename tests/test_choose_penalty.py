@@ -1,11 +1,13 @@
 """alpha="auto": leave-one-out without refits, and a choice that rounding does not make."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._fit import settings
-from sklearn_twolayer._fit.settings import Size, checked, resolve
+from sklearn_twolayer._fit.settings import Size, checked, compares_penalties, resolve
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
 X = np.random.RandomState(0).normal(size=(60, 3))
@@ -51,18 +53,16 @@ def test_the_chosen_penalty_predicts_left_out_rows_about_as_well_as_any(Estimato
     [
         {"solver": "adam"},
         {"solver": "sgd"},
-        {"solver": "lbfgs"},
         {"solver": "gd"},
         {"early_stopping": True},
+        {"early_stopping": True, "solver": "lbfgs"},
         {"early_stopping": True, "solver": "lm"},
     ],
     ids=str,
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
-def test_without_lm_on_all_rows_auto_is_a_float(Estimator, parameters):
-    if Estimator is TwoLayerClassifier and parameters == {"solver": "lbfgs"}:
-        pytest.skip("compares penalties by cross-validation")
+def test_where_rows_are_left_out_or_learnt_in_batches_auto_is_a_float(Estimator, parameters):
     default = 1 / (54 if "early_stopping" in parameters else 60)  # rows to train on
     model = fitted(Estimator, max_iter=5, **parameters)
     np.testing.assert_array_equal(model.penalty_, [default, 0, default, 0])
@@ -86,6 +86,32 @@ def test_where_the_matrix_is_too_large_auto_is_a_float(Estimator, monkeypatch):
     assert model.solver_ == "lbfgs"
     assert model.penalty_[0] == 1 / 60
     assert not hasattr(model, "prior_precision_")
+
+
+def test_a_regression_by_lbfgs_asks_left_out_rows():
+    """Of many noisy columns, where 1 / S would learn the noise; of k targets S k alpha counts."""
+    random = np.random.RandomState(0)
+    X, new = random.normal(size=(2, 200, 60))
+    y, new_y = (0.5 * rows[:, 0] + random.normal(size=200) for rows in (X, new))
+    model = TwoLayerRegressor(solver="lbfgs", random_state=0).fit(X, y)
+    plain = TwoLayerRegressor(solver="lbfgs", alpha=1 / 200, random_state=0).fit(X, y)
+    assert model.penalty_[0] * 200 >= 30
+    assert model.score(new, new_y) > max(plain.score(new, new_y) + 0.2, -0.1)
+    several = TwoLayerRegressor(solver="lbfgs", random_state=0).fit(X, np.c_[y, y, y, y])
+    assert several.penalty_[0] * 800 == pytest.approx(model.penalty_[0] * 200)
+
+
+def test_lbfgs_compares_where_the_evidence_does_not_find_the_penalty():
+    asked = checked(TwoLayerRegressor(solver="lbfgs").get_params(), "TwoLayerRegressor")
+    wide, long, huge = Size(3000, 500, 1), Size(20_000, 20, 1), Size(3000, 100_000, 1)
+    for size, compares in ((wide, True), (long, False), (huge, False)):
+        resolved = resolve(asked, size)
+        assert compares_penalties(resolved, size) == compares
+        assert resolved.alpha == ("auto" if size is not huge else 1 / 3000)
+    early = replace(asked, early_stopping=True)
+    assert resolve(early, wide).alpha == 1 / 3000
+    on_dask = replace(wide, is_in_memory=False)
+    assert resolve(asked, on_dask).alpha == 1 / 3000
 
 
 @pytest.mark.parametrize("alpha", ["evidence", "ard"])

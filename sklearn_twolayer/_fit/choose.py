@@ -5,10 +5,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from sklearn_twolayer._bayes.cross_validate import ENOUGH_ROWS, GRIDS, folds, n_folds_asked
+from sklearn_twolayer._bayes.cross_validate import (
+    CLASSES,
+    ENOUGH_ROWS,
+    FEW_NUMBERS,
+    NUMBERS,
+    folds,
+    n_folds_asked,
+)
 from sklearn_twolayer._fit.monitor import Watch, announce
 from sklearn_twolayer._fit.run import fit_member
-from sklearn_twolayer._fit.settings import compares_penalties, rows_to_start_on
+from sklearn_twolayer._fit.settings import (
+    compares_penalties,
+    is_small,
+    rows_to_start_on,
+    unit_precision,
+)
 from sklearn_twolayer._fit.training import LEARNING_STEPS, left_out_losses
 from sklearn_twolayer._fit.weights import WarmStart
 from sklearn_twolayer._network.objective import Penalty
@@ -81,6 +93,13 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
     return problem, start
 
 
+def grid_of(size):
+    """The penalties among which the one for a problem of this size is chosen."""
+    if not size.is_regression:
+        return CLASSES
+    return FEW_NUMBERS if is_small(size) else NUMBERS
+
+
 def choose_alpha(problem, settings, random_state, *, deadline, start=None):
     """Settings in which alpha is the one whose networks predict left-out rows best.
 
@@ -89,7 +108,9 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
     """
     if settings.alpha != "auto" or not compares_penalties(settings, problem.size):
         return settings
-    grid, network = GRIDS[problem.targets.is_numeric], problem.network
+    size, network = problem.size, problem.network
+    grid, unit = grid_of(size), unit_precision(size)
+    total_weight = max(size.total_weight, size.n_rows)
     fold, n_distinct = folds(problem.table.X, problem.table.encoded, problem.scale)
     if start is None:
         params = problem.draw_start(deepcopy(random_state), settings)
@@ -105,11 +126,10 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
         number = f"fold {fold[left_out][0] + 1} of {n_folds_asked(n_distinct)}"
         rows = f"{left_out.sum()} left-out rows"
         announce(settings, f"Comparing {len(strengths)} penalties on {rows}, {number}")
-        candidates = [Penalty.fixed(network, strength) for strength in strengths]
+        candidates = [Penalty.fixed(network, c * unit * total_weight) for c in strengths]
         return left_out_losses(problem, brief, params, candidates, rows=(kept, left_out))
 
-    total_weight = max(problem.table.total_weight, problem.table.n_rows)
     strength = grid.choose(losses, fold, n_distinct, total_weight=total_weight)
-    announce(settings, f"Final fit: alpha = {strength:g} / (sum of the sample weights)")
-    alpha = strength / total_weight
+    alpha = strength * unit
+    announce(settings, f"Final fit: alpha = {alpha:.3g}, {strength:g} times that of unit precision")
     return replace(settings, alpha=alpha, learning_alpha=alpha / 10 if start is None else None)

@@ -11,9 +11,9 @@ max_iter       2000             100                       100                   
 The curvature is the largest eigenvalue of the Gauss-Newton matrix of F at the start. A classifier
 takes lm on small tables, or to find the evidence; for n_hidden see ``choose_width``.
 
-alpha is chosen by cross-validation (classifier, lm and lbfgs, tables in memory of moderate size;
-regressor, lm, up to 60 targets) or by the evidence and its rivals (regressor, lm; lbfgs takes over
-what lm finds on a part of many rows). Elsewhere it is a float, 1 / S or for k targets 1 / (S k),
+alpha is chosen by cross-validation (classifier, lm and lbfgs, and regressor, lbfgs: tables in
+memory of moderate size; regressor, lm, up to 60 targets) or by the evidence and its rivals
+(regressor, lm; lbfgs takes over what lm finds on a part of many rows). Elsewhere it is a float, 1 / S or for k targets 1 / (S k),
 where S is the sum of the weights, in partial_fit those of all calls so far. A regression by lm
 under a float alpha takes the best of five starts where its matrix is cheap and max_iter is "auto".
 The constants are measured: docs/benchmarks.md says on what.
@@ -34,9 +34,9 @@ from sklearn_twolayer._fit.parameters import RULES, check
 
 #: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
 MAX_CLASSIFIER_COST = 1e5
-#: Most multiply-adds of one gradient for which a classifier compares penalties.
+#: Most multiply-adds of one gradient for which penalties are compared.
 MAX_COMPARED_COST = 1e8
-MAX_COMPARED_TARGETS = 60  # S k, for which a regressor does
+MAX_COMPARED_TARGETS = 60  # S k, up to which a regression by lm does
 #: Most multiply-adds of one Gauss-Newton matrix; the largest; how many of them the evidence takes,
 #: and of all rows, where it starts on a part of them.
 MAX_GAUSS_NEWTON_COST = 4e9
@@ -262,7 +262,7 @@ def choose_alpha(settings, size):
     if alpha == "auto":
         compares = compares_penalties(settings, size)
         if size.is_regression:
-            compares = solver == "lm" or rows_to_start_on(size, settings) < size.n_rows
+            compares |= solver == "lm" or rows_to_start_on(size, settings) < size.n_rows
         has_choice = compares and not settings.early_stopping
         return "auto" if has_choice else unit_precision(size)
     n_matrix, cost = gauss_newton_size_and_cost(size, settings.n_hidden)
@@ -289,10 +289,19 @@ def unit_precision(size):
 
 
 def compares_penalties(settings, size):
-    """Whether the penalty is chosen by networks of left-out rows: if they are cheap."""
+    """Whether the penalty is chosen by networks of left-out rows: if they are cheap.
+
+    A regression by lbfgs compares where the evidence does not find the penalty on a part.
+    """
     if settings.solver not in ("lm", "lbfgs") or not size.is_in_memory:
         return False
-    if size.is_regression:
-        n_targets = max(size.n_rows, size.total_weight) * size.n_outputs
-        return settings.solver == "lm" and n_targets <= MAX_COMPARED_TARGETS
+    if size.is_regression and settings.solver == "lm":
+        return is_small(size)
+    if rows_to_start_on(size, settings) < size.n_rows:
+        return False
     return size.n_rows * n_params(size, settings.n_hidden) <= MAX_COMPARED_COST
+
+
+def is_small(size):
+    """Whether there are too few targets, weights counted, for the evidence."""
+    return max(size.n_rows, size.total_weight) * size.n_outputs <= MAX_COMPARED_TARGETS

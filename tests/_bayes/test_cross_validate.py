@@ -1,12 +1,20 @@
 """Left-out rows: folds of distinct rows, and a choice that rounding does not make."""
 
 import numpy as np
+import pytest
 from scipy import sparse
 
-from sklearn_twolayer._bayes.cross_validate import GRIDS, MIN_RACED, N_FOLDS, folds
+from sklearn_twolayer._bayes.cross_validate import (
+    CLASSES,
+    FEW_NUMBERS,
+    MIN_RACED,
+    N_FOLDS,
+    NUMBERS,
+    folds,
+)
 from sklearn_twolayer._network.scale import Standardization
 
-GRID = GRIDS[False]
+GRID = CLASSES
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
 Y = (X[:, 0] * X[:, 1] > 0).astype(int)
@@ -69,7 +77,11 @@ def test_the_least_loss_wins():
 def test_unit_precision_wins_unless_another_is_clearly_better():
     losses = {precision: 1.0 - 0.005 * (precision != 1) for precision in GRID.strengths}
     assert GRID.least(losses) == 1
-    assert sorted(GRID.preference) == list(GRID.strengths)
+
+
+@pytest.mark.parametrize("grid", [CLASSES, NUMBERS, FEW_NUMBERS])
+def test_every_strength_has_a_rank_among_ties(grid):
+    assert sorted(grid.preference) == sorted(grid.strengths) == list(grid.strengths)
 
 
 def test_few_rows_are_learned_under_the_weakest_penalty():

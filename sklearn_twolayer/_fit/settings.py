@@ -13,9 +13,10 @@ takes lm on small tables, or to find the evidence; for n_hidden see ``choose_wid
 
 alpha is chosen by cross-validation (classifier, lm and lbfgs, and regressor, lbfgs: tables in
 memory of moderate size; regressor, lm, up to 60 targets) or by the evidence and its rivals
-(regressor, lm; lbfgs takes over what lm finds on a part of many rows). Elsewhere it is a float, 1 / S or for k targets 1 / (S k),
-where S is the sum of the weights, in partial_fit those of all calls so far. A regression by lm
-under a float alpha takes the best of five starts where its matrix is cheap and max_iter is "auto".
+(regressor, lm; lbfgs takes over what lm finds on a part of many rows). Elsewhere it is a float,
+1 / S or for k targets 1 / (S k), where S is the sum of the weights, in partial_fit those of all
+calls so far. A regression by lm under a float alpha takes the best of five starts where its matrix
+is cheap and max_iter is "auto".
 The constants are measured: docs/benchmarks.md says on what.
 """
 

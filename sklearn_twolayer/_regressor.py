@@ -56,7 +56,7 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         of them, predicts left-out rows best, at twice the cost of "evidence"; of several targets
         pilot fits find the noise first, in up to twice the time of "evidence". From many rows a
         part is drawn for that, for lbfgs too. S n_outputs alpha, with the sum S of the sample
-        weights, is chosen by five-fold cross-validation from 0.00001 to 1 up to 60 targets, and
+        weights, is chosen by five-fold cross-validation from 0.00001 to 1 up to 40 targets, and
         for lbfgs on fewer rows from 0.1 to 1000. Otherwise (other solvers, early stopping, very
         large tables) it is 1; in ``partial_fit`` of all calls so far.
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"

@@ -12,7 +12,7 @@ The curvature is the largest eigenvalue of the Gauss-Newton matrix of F at the s
 takes lm on small tables, or to find the evidence; for n_hidden see ``choose_width``.
 
 alpha is chosen by cross-validation (classifier, lm and lbfgs, and regressor, lbfgs: tables in
-memory of moderate size; regressor, lm, up to 60 targets) or by the evidence and its rivals
+memory of moderate size; regressor, lm, up to 40 targets) or by the evidence and its rivals
 (regressor, lm; lbfgs takes over what lm finds on a part of many rows). Elsewhere it is a float,
 1 / S or for k targets 1 / (S k), where S is the sum of the weights, in partial_fit those of all
 calls so far. A regression by lm under a float alpha takes the best of five starts where its matrix
@@ -37,7 +37,7 @@ from sklearn_twolayer._fit.parameters import RULES, check
 MAX_CLASSIFIER_COST = 1e5
 #: Most multiply-adds of one gradient for which penalties are compared.
 MAX_COMPARED_COST = 1e8
-MAX_COMPARED_TARGETS = 60  # S k, up to which a regression by lm does
+MAX_COMPARED_TARGETS = 40  # S k, up to which a regression by lm does
 #: Most multiply-adds of one Gauss-Newton matrix; the largest; how many of them the evidence takes,
 #: and of all rows, where it starts on a part of them.
 MAX_GAUSS_NEWTON_COST = 4e9

@@ -113,7 +113,7 @@ class LowRankCurvature:
         diagonal = np.maximum(self._diagonal + mu, floor)
         inverse = 1 / diagonal
         small = self._root.gram(inverse)
-        small[np.diag_indices_from(small)] += 1
+        small.reshape(-1)[:: len(small) + 1] += 1
         return LowRankFactor(self._root, inverse, _cholesky(small))
 
 
@@ -155,7 +155,7 @@ class LowRankFactor:
         of_rows = self._root.of_rows
         half = lapack.dpotri(self._upper)[0].T  # the other half is zero, and its mirror image
         half *= 2
-        half[np.diag_indices_from(half)] /= 2
+        half.reshape(-1)[:: len(half) + 1] /= 2
         return np.bincount(of_rows(groups), of_rows(self._inverse) * self._root.traces(half))
 
     @cached_property

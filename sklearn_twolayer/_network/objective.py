@@ -188,10 +188,10 @@ class MeanLoss:
         The rows of B are those of sqrt(s_i H_i / S) J_i: what the dual form of
         Levenberg-Marquardt needs where n k < p.
         """
-        f, h, k = self.network.n_features, self.network.n_hidden, self.network.n_outputs
+        f, k = self.network.n_features, self.network.n_outputs
         params = params.astype(self.rows.dtype)
-        collected = self.rows.map(partial(self._block_root, params)).astype(np.float64)
-        X, A1, R = np.split(collected, [f + 1, f + 1 + h], axis=1)
+        collected = self.rows.map(partial(self._block_root, params)).astype(np.float64, copy=False)
+        X, A1, R = collected[:, : f + 1], collected[:, f + 1 : -k * k], collected[:, -k * k :]
         R = R.reshape(-1, k, k) / np.sqrt(self.rows.weight_of_blocks)
         return Root.of_network(self.network, params, X, A1, root=R)
 

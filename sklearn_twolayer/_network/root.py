@@ -20,7 +20,7 @@ penalty of an input is. The last is the neural tangent kernel (Jacot, Gabriel & 
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise, starmap
 from math import prod
 
 import numpy as np
@@ -88,6 +88,8 @@ class Root:
 
     def __init__(self, *layers):
         self._layers = layers
+        ends = tuple(accumulate((prod(layer.shape) for layer in layers), initial=0))
+        self._slices = tuple(starmap(slice, pairwise(ends)))
 
     @classmethod
     def of_network(cls, network, params, X, A1, *, root):
@@ -137,6 +139,5 @@ class Root:
 
     def _parts(self, v):
         """The layers, and the part (a, b) of v (p,) that belongs to each."""
-        ends = np.cumsum([0, *(prod(layer.shape) for layer in self._layers)])
-        parts = (v[start:stop] for start, stop in pairwise(ends))
-        return [(layer, part.reshape(layer.shape)) for layer, part in zip(self._layers, parts)]
+        layers = zip(self._layers, self._slices)
+        return [(layer, v[part].reshape(layer.shape)) for layer, part in layers]

@@ -161,7 +161,9 @@ class LowRankFactor:
     @cached_property
     def inverse(self):
         """G^-1 for predictions, without the layers of B and the rows of X in them."""
-        return LowRankInverse(self._root.matrix() * self._inverse, self._inverse, self._upper)
+        scaled = self._root.matrix()
+        scaled *= self._inverse
+        return LowRankInverse(scaled, self._inverse, self._upper)
 
     def covariance(self, J):
         """J_i G^-1 J_i' (n, k, k) for J (n, k, p)."""

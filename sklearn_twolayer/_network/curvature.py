@@ -153,7 +153,7 @@ class LowRankFactor:
         tr(D^-1 B_g' (I + B D^-1 B')^-1 B_g), without cancellation.
         """
         of_rows = self._root.of_rows
-        half = lapack.dpotri(self._upper)[0].T  # the other half is zero, and its mirror image
+        half = lapack.dpotri(self._upper)[0].T  # of a symmetric matrix; the other half is zero
         half *= 2
         half.reshape(-1)[:: len(half) + 1] /= 2
         return np.bincount(of_rows(groups), of_rows(self._inverse) * self._root.traces(half))

@@ -18,7 +18,7 @@ TRUSTED = {
     "sklearn_twolayer._learned.Learned",
     "sklearn_twolayer._network.backprop.TwoLayerNetwork",
     "sklearn_twolayer._network.curvature.DenseFactor",
-    "sklearn_twolayer._network.curvature.LowRankFactor",
+    "sklearn_twolayer._network.curvature.LowRankInverse",
     "sklearn_twolayer._network.products.Workspace",
     "sklearn_twolayer._network.scale.Standardization",
     "sklearn_twolayer._optimize.stochastic.StochasticState",

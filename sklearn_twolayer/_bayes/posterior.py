@@ -106,7 +106,7 @@ def posterior_factor(curvature):
 def effective_parameters(penalty, factor):
     """gamma_g = W_g - alpha_g tr_g(G^-1): how many weights of each group the data fix."""
     size = np.bincount(penalty.groups)
-    return np.clip(np.bincount(penalty.groups, factor.determined()), 1e-3, size)
+    return np.clip(factor.determined(penalty.groups), 1e-3, size)
 
 
 def log_marginal_likelihood(mean_loss, params, precisions, likelihood):
@@ -137,7 +137,7 @@ class Posterior:
     ----------
     network : TwoLayerNetwork
     params : ndarray, shape (p,)
-    factor : DenseFactor or LowRankFactor
+    factor : DenseFactor or LowRankInverse
         Of G.
     scale : float
         c.
@@ -222,7 +222,7 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None):
     return Posterior(
         network=mean_loss.network,
         params=params,
-        factor=factor,
+        factor=factor.inverse,
         scale=scale,
         noise_precision=of_targets,
         spread=np.sqrt(noise_precision / of_targets),

@@ -191,7 +191,8 @@ def resolve(settings, size):
 def gauss_newton_size_and_cost(size, n_hidden):
     """Rows of the smaller of the Gauss-Newton matrix and its dual, and multiply-adds of it.
 
-    They are p and S k: a row of weight 2 counts as two rows.
+    They are p and S k: a row of weight 2 counts as two rows. The dual takes fewer than it is
+    counted with, but where that rules lm out, lbfgs is not always worse (docs/benchmarks.md).
     """
     n_residuals = max(size.n_rows, size.total_weight) * size.n_outputs
     small, large = sorted((n_params(size, n_hidden), n_residuals))

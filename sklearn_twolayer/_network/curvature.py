@@ -2,13 +2,15 @@
 
 A curvature G (p, p) is a matrix of the data plus a diagonal of penalties. Two
 classes hold the matrix of the data, one as it is and one as B'B with fewer rows
-than columns; ``factorize(mu)`` gives the factor of G + mu I, which solves
+than columns (``root``); ``factorize(mu)`` gives the factor of G + mu I, which solves
 equations and answers what Levenberg-Marquardt, the evidence and the error bars
 ask of an inverse that is never formed.
 """
 
+from functools import cached_property
+
 import numpy as np
-from scipy.linalg import LinAlgError, blas, cho_factor, cho_solve, lapack, solve_triangular
+from scipy.linalg import LinAlgError, blas, lapack
 
 #: Least diagonal of the dual form, as a share of B'B: its inverse must exist.
 LOW_RANK_FLOOR = 1e-10
@@ -42,11 +44,7 @@ class DenseFactor:
 
     def __init__(self, matrix, penalties):
         self._penalties = penalties
-        # LAPACK works in Fortran order, where the C-ordered lower triangle is the upper one.
-        # For a few weights SciPy's wrappers take longer than what they wrap.
-        self._upper, failed_at = lapack.dpotrf(matrix.T, overwrite_a=True)
-        if failed_at:
-            raise LinAlgError(f"The leading minor of order {failed_at} is not positive.")
+        self._upper = _cholesky(matrix)
 
     def __getstate__(self):
         """The triangle that holds numbers: half of the matrix."""
@@ -73,10 +71,16 @@ class DenseFactor:
         """Ln |G|."""
         return 2 * np.log(self._upper.diagonal()).sum()
 
-    def determined(self):
-        """1 - d diag(G^-1) (p,): how far the data determine each weight of penalty d."""
+    def determined(self, groups):
+        """1 - d diag(G^-1), how far the data determine each weight, summed over ``groups`` (p,)."""
         root, _ = lapack.dtrtri(self._upper)  # G^-1 = root root'
-        return 1 - self._penalties * np.einsum("pq,pq->p", root, root)
+        determined = 1 - self._penalties * np.einsum("pq,pq->p", root, root)
+        return np.bincount(groups, determined)
+
+    @property
+    def inverse(self):
+        """G^-1 for predictions."""
+        return self
 
     def covariance(self, J):
         """J_i G^-1 J_i' (n, k, k) for J (n, k, p)."""
@@ -85,7 +89,10 @@ class DenseFactor:
 
 
 class LowRankCurvature:
-    """G = B'B + diag(d) for B (q, p) with q < p: the dual form."""
+    """G = B'B + diag(d) for the root B (q, p), q < p, of the data: the dual form.
+
+    d is constant in each row of the weights of a layer of B.
+    """
 
     def __init__(self, root, diagonal):
         self._root = root
@@ -94,7 +101,7 @@ class LowRankCurvature:
     @property
     def diagonal(self):
         """The diagonal of G (p,)."""
-        return np.einsum("qp,qp->p", self._root, self._root) + self._diagonal
+        return self._root.squares + self._diagonal
 
     def with_diagonal(self, diagonal):
         """The same data under other penalties."""
@@ -102,49 +109,112 @@ class LowRankCurvature:
 
     def factorize(self, mu=0.0):
         """Factor of G + mu I; LinAlgError where that is not positive definite."""
-        data = np.einsum("qp,qp->p", self._root, self._root)
-        floor = LOW_RANK_FLOOR * max(data.max(), 1e-30)
-        return LowRankFactor(self._root, np.maximum(self._diagonal + mu, floor))
+        floor = LOW_RANK_FLOOR * max(self._root.squares.max(), 1e-30)
+        diagonal = np.maximum(self._diagonal + mu, floor)
+        inverse = 1 / diagonal
+        small = self._root.gram(inverse)
+        small.reshape(-1)[:: len(small) + 1] += 1
+        return LowRankFactor(self._root, inverse, _cholesky(small))
 
 
 class LowRankFactor:
-    """G = B'B + D through the small matrix I + B D^-1 B' (Woodbury).
+    """G = B'B + D through the small matrix I + B D^-1 B' = C C' (Woodbury).
 
     G^-1 = D^-1 - D^-1 B' (I + B D^-1 B')^-1 B D^-1.
+
+    Parameters
+    ----------
+    root : Root
+        B (q, p).
+    inverse : ndarray, shape (p,)
+        The diagonal of D^-1.
+    upper : ndarray, shape (q, q)
+        C' in Fortran order.
     """
 
-    def __init__(self, root, diagonal):
-        self._inverse = 1 / diagonal
-        self._scaled = root * self._inverse  # B D^-1
-        small = self._scaled @ root.T
-        small[np.diag_indices_from(small)] += 1
-        self._small = cho_factor(small, lower=True, overwrite_a=True, check_finite=False)
+    def __init__(self, root, inverse, upper):
+        self._root = root
+        self._inverse = inverse
+        self._upper = upper
+
+    def solve(self, b):
+        """G^-1 b."""
+        x = self._inverse * b
+        small = lapack.dpotrs(self._upper, self._root.times(x))[0]
+        return x - self._inverse * self._root.transposed_times(small)
+
+    def log_determinant(self):
+        """Ln |G| = ln |I + B D^-1 B'| + ln |D|."""
+        return 2 * np.log(self._upper.diagonal()).sum() - np.log(self._inverse).sum()
+
+    def determined(self, groups):
+        """1 - D diag(G^-1), summed over each of the ``groups`` (p,) of rows of weights.
+
+        tr(D^-1 B_g' (I + B D^-1 B')^-1 B_g), without cancellation.
+        """
+        of_rows = self._root.of_rows
+        half = lapack.dpotri(self._upper)[0].T  # of a symmetric matrix; the other half is zero
+        half *= 2
+        half.reshape(-1)[:: len(half) + 1] /= 2
+        return np.bincount(of_rows(groups), of_rows(self._inverse) * self._root.traces(half))
+
+    @cached_property
+    def inverse(self):
+        """G^-1 for predictions, without the layers of B and the rows of X in them."""
+        scaled = self._root.matrix()
+        scaled *= self._inverse
+        return LowRankInverse(scaled, self._inverse, self._upper)
+
+    def covariance(self, J):
+        """J_i G^-1 J_i' (n, k, k) for J (n, k, p)."""
+        return self.inverse.covariance(J)
+
+
+class LowRankInverse:
+    """D^-1 - D^-1 B' (C C')^-1 B D^-1 with B D^-1 as a matrix: many columns take it faster.
+
+    Parameters
+    ----------
+    scaled : ndarray, shape (q, p)
+        B D^-1.
+    inverse : ndarray, shape (p,)
+        The diagonal of D^-1.
+    upper : ndarray, shape (q, q)
+        C' in Fortran order.
+    """
+
+    def __init__(self, scaled, inverse, upper):
+        self._scaled = scaled
+        self._inverse = inverse
+        self._upper = upper
 
     @property
     def n_stored(self):
         """Numbers that a pickle holds."""
-        return self._inverse.size + self._scaled.size + self._small[0].size
-
-    def solve(self, b):
-        """G^-1 b."""
-        return self._inverse * b - self._scaled.T @ cho_solve(self._small, self._scaled @ b)
-
-    def log_determinant(self):
-        """Ln |G| = ln |I + B D^-1 B'| + ln |D|."""
-        return 2 * np.log(self._small[0].diagonal()).sum() - np.log(self._inverse).sum()
-
-    def determined(self):
-        """1 - D diag(G^-1) (p,), without cancellation."""
-        V = solve_triangular(self._small[0], self._scaled, lower=True, check_finite=False)
-        return np.einsum("qp,qp->p", V, V) / self._inverse
+        return self._inverse.size + self._scaled.size + self._upper.size
 
     def covariance(self, J):
         """J_i G^-1 J_i' (n, k, k) for J (n, k, p)."""
-        small, options = self._small[0], {"side": 1, "lower": 1, "trans_a": 1}
         outputs = _outputs(J)
-        roots = [blas.dtrsm(1.0, small, (self._scaled @ J_c.T).T, **options) for J_c in outputs]
+        roots = [blas.dtrsm(1.0, self._upper, (self._scaled @ J_c.T).T, side=1) for J_c in outputs]
         prior = _row_products([J_c * self._inverse for J_c in outputs], outputs)
         return prior - _row_products(roots, roots)
+
+
+def _cholesky(matrix):
+    """C' in Fortran order with C C' = ``matrix``, which is overwritten.
+
+    Raises
+    ------
+    LinAlgError
+        If it is not positive definite.
+    """
+    # LAPACK works in Fortran order, where the C-ordered lower triangle is the upper one.
+    # For a few weights SciPy's wrappers take longer than what they wrap.
+    upper, failed_at = lapack.dpotrf(matrix.T, overwrite_a=True)
+    if failed_at:
+        raise LinAlgError(f"The leading minor of order {failed_at} is not positive.")
+    return upper
 
 
 def _outputs(J):

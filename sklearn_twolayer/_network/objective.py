@@ -15,7 +15,8 @@ import numpy as np
 from sklearn_twolayer._network import second_order
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
 from sklearn_twolayer._network.losses import symmetric_root
-from sklearn_twolayer._network.products import one_output_gradient
+from sklearn_twolayer._network.products import dense, one_output_gradient
+from sklearn_twolayer._network.root import Root
 from sklearn_twolayer._network.scale import RawForm, TanhForm, tanh_form_pays
 
 
@@ -88,7 +89,9 @@ class MeanLoss:
         self.rows = rows
         self._forms = []  # changes of variables, in the order in which they are applied
         self._inner = network  # what the blocks compute with
+        self._standardized = dense  # a block as ``network`` itself needs it
         if rows.is_sparse and rows.standardization is not None:
+            self._standardized = rows.standardization.apply_block
             self._forms.append(RawForm(network, rows.standardization))
         if tanh_form_pays(network, rows.dtype) and not is_textbook:
             self._forms.append(TanhForm(network))
@@ -164,7 +167,7 @@ class MeanLoss:
             free = np.zeros(self.network.n_params)
             if self.rows.n_rows * self.network.n_outputs < self.network.n_params:
                 loss, gradient = self.value_and_gradient(params)
-                curvature = LowRankCurvature(self.root_gauss_newton(params), free)
+                curvature = LowRankCurvature(self.root(params), free)
             else:
                 loss, gradient, matrix = self.gauss_newton(params)
                 curvature = DenseCurvature(matrix, free)
@@ -179,15 +182,18 @@ class MeanLoss:
         matrix = self._outgoing(self._outgoing(matrix).T)
         return float(loss) / S, self._outgoing(gradient) / S, matrix / S
 
-    def root_gauss_newton(self, params):
-        """B (n k, p) with B'B the Gauss-Newton matrix.
+    def root(self, params):
+        """The root B (n k, p) of the Gauss-Newton matrix B'B, layer by layer.
 
         The rows of B are those of sqrt(s_i H_i / S) J_i: what the dual form of
         Levenberg-Marquardt needs where n k < p.
         """
-        root = self.rows.map(partial(self._block_root, self.incoming(params)))
-        root = root.reshape(-1, self.network.n_params) / np.sqrt(self.rows.weight_of_blocks)
-        return self._outgoing(root.T).T
+        f, k = self.network.n_features, self.network.n_outputs
+        params = params.astype(self.rows.dtype)
+        collected = self.rows.map(partial(self._block_root, params)).astype(np.float64, copy=False)
+        X, A1, R = collected[:, : f + 1], collected[:, f + 1 : -k * k], collected[:, -k * k :]
+        R = R.reshape(-1, k, k) / np.sqrt(self.rows.weight_of_blocks)
+        return Root.of_network(self.network, params, X, A1, root=R)
 
     def pulled_back(self, derivative, params, v):
         """J' H d (p,) over the rows, / S, with a ``derivative`` d (n, k) of Z2 along v.
@@ -248,11 +254,14 @@ class MeanLoss:
         return (self._backward(params, X, A1, delta),)
 
     def _block_root(self, params, X, y, weight):
-        Z2, A1 = self._inner.forward(params, X)
-        root = symmetric_root(self.hessian(Z2, partial(self._jacobian, params, X, A1)))
+        """[X 1], A1 and sqrt(s_i H_i) of a block side by side, for ``params`` as they are."""
+        X = self._standardized(X)
+        Z2, A1 = self.network.forward(params, X)
+        jacobian = partial(second_order.jacobian, self.network, params, X, A1)
+        R = symmetric_root(self.hessian(Z2, jacobian))
         if weight is not None:
-            root *= np.sqrt(weight)[:, None, None]
-        return root @ second_order.jacobian(self._inner, params, X, A1)
+            R *= np.sqrt(weight)[:, None, None]
+        return np.hstack([X, A1, R.reshape(len(R), -1)])
 
 
 def weighted(loss, delta, weight):

@@ -5,9 +5,11 @@ import pytest
 from scipy.linalg import LinAlgError
 
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
+from sklearn_twolayer._network.root import Root
 
 N_ROOTS, N_PARAMS = 7, 12
 DIAGONAL = np.linspace(0.5, 3, N_PARAMS)
+EACH = np.arange(N_PARAMS)  # a group for each weight
 KINDS = pytest.mark.parametrize("kind", ["dense", "low rank"])
 DAMPINGS = pytest.mark.parametrize("mu", [0.0, 1e-3, 10.0])
 
@@ -18,7 +20,9 @@ def root():
 
 def curvature(kind, diagonal=DIAGONAL):
     B = root()
-    return DenseCurvature(B.T @ B, diagonal) if kind == "dense" else LowRankCurvature(B, diagonal)
+    if kind == "dense":
+        return DenseCurvature(B.T @ B, diagonal)
+    return LowRankCurvature(Root.of_matrix(B), diagonal)
 
 
 def matrix(diagonal=DIAGONAL, mu=0.0):
@@ -54,13 +58,16 @@ def test_determined(kind, mu):
     """1 - d diag(G^-1); the dense form leaves the damping out of d, the dual form does not."""
     penalties = DIAGONAL + (mu if kind == "low rank" else 0.0)
     expected = 1 - penalties * np.linalg.inv(matrix(mu=mu)).diagonal()
-    found = curvature(kind).factorize(mu).determined()
+    factor = curvature(kind).factorize(mu)
+    found = factor.determined(EACH)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-14)
+    groups = EACH % 3
+    np.testing.assert_allclose(factor.determined(groups), np.bincount(groups, found), rtol=1e-13)
 
 
 def test_determined_under_another_diagonal():
     for kind in ("dense", "low rank"):
-        found = curvature(kind).with_diagonal(2 * DIAGONAL).factorize().determined()
+        found = curvature(kind).with_diagonal(2 * DIAGONAL).factorize().determined(EACH)
         expected = 1 - 2 * DIAGONAL * np.linalg.inv(matrix(2 * DIAGONAL)).diagonal()
         np.testing.assert_allclose(found, expected, rtol=1e-10)
 
@@ -91,7 +98,7 @@ def test_factorising_changes_nothing(kind):
     first = factor.solve(b)
     G.factorize(1.0)
     factor.log_determinant()
-    factor.determined()
+    factor.determined(EACH)
     factor.covariance(np.eye(N_PARAMS)[:, None])
     np.testing.assert_array_equal(factor.solve(b), first)
     np.testing.assert_array_equal(G.factorize(0.0).solve(b), first)
@@ -120,13 +127,14 @@ def test_the_dual_form_has_an_inverse_even_without_a_diagonal():
     factor = curvature("low rank", np.zeros(N_PARAMS)).factorize(0.0)
     x = factor.solve(b)
     np.testing.assert_allclose(root().T @ (root() @ x), b, rtol=1e-4)
-    assert (factor.determined() <= 1).all()
+    assert (factor.determined(EACH) <= 1).all()
     assert np.isfinite(factor.log_determinant())
 
 
 def test_data_that_say_nothing_still_have_a_factor():
     """A root of zeros, as where every probability has saturated, under free biases."""
-    factor = LowRankCurvature(np.zeros((2, 5)), np.array([1.0, 1, 1, 0, 0])).factorize(0.0)
+    root = Root.of_matrix(np.zeros((2, 5)))
+    factor = LowRankCurvature(root, np.array([1.0, 1, 1, 0, 0])).factorize(0.0)
     assert np.isfinite(factor.solve(np.ones(5))).all()
     assert np.isfinite(factor.log_determinant())
-    assert np.isfinite(factor.determined()).all()
+    assert np.isfinite(factor.determined(np.arange(5))).all()

@@ -122,7 +122,7 @@ def test_root_times_its_transpose_is_gauss_newton(loss_class, n_outputs, is_weig
     with problem.rows() as rows:
         mean_loss = problem.mean_loss(rows)
         matrix = mean_loss.gauss_newton(problem.params)[2]
-        B = mean_loss.root_gauss_newton(problem.params)
+        B = mean_loss.root(problem.params).matrix()
     assert B.shape == (23 * n_outputs, problem.network.n_params)
     np.testing.assert_allclose(B.T @ B, matrix, atol=1e-13)
 
@@ -173,7 +173,7 @@ def test_params_are_not_overwritten(loss_class, is_sparse):
         objective, mean_loss = problem.objective(rows), problem.mean_loss(rows)
         objective.quadratic(problem.params)
         mean_loss.gauss_newton(problem.params)
-        mean_loss.root_gauss_newton(problem.params)
+        mean_loss.root(problem.params)
         objective.batch_gradient(problem.params, next(rows.batches(5)))
     np.testing.assert_array_equal(problem.params, kept)
 
@@ -204,7 +204,8 @@ class Counted:
 
 
 def some_penalty(problem):
-    return Penalty(np.arange(len(problem.params)), np.linspace(0.1, 2, len(problem.params)))
+    """One for each input column, and for b1, W2 and b2."""
+    return Penalty.of(problem.network, np.linspace(0.1, 2, problem.network.n_features + 3))
 
 
 @KINDS
@@ -213,7 +214,7 @@ def some_penalty(problem):
     ("n_rows", "curvature_class"), [(40, DenseCurvature), (9, LowRankCurvature)]
 )
 def test_quadratic(n_rows, curvature_class, loss_class, is_sparse):
-    """Value, gradient and curvature of F under a penalty of each weight."""
+    """Value, gradient and curvature of F under a penalty of each input."""
     problem = random_problem(loss_class, 2, n_rows=n_rows, is_sparse=is_sparse)
     params, penalty = problem.params, some_penalty(problem)
     with problem.rows() as rows:

@@ -87,8 +87,9 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         weights so far and a warning. Of a committee the members that are whole are kept.
     tol : float, default=1e-4
         gd and lbfgs stop when no component of the gradient exceeds ``tol``; lm when
-        three steps in a row lower the loss by less than ``tol`` times itself; sgd and
-        adam when ``n_iter_no_change`` epochs lower it by no more than ``tol``. If the
+        three steps in a row lower the loss by less than ``tol`` times itself, lbfgs when
+        ``max_iter`` / 5 iterations, from 10 to 200, lower it by no more than that each; sgd
+        and adam when ``n_iter_no_change`` epochs lower it by no more than ``tol``. If the
         last epoch of sgd or adam still lowers it by more, the fit warns. With early stopping,
         the least gain of the score that counts as progress.
     early_stopping : bool, default=False

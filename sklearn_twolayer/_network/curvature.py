@@ -116,7 +116,8 @@ class LowRankFactor:
     def __init__(self, root, diagonal):
         self._inverse = 1 / diagonal
         self._scaled = root * self._inverse  # B D^-1
-        small = self._scaled @ root.T
+        half = root * np.sqrt(self._inverse)  # a product with its own transpose is half the work
+        small = half @ half.T
         small[np.diag_indices_from(small)] += 1
         self._small = cho_factor(small, lower=True, overwrite_a=True, check_finite=False)
 

@@ -75,10 +75,11 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         Most seconds of ``fit``: it ends at the first iteration after them, with the best
         weights so far and a warning. Of a committee the members that are whole are kept.
     tol : float, default=1e-4
-        gd and lbfgs stop when no component of the gradient exceeds ``tol``, lbfgs and lm when ten
-        or three steps lower the loss by less than ``tol`` times itself; sgd and adam when
-        ``n_iter_no_change`` epochs lower it by no more than ``tol``: if the last one still does,
-        the fit warns. With early stopping, the least gain of the score that counts as progress.
+        gd and lbfgs stop when no component of the gradient exceeds ``tol``; lm when three steps
+        in a row lower the loss by less than ``tol`` times itself, lbfgs when ``max_iter`` / 5
+        iterations, from 10 to 200, lower it by no more than that each (10 after learning under
+        a weaker penalty); sgd and adam when ``n_iter_no_change`` epochs lower it by no more than
+        ``tol``. With early stopping, the least gain of the score that counts as progress.
     early_stopping : bool, default=False
         Hold out ``validation_fraction`` of the rows, stop when their score no longer
         grows, and keep the weights with the best score. For every solver.
@@ -125,10 +126,10 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     prior_precision_ : ndarray
         Prior precision of the same groups on the standardised scale, where all have one.
     n_effective_params_ : float
-        How many weights (of the first member) the data determine, if moderation is there.
+        How many weights (of the first member) the data determine, where a matrix tells.
     curvature_rows_ : int
         Rows of the Gauss-Newton matrix: all, or a random part where all would take more than a
-        second. Some fits of 4,400 weights and more have none.
+        second. Networks that are not moderated have none, but for "evidence" and "ard".
     log_marginal_likelihood_ : float
         Laplace's approximation of ln p(y), where all groups have a prior precision.
     best_loss_ : float or None

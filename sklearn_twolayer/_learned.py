@@ -38,7 +38,7 @@ class Learned:
     activation : str
     resume : Resume or None
         What going on needs.
-    posteriors : list of Posterior
+    posteriors : list of Posterior or PointMass
         Of the members; empty without error bars.
     keeps_matrix : bool
         Whether pickles hold the posteriors too where their matrices (p, p) are large.
@@ -58,7 +58,7 @@ class Learned:
         return self  # nothing in it is ever changed
 
     def __getstate__(self):
-        size = sum(8 * each.factor.n_stored for each in self.posteriors)
+        size = sum(8 * each.n_stored for each in self.posteriors)
         if self.keeps_matrix or size <= MOST_PICKLED:
             return vars(self)
         most, size = MOST_PICKLED / 1e6, size / 1e6

@@ -150,10 +150,13 @@ MUTATIONS = {
         ("np.abs(gradient).max() <= tol", "False"),
         ("return 10 * highest + 1, np.zeros_like(x)", "return value, gradient"),
         (
-            "        if is_flat():\n            raise StopIteration",
+            "        if is_flat(values):\n            raise StopIteration",
             "        if False:\n            raise StopIteration",
         ),
         ("            if highest is None:", "            if False:"),
+        ("<= n * self.share", "<= self.share"),
+        ("FLAT_SHARE * max_iter", "10"),
+        ("(100 * tol) ** 2", "tol"),
     ),
     "_optimize/levenberg_marquardt.py": (
         "_optimize/test_full_batch.py",

@@ -11,10 +11,12 @@ from scipy.stats import norm
 from sklearn.base import clone
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._bayes import posterior
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._fit import results, settings
 from sklearn_twolayer._fit.results import rows_of_curvature
 from sklearn_twolayer._fit.settings import Size
+from sklearn_twolayer._network.objective import MeanLoss
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.normal(size=(600, 3))
@@ -151,12 +153,41 @@ def test_weights_are_repeats_where_all_rows_are_used(Estimator):
 def test_rows_of_a_part_are_weighed(Estimator, few_rows):
     """Rows of which those with X[0] < 0 count next to nothing: bars are wide there."""
     weight = np.where(X[:, 0] < 0, 1e-6, 1.0)
-    model = fitted(Estimator, sample_weight=weight)
-    other = fitted(Estimator, sample_weight=2 * weight)
+    model = fitted(Estimator, sample_weight=weight, alpha=3e-4)
+    other = fitted(Estimator, sample_weight=2 * weight, alpha=3e-4)
     np.testing.assert_allclose(bars(other), bars(model), rtol=0.2)
     if Estimator is TwoLayerRegressor:
         std = bars(model)
         assert np.median(std[X[:, 0] < -1]) > 1.5 * np.median(std[X[:, 0] > 0])
+
+
+@pytest.fixture
+def no_averages(monkeypatch):
+    """An average of the curvature is more than can be afforded."""
+    monkeypatch.setattr(posterior, "MAX_COST_OF_AVERAGES", 0)
+
+
+def test_a_classifier_that_is_not_moderated_makes_no_matrix(no_averages, monkeypatch):
+    """It would tell nothing: moderated probabilities are those of the network."""
+    for name in ("gauss_newton", "root_gauss_newton"):
+        monkeypatch.setattr(MeanLoss, name, None)
+    model = fitted(TwoLayerClassifier)
+    np.testing.assert_allclose(bars(model), model.predict_proba(X), rtol=0, atol=1e-12)
+    assert not hasattr(model, "curvature_rows_")
+    assert not hasattr(model, "n_effective_params_")
+    twin = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(bars(twin), bars(model))
+    committee = fitted(TwoLayerClassifier, n_members=2)
+    assert np.abs(bars(committee) - committee.predict_proba(X)).max() > 1e-4  # members differ
+
+
+def test_the_evidence_needs_the_matrix_all_the_same(no_averages):
+    model = fitted(TwoLayerClassifier, alpha="evidence", solver="lm")
+    np.testing.assert_allclose(bars(model), model.predict_proba(X), rtol=0, atol=1e-12)
+    assert np.isfinite(model.log_marginal_likelihood_)
+    assert 0 < model.n_effective_params_ < 38
+    assert model.curvature_rows_ == 600
+    assert fitted().n_effective_params_ > 1  # so does a regression
 
 
 @ESTIMATORS

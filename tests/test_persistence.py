@@ -11,6 +11,7 @@ from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 #: What has to be trusted to load an estimator after any fit.
 TRUSTED = {
     "sklearn_twolayer._classifier.TwoLayerClassifier",
+    "sklearn_twolayer._bayes.posterior.PointMass",
     "sklearn_twolayer._bayes.posterior.Posterior",
     "sklearn_twolayer._data.labels.LabelTargets",
     "sklearn_twolayer._data.targets.RealTargets",
@@ -86,6 +87,17 @@ def uncertain(model):
     return model.predict_proba(FEATURES, moderated=True)
 
 
+def wide_classifier():
+    """One whose probabilities are not moderated: that would take too long."""
+    model = TwoLayerClassifier(600, solver="lbfgs", alpha=0.01, random_state=0)
+    return model.fit(FEATURES[:150], targets(TwoLayerClassifier)[:150])
+
+
+def test_a_network_that_is_not_moderated():
+    model = wide_classifier()
+    np.testing.assert_array_equal(uncertain(through_skops(model)), uncertain(model))
+
+
 @pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])
 def test_partial_fit_goes_on(Estimator):
     labels = targets(Estimator)
@@ -109,6 +121,7 @@ def test_no_type_is_trusted_that_no_fit_needs():
     models += [
         TwoLayerRegressor(3, solver="adam").partial_fit(FEATURES, y),
         fitted(TwoLayerClassifier, "float alpha"),
+        wide_classifier(),
     ]
     found = (skops_io.get_untrusted_types(data=skops_io.dumps(model)) for model in models)
     assert set().union(*found) == TRUSTED

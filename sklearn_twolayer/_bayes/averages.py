@@ -4,6 +4,8 @@ By Gauss-Hermite quadrature where each output is by itself, and by a fixed symme
 of the standard normal under the softmax, so that the answer is the same every time.
 """
 
+from functools import cache
+
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 
@@ -46,10 +48,17 @@ def _logistic_at_nodes(Z2, V):
 
     int f(Z2 + sqrt(V) t) N(t) dt is the weighted sum of f.
     """
-    nodes, weights = hermegauss(N_NODES)
+    nodes, weights = _nodes()
     deviation = np.sqrt(np.maximum(np.diagonal(V, axis1=1, axis2=2), 0))
     z = Z2[:, :, None] + deviation[:, :, None] * nodes
-    return logistic(z), weights / weights.sum()
+    return logistic(z), weights
+
+
+@cache
+def _nodes():
+    """Nodes of the standard normal, and their weights, which sum to 1."""
+    nodes, weights = hermegauss(N_NODES)
+    return nodes, weights / weights.sum()
 
 
 def _softmax_of_draws(Z2, V, n_draws):

@@ -173,6 +173,11 @@ class Posterior:
     ignores_shift: bool = False
     temperature: float = 1.0
 
+    @property
+    def n_stored(self):
+        """Numbers of the matrix that a pickle holds."""
+        return self.factor.n_stored
+
     def raw_prediction(self, X):
         """Z2 (n, k) and its covariance V (n, k, k) for a block of rows [X 1]."""
         Z2, A1 = self.network.forward(self.params, X)
@@ -180,6 +185,23 @@ class Posterior:
         V = self.factor.covariance(without_shift(J) if self.ignores_shift else J)
         V *= self.temperature / self.scale * np.outer(self.spread, self.spread)
         return Z2, V
+
+
+@dataclass(frozen=True)
+class PointMass:
+    """All probability at the weights that were found: a network that is not moderated.
+
+    It takes no matrix, where one would take longer than the fit.
+    """
+
+    network: object
+    params: np.ndarray
+    n_stored = 0
+
+    def raw_prediction(self, X):
+        """Z2 (n, k) and its covariance, which is zero."""
+        Z2, _ = self.network.forward(self.params, X)
+        return Z2, np.zeros((*Z2.shape, Z2.shape[1]))
 
 
 def posterior_of(mean_loss, params, penalty, *, part=None, few=None):
@@ -268,10 +290,9 @@ def moderation(mean_loss, params, penalty, factor, *, few, scale):
     that of half the way (geometrically, on average over the diagonal) between the last two G.
     Where that would take too long, probabilities are not moderated.
     """
-    diagonal = mean_loss.quadratic(params)[2].with_diagonal(penalty.per_weight).diagonal
-    residuals, p = mean_loss.rows.n_rows * mean_loss.network.n_outputs, len(params)
-    if N_AVERAGES * residuals * p * min(residuals, p) > MAX_COST_OF_AVERAGES:
+    if not is_moderated(mean_loss.network, mean_loss.rows.n_rows):
         return factor, 0.0
+    diagonal = mean_loss.quadratic(params)[2].with_diagonal(penalty.per_weight).diagonal
     half_way = 1.0
     for _ in range(N_AVERAGES):
         gaussian = factor, half_way * scale
@@ -282,6 +303,12 @@ def moderation(mean_loss, params, penalty, factor, *, few, scale):
             break
         half_way = np.exp(np.log(before / diagonal).mean() / 2)
     return factor, calibrate(few, params, factor, scale)
+
+
+def is_moderated(network, n_rows):
+    """Whether the averages of a classifier's curvature, over so many rows, can be afforded."""
+    residuals, p = n_rows * network.n_outputs, network.n_params
+    return N_AVERAGES * residuals * p * min(residuals, p) <= MAX_COST_OF_AVERAGES
 
 
 def averaged_hessian(loss, gaussian, Z2, J):

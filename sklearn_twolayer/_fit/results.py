@@ -12,7 +12,7 @@ from operator import attrgetter
 import numpy as np
 
 from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS
-from sklearn_twolayer._bayes.posterior import posterior_of
+from sklearn_twolayer._bayes.posterior import PointMass, is_moderated, posterior_of
 from sklearn_twolayer._fit.monitor import INTERRUPT, OUT_OF_TIME
 from sklearn_twolayer._fit.settings import is_affordable, n_params
 from sklearn_twolayer._fit.weights import Resume, published_weights
@@ -86,7 +86,7 @@ def published(problem, settings, members, *, start, random_state):
         The fitted attributes.
     resume : Resume or None
         What a warm start or the next epoch of a stream needs.
-    posteriors : list of Posterior
+    posteriors : list of Posterior or PointMass
         Of the members.
 
     Raises
@@ -139,6 +139,8 @@ def published(problem, settings, members, *, start, random_state):
 def _statistics(problem, fit):
     """What the posterior of a fit says of the noise, the weights and the evidence."""
     posterior, y_scale = fit.posterior, problem.scale.y_scale
+    if isinstance(posterior, PointMass):
+        return {}
     statistics = {
         "n_effective_params_": posterior.n_effective,
         "curvature_rows_": posterior.n_rows,
@@ -227,12 +229,19 @@ def why_no_error_bars(problem, resume):
 
 
 def posterior_of_fit(problem, fit):
-    """The posterior of the weights of a fit, or None where its matrix would take too long."""
+    """The posterior of the weights of a fit, or None where its matrix would take too long.
+
+    Of a classifier that is not moderated the matrix has only the evidence to tell, where all
+    weights have a prior; else there is none.
+    """
     network, size = problem.network, problem.size
     p, k = network.n_params, network.n_outputs
     n_rows = rows_of_curvature(size, network.n_hidden)
     if n_rows == 0:
         return None
+    has_evidence = (fit.penalty.strengths > 0).all()
+    if not (size.is_regression or has_evidence or is_moderated(network, n_rows)):
+        return PointMass(network, fit.params)
     is_alone = size.is_regression and k == 1  # with all of the leverages
     n_judged = n_rows if is_alone else max(int(MAX_COST_OF_JUDGED / (k * p**2)), MIN_JUDGED)
     with ExitStack() as stack:

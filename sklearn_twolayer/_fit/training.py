@@ -16,6 +16,7 @@ from sklearn_twolayer._fit.weights import are_equal, published_weights
 from sklearn_twolayer._network.objective import MeanLoss, Penalty
 from sklearn_twolayer._optimize.first_order import (
     OUT_OF_ITERATIONS,
+    Flat,
     NotFinite,
     Step,
     gradient_descent,
@@ -41,9 +42,12 @@ TRIAL_STEPS = 20
 #: diverge, and it grows on the way: with 1, five relu units on the digits diverged, and of
 #: 13 sets with five tanh units four ended above their least loss; with 1/2 none and one.
 CURVATURE_SHARE = 0.5
-#: Most iterations in which a network learns before it is penalised, or compared. Lbfgs has gone far
-#: enough where ten more gain less than tells two penalties apart; or, for the fit, tol F each.
-LEARNING_STEPS, FLAT_TO_COMPARE = 100, 1 - MARGIN
+#: Most iterations in which a network learns before it is penalised, or compared.
+LEARNING_STEPS = 100
+#: To compare penalties lbfgs has gone far enough where so many iterations together gain less than
+#: tells two of them apart: ten chose no better, and took longer (docs/benchmarks.md).
+COMPARED_ITERATIONS = 5
+FLAT_TO_COMPARE = Flat(COMPARED_ITERATIONS, (1 - MARGIN) / COMPARED_ITERATIONS)
 
 
 @dataclass(frozen=True)
@@ -138,11 +142,12 @@ class Training:
         settings, network = self.settings, self.problem.network
         params, state = self._start(start)
         if isinstance(settings.alpha, str):
-            strategy, search = STRATEGIES[settings.alpha], self._search_of_penalties()
+            strategy = STRATEGIES[settings.alpha]
             if self.part is None:
-                return strategy(search, params, state)
+                return strategy(self._search_of_penalties(), params, state)
             by_lm = replace(self, settings=replace(settings, solver="lm"), mean_loss=self.part)
             part = by_lm._search_of_penalties()
+            search = self._search_of_penalties(flat=Flat.once_learned(settings.tol))
             return of_all_rows(search, part, strategy(part, params))
         penalty = Penalty.fixed(network, settings.alpha)
         if settings.solver == "gd":
@@ -165,14 +170,14 @@ class Training:
         if not n_steps:
             return learned
         self.monitor.stage(f"Under alpha = {settings.alpha:.3g}")
-        options = {"keep": partial(_after, learned), "flat": 10 * settings.tol}
+        options = {"keep": partial(_after, learned), "flat": Flat.once_learned(settings.tol)}
         return self.minimize(learned.params, penalty, max_iter=n_steps, **options).after(learned)
 
-    def _search_of_penalties(self):
+    def _search_of_penalties(self, flat=None):
         settings, likelihood = self.settings, Likelihood.of(self.mean_loss)
         most = settings.max_iter + settings.n_free_steps
         stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
-        how = likelihood, most, self.minimize, stride, self.monitor.stage
+        how = likelihood, most, partial(self.minimize, flat=flat), stride, self.monitor.stage
         return Search(self.mean_loss, *how)
 
     def minimize(self, params, penalty, *, max_iter, state=None, keep=None, flat=None):
@@ -187,8 +192,8 @@ class Training:
             Beside the weights: the damping of lm, the rate of gd, the moments of sgd and adam.
         keep : callable, optional
             ``keep(fit)`` is the fit to keep while this one has come to ``fit``; ``fit`` if None.
-        flat : float, optional
-            That of lbfgs.
+        flat : Flat, optional
+            When lbfgs has converged; see there.
 
         Raises
         ------

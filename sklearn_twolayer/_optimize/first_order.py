@@ -23,9 +23,10 @@ from scipy.optimize import OptimizeResult, minimize
 
 CONVERGED, OUT_OF_ITERATIONS, STALLED = range(3)
 
-#: L-BFGS has converged, too, where so many iterations together lower F by no more than tol F, or
-#: by (100 tol)^2 F if that is less: a gradient of g leaves about g^2 of F to gain.
-FLAT_ITERATIONS = 10
+#: F is flat for L-BFGS where the last so many iterations, a share of ``max_iter`` within bounds,
+#: have lowered it by no more than tol F each. Where waves are learnt F hardly falls for a hundred
+#: iterations, and then by a factor of ten (docs/benchmarks.md).
+FLAT_SHARE, MIN_FLAT_ITERATIONS, MAX_FLAT_ITERATIONS = 0.2, 10, 200
 #: Gradient descent has diverged where F is so many times its start.
 MAX_GROWTH = 10.0
 
@@ -52,6 +53,41 @@ class Step:
     n_iter: int
     state: Any = None
     learning_rate: float | None = None
+
+
+@dataclass(frozen=True)
+class Flat:
+    """F is flat where ``n_iterations`` have lowered it by no more than ``share`` F each."""
+
+    n_iterations: int
+    share: float
+
+    @classmethod
+    def within(cls, max_iter, tol):
+        """That of a search of ``max_iter`` iterations, which may have a plateau to cross."""
+        n_iterations = int(FLAT_SHARE * max_iter)
+        n_iterations = min(max(n_iterations, MIN_FLAT_ITERATIONS), MAX_FLAT_ITERATIONS)
+        return cls(n_iterations, share_of(tol))
+
+    @classmethod
+    def once_learned(cls, tol):
+        """That of a search from where another one has ended: it has no plateau to cross."""
+        return cls(MIN_FLAT_ITERATIONS, share_of(tol))
+
+    def __call__(self, values):
+        """Whether F is, after iterations of these ``values``."""
+        n = self.n_iterations
+        if len(values) <= n or self.share == 0:
+            return False
+        return values[-1 - n] - values[-1] <= n * self.share * abs(values[-1])
+
+
+def share_of(tol):
+    """The least relative decrease of F that is worth an iteration.
+
+    For small tol it is (100 tol)^2: a gradient of g leaves about g^2 of F to gain.
+    """
+    return min(tol, (100 * tol) ** 2)
 
 
 def ended(step, status):
@@ -101,10 +137,9 @@ def gradient_descent(fun, x0, *, learning_rate, max_iter, tol, callback):
 
 @np.errstate(over="ignore", invalid="ignore")  # what is not finite is answered below
 def lbfgs(fun, x0, *, max_iter, tol, callback, flat=None):
-    """Limited-memory BFGS (SciPy's), until max |dF/dw| <= tol, or F no longer falls.
+    """Limited-memory BFGS (SciPy's), until max |dF/dw| <= tol, or F is ``flat``.
 
-    The second where ten iterations together have lowered F by no more than ``flat`` F; by default
-    tol F, or for small tol (100 tol)^2 F.
+    By default ``Flat.within(max_iter, tol)``.
 
     A trial step to where F is not finite is answered with a high finite value,
     which makes the line search shorten it.
@@ -115,7 +150,7 @@ def lbfgs(fun, x0, *, max_iter, tol, callback, flat=None):
         If F or its gradient is not finite at the start.
     """
     highest, values = None, []
-    flat = min(tol, (100 * tol) ** 2) if flat is None else flat
+    is_flat = Flat.within(max_iter, tol) if flat is None else flat
 
     def finite_fun(x):
         nonlocal highest
@@ -131,18 +166,14 @@ def lbfgs(fun, x0, *, max_iter, tol, callback, flat=None):
         x, value = intermediate_result.x.copy(), float(intermediate_result.fun)
         callback(Step(x, value, x, value, len(values) + 1))
         values.append(value)
-        if is_flat():
+        if is_flat(values):
             raise StopIteration
-
-    def is_flat():
-        before = values[-1 - FLAT_ITERATIONS] if len(values) > FLAT_ITERATIONS else np.inf
-        return before - values[-1] <= flat * abs(values[-1]) and flat > 0
 
     options = {"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0}
     options["maxcor"] = min(max(max_iter // 5, 5), 20)  # pairs cost time, and pay in long searches
     found = minimize(finite_fun, x0, jac=True, method="L-BFGS-B", callback=report, options=options)
     status = {0: CONVERGED, 1: OUT_OF_ITERATIONS}.get(found.status, STALLED)
-    if values and is_flat():
+    if is_flat(values):
         status = CONVERGED
     value = float(found.fun)
     return ended(Step(found.x, value, found.x, value, found.nit), status)

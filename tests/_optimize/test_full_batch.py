@@ -11,6 +11,7 @@ from sklearn_twolayer._optimize.first_order import (
     CONVERGED,
     OUT_OF_ITERATIONS,
     STALLED,
+    Flat,
     gradient_descent,
     lbfgs,
 )
@@ -306,17 +307,42 @@ def test_geodesic_acceleration_by_hand(x0, mu, share, bends):
     np.testing.assert_allclose(result.x, x0 + v + (a / 2 if bends else 0), rtol=1e-12)
 
 
-def test_lbfgs_ends_where_ten_iterations_gain_next_to_nothing():
-    """Far from a small gradient, but F = 10^4 hardly falls any more; a smaller tol goes on."""
+def hardly_falls(x):
+    """Far from a small gradient F = 10^4 hardly falls any more."""
     scale = np.logspace(0, 6, 40)
+    return 1e4 + 0.5 * x @ (scale * x), scale * x
 
-    def hardly_falls(x):
-        return 1e4 + 0.5 * x @ (scale * x), scale * x
 
-    options = {"max_iter": 1000, "callback": Record()}
-    early = lbfgs(hardly_falls, np.ones(40), tol=1e-4, **options)
-    late = lbfgs(hardly_falls, np.ones(40), tol=1e-9, **options)
+def test_lbfgs_ends_where_its_iterations_gain_next_to_nothing():
+    """A smaller tol goes on, and so does a search that may have to cross a longer plateau."""
+
+    def search(**options):
+        return lbfgs(hardly_falls, np.ones(40), callback=Record(), **options)
+
+    early, late = search(max_iter=200, tol=1e-4), search(max_iter=200, tol=1e-8)
     assert early.status == CONVERGED
-    assert np.abs(scale * early.x).max() > 1e-4
-    assert early.nit < late.nit
+    assert np.abs(hardly_falls(early.x)[1]).max() > 1e-4
+    assert 40 < early.nit < late.nit
     assert late.fun < early.fun < 1.01e4
+    assert search(max_iter=1000, tol=1e-4).nit > early.nit
+    assert search(max_iter=200, tol=1e-4, flat=Flat.once_learned(1e-4)).nit < early.nit
+
+
+@pytest.mark.parametrize(
+    ("max_iter", "n_iterations"), [(1, 10), (25, 10), (100, 20), (1000, 200), (10**6, 200)]
+)
+def test_flat_by_hand(max_iter, n_iterations):
+    """The last iterations, of which each may have lowered F by tol F."""
+    is_flat = Flat.within(max_iter, 1e-3)
+    assert is_flat.n_iterations == n_iterations
+    flat, steep = 2 + 0.99 * n_iterations * 2e-3, 2 + 1.01 * n_iterations * 2e-3
+    plateau = [2.0] * n_iterations
+    assert is_flat([100.0, flat, *plateau])
+    assert not is_flat([100.0, steep, *plateau])
+    assert not is_flat(plateau)
+    assert not Flat.within(max_iter, 0.0)([2.0, *plateau])
+
+
+def test_a_small_tol_asks_for_more_than_a_small_decrease():
+    assert Flat.within(1000, 1e-6).share == pytest.approx(1e-8)
+    assert Flat.once_learned(1e-3).share == 1e-3

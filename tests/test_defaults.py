@@ -160,6 +160,18 @@ def test_columns_without_a_signal_are_answered_by_the_mean():
     assert model.score(rng.normal(size=(500, 200)), rng.normal(size=500)) > -0.3
 
 
+def test_three_of_many_columns_are_found():
+    """The evidence takes what they say for noise."""
+    random = np.random.RandomState(0)
+    X = random.normal(size=(1700, 80))
+    signal = np.sin(2 * X[:, 0]) + X[:, 1] * X[:, 2]
+    y = signal + 0.3 * random.normal(size=1700)
+    model = TwoLayerRegressor(random_state=0).fit(X[:1200], y[:1200])
+    assert model.score(X[1200:], signal[1200:]) > 0.4
+    mean, std = model.predict(X[1200:], return_std=True)
+    assert 0.85 < np.mean(np.abs(y[1200:] - mean) < 1.645 * std) < 0.99
+
+
 @pytest.mark.parametrize("n", [45, 65, 90])
 def test_the_evidence_does_not_take_few_rows_of_a_wave_for_noise(n):
     """With more weights than a share of the rows it ends at the constant; a rival learns first."""

@@ -169,7 +169,7 @@ def no_averages(monkeypatch):
 
 def test_a_classifier_that_is_not_moderated_makes_no_matrix(no_averages, monkeypatch):
     """It would tell nothing: moderated probabilities are those of the network."""
-    for name in ("gauss_newton", "root_gauss_newton"):
+    for name in ("gauss_newton", "root"):
         monkeypatch.setattr(MeanLoss, name, None)
     model = fitted(TwoLayerClassifier)
     np.testing.assert_allclose(bars(model), model.predict_proba(X), rtol=0, atol=1e-12)

@@ -9,7 +9,8 @@ max_iter       2000             100                       100                   
 =============  ===============  ========================  ========================  =====  ====
 
 The curvature is the largest eigenvalue of the Gauss-Newton matrix of F at the start. A classifier
-takes lm on small tables, or to find the evidence; for n_hidden see ``choose_width``.
+takes lm on small tables, or to find the evidence; a regression takes lbfgs on wide ones, by
+``learns_wide``; for n_hidden see ``choose_width``.
 
 alpha is chosen by cross-validation (classifier, lm and lbfgs, and regressor, lbfgs: tables in
 memory of moderate size; regressor, lm, up to 40 targets) or by the evidence and its rivals
@@ -52,6 +53,9 @@ ROWS_OF_A_WEIGHT, MIN_ROWS_TO_START_ON = 4, 1000
 #: From a part of many more rows L-BFGS has a longer way to go than from the start: the noise of the
 #: part has been learnt by heart.
 MOST_TIMES_THE_PART = 25
+
+#: A regression of so many rows and more, but fewer than so many for each weight, takes L-BFGS.
+MIN_ROWS_OF_WIDE, FEW_ROWS_OF_A_WEIGHT = 250, 1.5
 
 #: Batches of an epoch, and the least and the most rows of one.
 N_BATCHES, MIN_BATCH, MAX_BATCH = 20, 16, 200
@@ -158,7 +162,9 @@ def resolve(settings, size):
     """The settings with a value for every "auto"."""
     n_hidden = choose_width(size) if settings.n_hidden == "auto" else int(settings.n_hidden)
     solver = settings.solver
-    if solver == "auto":
+    if solver == "auto" and learns_wide(replace(settings, n_hidden=n_hidden), size):
+        solver = "lbfgs"
+    elif solver == "auto":
         solver = choose_solver(size, n_hidden, most_affordable(settings, size, n_hidden))
     learning_rate = settings.learning_rate
     if learning_rate == "auto":
@@ -242,6 +248,19 @@ def rows_to_start_on(size, settings):
     return n_rows if is_worth and is_affordable(part, settings.n_hidden) else size.n_rows
 
 
+def learns_wide(settings, size):
+    """Whether a regression has few rows for each weight, because its columns are many.
+
+    The evidence then takes for noise what a few of the columns say, or a bend in it; left-out rows
+    do not, and L-BFGS is many times faster. Fewer rows can spare none.
+    """
+    n, p = n_targets(size), n_params(size, choose_width(size))
+    if size.n_outputs > 1 or settings.alpha != "auto" or settings.early_stopping:
+        return False
+    is_wide = size.is_regression and MIN_ROWS_OF_WIDE <= n < FEW_ROWS_OF_A_WEIGHT * p
+    return is_wide and compares_penalties(replace(settings, solver="lbfgs"), size)
+
+
 def choose_solver(size, n_hidden, most=None):
     """Lm where its matrix takes at most ``most`` multiply-adds, then lbfgs, then adam."""
     if is_affordable(size, n_hidden, most):
@@ -293,17 +312,22 @@ def unit_precision(size):
 def compares_penalties(settings, size):
     """Whether the penalty is chosen by networks of left-out rows: if they are cheap.
 
-    A regression by lbfgs compares where the evidence does not find the penalty on a part.
+    A regression by lbfgs compares where a part of its rows would be too few for the evidence.
     """
     if settings.solver not in ("lm", "lbfgs") or not size.is_in_memory:
         return False
     if size.is_regression and settings.solver == "lm":
         return is_small(size)
-    if rows_to_start_on(size, settings) < size.n_rows:
-        return False
-    return size.n_rows * n_params(size, settings.n_hidden) <= MAX_COMPARED_COST
+    p = n_params(size, settings.n_hidden)
+    has_part = size.is_regression and n_targets(size) >= 2 * ROWS_OF_A_WEIGHT * p
+    return not has_part and size.n_rows * p <= MAX_COMPARED_COST
+
+
+def n_targets(size):
+    """The number of targets S k."""
+    return max(size.n_rows, size.total_weight) * size.n_outputs
 
 
 def is_small(size):
     """Whether there are too few targets, weights counted, for the evidence."""
-    return max(size.n_rows, size.total_weight) * size.n_outputs <= MAX_COMPARED_TARGETS
+    return n_targets(size) <= MAX_COMPARED_TARGETS

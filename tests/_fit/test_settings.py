@@ -65,8 +65,28 @@ def test_lbfgs_starts_on_a_part_that_lm_can_afford():
         found = resolve(asked, size)
         assert (found.alpha, found.n_members) == (alpha, 1)
         assert (rows_to_start_on(size, found) < 50_000) == (alpha == "auto")
-    assert resolve(asked, Size(1000, 10, 1)).alpha == 1e-3  # whose half would be too few
+    assert rows_to_start_on(Size(1000, 10, 1), resolve(asked, Size(1000, 10, 1))) == 1000
     assert resolve(replace(asked, early_stopping=True), Size(10**5, 10, 1)).alpha == 1e-5
+
+
+def test_a_wide_regression_asks_left_out_rows_by_lbfgs():
+    """From 250 rows to one and a half for each of 10 f + 21 weights, weights counted."""
+    size = Size(300, 30, 1)
+    asked = settings_of(TwoLayerRegressor())
+
+    def solver(size, **parameters):
+        return resolve(replace(asked, **parameters), size).solver
+
+    assert solver(size) == solver(replace(size, n_rows=481)) == "lbfgs"
+    assert solver(replace(size, n_rows=482)) == solver(replace(size, n_rows=249)) == "lm"
+    assert solver(replace(size, total_weight=481)) == "lbfgs"
+    assert solver(replace(size, total_weight=482)) == "lm"
+    assert solver(size, n_hidden=3) == "lbfgs"
+    others = {"early_stopping": True}, {"alpha": "evidence"}, {"alpha": 0.1}, {"solver": "lm"}
+    for other in others:
+        assert solver(size, **other) == "lm"
+    for other in (replace(size, n_outputs=2), replace(size, is_in_memory=False)):
+        assert solver(other) == "lm"
 
 
 def test_a_regression_that_starts_on_a_part_takes_lm_for_more_rows():

@@ -21,7 +21,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from _data import DataSet
-from _report import argument_parser, environment, print_table, save_tables
+from _report import argument_parser, environment, print_table, save_tables, with_error
 from bench_uci_classification import PEERS as CLASSIFIERS
 from bench_uci_classification import measure as measure_classifier
 from bench_uci_classification import our_model as our_classifier
@@ -138,7 +138,7 @@ def classification_rows(summary):
     unit = summary["MLPClassifier()"]["seconds"]
     for label, values in summary.items():
         time = np.median(values["seconds"] / unit)
-        cells = [f"{values['accuracy'].mean():.2f}", f"{values['plain'].mean():.3f}"]
+        cells = [f"{values['accuracy'].mean():.2f}", with_error(values["plain"].mean(), None, 3)]
         yield [label, *cells, f"{time:.2f}"]
 
 

@@ -57,13 +57,13 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         pilot fits find the noise first, in up to twice the time of "evidence". From many rows a
         part is drawn for that, for lbfgs too. S n_outputs alpha, with the sum S of the sample
         weights, is chosen by five-fold cross-validation from 0.00001 to 1 up to 40 targets, and
-        for lbfgs on fewer rows from 0.1 to 1000. Otherwise (other solvers, early stopping, very
-        large tables) it is 1; in ``partial_fit`` of all calls so far.
+        for lbfgs on fewer rows than that from 0.1 to 1000. Otherwise (other solvers, early stopping,
+        y not standardised, very large tables) it is 1; in ``partial_fit`` of all calls so far.
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
         **Training.** "lm" is Levenberg-Marquardt; "lbfgs" limited-memory BFGS; "adam" and "sgd" go
         through mini-batches; "gd" is the textbook rule w <- w - learning_rate dF/dw on all rows.
         "auto" takes "lm" where its matrix is affordable, then "lbfgs", then "adam", and "lbfgs" too
-        on wide tables, with 250 rows or more, but few for each weight; ``solver_`` says which.
+        on noisy tables of 250 rows or more with many columns; ``solver_`` says which.
     learning_rate : float or "auto", default="auto"
         Of gd, sgd and adam. "auto" is 0.5 / (largest eigenvalue of the Gauss-Newton
         matrix at the start), 0.05 and 0.01.

@@ -101,13 +101,44 @@ def test_a_regression_by_lbfgs_asks_left_out_rows():
     assert several.penalty_[0] * 800 == pytest.approx(model.penalty_[0] * 200)
 
 
+def test_wide_noise_is_not_learned_where_rows_count_several_times():
+    """Rows of a few categories repeat each other; of many numbers each is left out alone."""
+    random = np.random.RandomState(0)
+    X, new = random.normal(size=(2, 300, 60))
+    y, new_y = random.normal(size=(2, 300))
+    model = TwoLayerRegressor(random_state=0).fit(X, y, sample_weight=np.full(300, 3.0))
+    assert model.solver_ == "lbfgs"
+    assert model.score(new, new_y) > -0.15
+
+
+def test_a_wide_regression_without_noise_is_left_to_the_evidence():
+    random = np.random.RandomState(0)
+    X = random.normal(size=(600, 30))
+    y = X @ random.normal(size=30)
+    model = TwoLayerRegressor(n_members=1, random_state=0).fit(X[:300], y[:300])
+    assert model.solver_ == "lm"
+    assert 1 - model.score(X[300:], y[300:]) < 1e-3
+    noisy = y[:300] + y.std() * random.normal(size=300)
+    assert TwoLayerRegressor(random_state=0).fit(X[:300], noisy).solver_ == "lbfgs"
+
+
 def test_lbfgs_compares_where_the_evidence_does_not_find_the_penalty():
     asked = checked(TwoLayerRegressor(solver="lbfgs").get_params(), "TwoLayerRegressor")
     wide, long, huge = Size(3000, 500, 1), Size(20_000, 20, 1), Size(3000, 100_000, 1)
-    for size, compares in ((wide, True), (long, False), (huge, False)):
+    few, enough = Size(1999, 5, 1), Size(2000, 5, 1)
+    for size, compares in (
+        (wide, True),
+        (few, True),
+        (replace(few, total_weight=1e5), True),
+        (enough, False),
+        (long, False),
+        (huge, False),
+    ):
         resolved = resolve(asked, size)
         assert compares_penalties(resolved, size) == compares
         assert resolved.alpha == ("auto" if size is not huge else 1 / 3000)
+    for parameters in ({"standardize": False}, {"output_activation": "logistic"}):
+        assert resolve(replace(asked, **parameters), wide).alpha == 1 / 3000
     early = replace(asked, early_stopping=True)
     assert resolve(early, wide).alpha == 1 / 3000
     on_dask = replace(wide, is_in_memory=False)

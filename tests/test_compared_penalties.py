@@ -7,11 +7,11 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_twolayer import TwoLayerClassifier
-from sklearn_twolayer._bayes.cross_validate import CLASSES, N_FOLDS, folds
+from sklearn_twolayer._bayes.cross_validate import CLASSES_GRID, N_FOLDS, folds
 from sklearn_twolayer._fit import choose, settings
 from sklearn_twolayer._fit.training import left_out_losses
 
-GRID = CLASSES
+GRID = CLASSES_GRID
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
 Y = (X[:, 0] * X[:, 1] > 0).astype(int)

@@ -25,8 +25,6 @@ N_FOLDS = 5
 ENOUGH_ROWS = 100
 #: What loses by this factor in the first fold is not asked again, if that has 20 rows or more.
 HOPELESS, MIN_RACED = 1.5, 100
-#: Where the weight of a distinct row is more than this on average, next to no inputs are new.
-OFTEN = 2
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,14 @@ class Grid:
         The same, in the order in which ties are decided.
     min_rows : int
         Fewer distinct rows say nothing by being left out. The weakest penalty then learns them.
+    most_repeats : float
+        Where the weight of a distinct row is more on average, next to no inputs are new.
     """
 
     strengths: tuple
     preference: tuple
     min_rows: int
+    most_repeats: float = np.inf
 
     def least(self, losses):
         """The strength with the least of the losses {strength: loss}, with a margin."""
@@ -75,7 +76,7 @@ class Grid:
         """
         if n_distinct < self.min_rows:
             return self.strengths[0]
-        if total_weight > OFTEN * n_distinct:
+        if total_weight > self.most_repeats * n_distinct:
             return self.preference[0]
         total = dict.fromkeys(self.strengths, 0.0)
         for number in range(n_folds_asked(n_distinct)):
@@ -97,18 +98,18 @@ def n_folds_asked(n_distinct):
 
 
 #: For classes: unit precision first.
-CLASSES = Grid(
-    (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0), (1.0, 0.3, 3.0, 0.1, 10.0, 0.03, 30.0), 2 * N_FOLDS
+CLASSES_GRID = Grid(
+    (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0), (1.0, 0.3, 3.0, 0.1, 10.0, 0.03, 30.0), 2 * N_FOLDS, 2.0
 )
 #: For targets that are numbers, whose noise may be anything; that of f inputs leaves Z1 with a
 #: variance of 1 under a precision of f, and there are many where these are compared.
-NUMBERS = Grid(
+NUMBERS_GRID = Grid(
     (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0),
     (1.0, 3.0, 0.3, 10.0, 0.1, 30.0, 100.0, 300.0, 1000.0),
     2 * N_FOLDS,
 )
 #: For few of them: each row may be all that is known of its corner, as in XOR.
-FEW_NUMBERS = Grid((1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0), (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5), 3)
+FEW_NUMBERS_GRID = Grid((1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0), (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5), 3)
 
 
 def folds(X, y, standardization):

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from sklearn_twolayer._bayes.cross_validate import (
-    CLASSES,
+    CLASSES_GRID,
     ENOUGH_ROWS,
-    FEW_NUMBERS,
-    NUMBERS,
+    FEW_NUMBERS_GRID,
+    NUMBERS_GRID,
     folds,
     n_folds_asked,
 )
@@ -33,6 +33,9 @@ SAME_NOISE = 1.5
 #: Least noise, as a share of the largest: squares that count ten thousand times as much would
 #: leave the other targets to rounding.
 LEAST_NOISE = 0.01
+#: Left-out rows that are predicted within this share of the variance of y tell that the evidence
+#: will not take the signal for noise, and it goes further down (docs/benchmarks.md).
+LOW_NOISE = 0.05
 #: Most iterations under each of the penalties that are compared: of 100 distinct rows and more
 #: twice as many chose no better; fewer rows, which cost little, leave a plateau too late for that.
 COMPARED_STEPS = 50
@@ -96,15 +99,15 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
 def grid_of(size):
     """The penalties among which the one for a problem of this size is chosen."""
     if not size.is_regression:
-        return CLASSES
-    return FEW_NUMBERS if is_small(size) else NUMBERS
+        return CLASSES_GRID
+    return FEW_NUMBERS_GRID if is_small(size) else NUMBERS_GRID
 
 
 def choose_alpha(problem, settings, random_state, *, deadline, start=None):
     """Settings in which alpha is the one whose networks predict left-out rows best.
 
     Every network goes through the penalties from weak to strong, and so will the fit, unless it
-    goes on from a warm ``start``. The regressor has other ways where there are more rows.
+    goes on from a warm ``start``. A wide regression with next to no noise has other settings.
     """
     if settings.alpha != "auto" or not compares_penalties(settings, problem.size):
         return settings
@@ -112,6 +115,7 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
     grid, unit = grid_of(size), unit_precision(size)
     total_weight = max(size.total_weight, size.n_rows)
     fold, n_distinct = folds(problem.table.X, problem.table.encoded, problem.scale)
+    weight = np.ones(len(fold)) if problem.table.weight is None else problem.table.weight
     if start is None:
         params = problem.draw_start(deepcopy(random_state), settings)
     else:
@@ -120,6 +124,8 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
     n_steps = COMPARED_STEPS if n_distinct >= ENOUGH_ROWS else LEARNING_STEPS
     brief = replace(settings, max_iter=min(settings.max_iter, n_steps))
 
+    told = []
+
     def losses(kept, left_out, strengths):
         if deadline.is_over():
             return None
@@ -127,9 +133,16 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
         rows = f"{left_out.sum()} left-out rows"
         announce(settings, f"Comparing {len(strengths)} penalties on {rows}, {number}")
         candidates = [Penalty.fixed(network, c * unit * total_weight) for c in strengths]
-        return left_out_losses(problem, brief, params, candidates, rows=(kept, left_out))
+        found = left_out_losses(problem, brief, params, candidates, rows=(kept, left_out))
+        told.append((dict(zip(strengths, found)), weight[left_out].sum()))
+        return found
 
     strength = grid.choose(losses, fold, n_distinct, total_weight=total_weight)
+    if settings.at_low_noise is not None and told:
+        lost = sum(found[strength] for found, _ in told) / sum(of_fold for _, of_fold in told)
+        if lost < LOW_NOISE:
+            announce(settings, "Hardly any noise: the evidence finds the penalty, by lm")
+            return settings.at_low_noise
     alpha = strength * unit
-    announce(settings, f"Final fit: alpha = {alpha:.3g}, {strength:g} times that of unit precision")
+    announce(settings, f"Final fit: alpha = {alpha:.3g}, {strength:g} / (S n_outputs)")
     return replace(settings, alpha=alpha, learning_alpha=alpha / 10 if start is None else None)

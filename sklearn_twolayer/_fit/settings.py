@@ -71,6 +71,7 @@ class Settings:
     ``alpha`` is a float then, or the name of the strategy by which penalties are chosen. A fit
     learns under the weaker ``learning_alpha`` first, and takes the best of ``n_starts``; a strategy
     may take ``n_free_steps`` beside ``max_iter`` before it penalises.
+    ``at_low_noise`` are the settings to take where left-out rows tell that there is hardly any.
     ``is_stream`` is that of ``partial_fit``, which goes on as if it had never stopped.
     """
 
@@ -102,6 +103,7 @@ class Settings:
     n_starts: int = 1
     n_free_steps: int = 0
     learning_alpha: float | None = None
+    at_low_noise: object = None
     is_stream: bool = False
 
 
@@ -162,10 +164,12 @@ def resolve(settings, size):
     """The settings with a value for every "auto"."""
     n_hidden = choose_width(size) if settings.n_hidden == "auto" else int(settings.n_hidden)
     solver = settings.solver
-    if solver == "auto" and learns_wide(replace(settings, n_hidden=n_hidden), size):
-        solver = "lbfgs"
-    elif solver == "auto":
+    at_low_noise = None
+    if solver == "auto":
         solver = choose_solver(size, n_hidden, most_affordable(settings, size, n_hidden))
+        if learns_wide(replace(settings, n_hidden=n_hidden), size):
+            at_low_noise = resolve(replace(settings, solver="lm"), size) if solver == "lm" else None
+            solver = "lbfgs"
     learning_rate = settings.learning_rate
     if learning_rate == "auto":
         learning_rate = LEARNING_RATE.get(solver)
@@ -180,6 +184,7 @@ def resolve(settings, size):
         batch_size=min(int(batch_size), size.n_rows),
         max_iter=int(MAX_ITER[solver] if settings.max_iter == "auto" else settings.max_iter),
         alpha=choose_alpha(replace(settings, n_hidden=n_hidden, solver=solver), size),
+        at_low_noise=at_low_noise,
     )
     if settings.n_members == "auto":
         # Together they take no longer than one network may; with more rows one is enough.
@@ -241,7 +246,7 @@ def rows_to_start_on(size, settings):
     finds_by = {"lm": ("auto", "evidence", "ard"), "lbfgs": ("auto",)}
     if not size.is_regression or settings.alpha not in finds_by.get(settings.solver, ()):
         return size.n_rows
-    n_rows = max(ROWS_OF_A_WEIGHT * n_params(size, settings.n_hidden), MIN_ROWS_TO_START_ON)
+    n_rows = rows_of_part(size, settings.n_hidden)
     part = replace(size, n_rows=n_rows, total_weight=0.0)
     most = MOST_TIMES_THE_PART if settings.solver == "lbfgs" else np.inf
     is_worth = 2 * n_rows <= size.n_rows <= most * n_rows
@@ -252,13 +257,19 @@ def learns_wide(settings, size):
     """Whether a regression has few rows for each weight, because its columns are many.
 
     The evidence then takes for noise what a few of the columns say, or a bend in it; left-out rows
-    do not, and L-BFGS is many times faster. Fewer rows can spare none.
+    do not, and L-BFGS is many times faster. Fewer rows can spare none. The weights are those of
+    the default width: it is the columns that are many.
     """
     n, p = n_targets(size), n_params(size, choose_width(size))
     if size.n_outputs > 1 or settings.alpha != "auto" or settings.early_stopping:
         return False
     is_wide = size.is_regression and MIN_ROWS_OF_WIDE <= n < FEW_ROWS_OF_A_WEIGHT * p
     return is_wide and compares_penalties(replace(settings, solver="lbfgs"), size)
+
+
+def rows_of_part(size, n_hidden):
+    """Rows that tell penalties as well as many more do: a few for each weight."""
+    return max(ROWS_OF_A_WEIGHT * n_params(size, n_hidden), MIN_ROWS_TO_START_ON)
 
 
 def choose_solver(size, n_hidden, most=None):
@@ -312,15 +323,18 @@ def unit_precision(size):
 def compares_penalties(settings, size):
     """Whether the penalty is chosen by networks of left-out rows: if they are cheap.
 
-    A regression by lbfgs compares where a part of its rows would be too few for the evidence.
+    A regression by lbfgs compares where a part of its rows would be too few for the evidence, and
+    in units of the standard deviation of y, as unit precision is meant.
     """
     if settings.solver not in ("lm", "lbfgs") or not size.is_in_memory:
         return False
     if size.is_regression and settings.solver == "lm":
         return is_small(size)
-    p = n_params(size, settings.n_hidden)
-    has_part = size.is_regression and n_targets(size) >= 2 * ROWS_OF_A_WEIGHT * p
-    return not has_part and size.n_rows * p <= MAX_COMPARED_COST
+    if size.is_regression:
+        is_standardized = settings.standardize and settings.output_activation == "identity"
+        if not is_standardized or size.n_rows >= 2 * rows_of_part(size, settings.n_hidden):
+            return False
+    return size.n_rows * n_params(size, settings.n_hidden) <= MAX_COMPARED_COST
 
 
 def n_targets(size):

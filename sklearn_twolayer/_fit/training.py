@@ -161,7 +161,8 @@ class Training:
         if settings.n_starts > 1:
             return self._best_of(params, penalty)
         if settings.learning_alpha is None:
-            return self.minimize(params, penalty, max_iter=settings.max_iter, state=state)
+            options = {"state": state, "flat": start and Flat.once_learned(settings.tol)}
+            return self.minimize(params, penalty, max_iter=settings.max_iter, **options)
         weaker = Penalty.fixed(network, settings.learning_alpha)
         n_steps = min(LEARNING_STEPS, max(settings.max_iter // 2, 1))
         self.monitor.stage(f"Learning under alpha = {settings.learning_alpha:.3g}")

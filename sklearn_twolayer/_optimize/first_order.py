@@ -67,12 +67,12 @@ class Flat:
         """That of a search of ``max_iter`` iterations, which may have a plateau to cross."""
         n_iterations = int(FLAT_SHARE * max_iter)
         n_iterations = min(max(n_iterations, MIN_FLAT_ITERATIONS), MAX_FLAT_ITERATIONS)
-        return cls(n_iterations, share_of(tol))
+        return cls(n_iterations, least_decrease(tol))
 
     @classmethod
     def once_learned(cls, tol):
         """That of a search from where another one has ended: it has no plateau to cross."""
-        return cls(MIN_FLAT_ITERATIONS, share_of(tol))
+        return cls(MIN_FLAT_ITERATIONS, least_decrease(tol))
 
     def __call__(self, values):
         """Whether F is, after iterations of these ``values``."""
@@ -82,7 +82,7 @@ class Flat:
         return values[-1 - n] - values[-1] <= n * self.share * abs(values[-1])
 
 
-def share_of(tol):
+def least_decrease(tol):
     """The least relative decrease of F that is worth an iteration.
 
     For small tol it is (100 tol)^2: a gradient of g leaves about g^2 of F to gain.

@@ -5,16 +5,16 @@ import pytest
 from scipy import sparse
 
 from sklearn_twolayer._bayes.cross_validate import (
-    CLASSES,
-    FEW_NUMBERS,
+    CLASSES_GRID,
+    FEW_NUMBERS_GRID,
     MIN_RACED,
     N_FOLDS,
-    NUMBERS,
+    NUMBERS_GRID,
     folds,
 )
 from sklearn_twolayer._network.scale import Standardization
 
-GRID = CLASSES
+GRID = CLASSES_GRID
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
 Y = (X[:, 0] * X[:, 1] > 0).astype(int)
@@ -79,7 +79,7 @@ def test_unit_precision_wins_unless_another_is_clearly_better():
     assert GRID.least(losses) == 1
 
 
-@pytest.mark.parametrize("grid", [CLASSES, NUMBERS, FEW_NUMBERS])
+@pytest.mark.parametrize("grid", [CLASSES_GRID, NUMBERS_GRID, FEW_NUMBERS_GRID])
 def test_every_strength_has_a_rank_among_ties(grid):
     assert sorted(grid.preference) == sorted(grid.strengths) == list(grid.strengths)
 

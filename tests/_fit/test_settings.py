@@ -65,7 +65,7 @@ def test_lbfgs_starts_on_a_part_that_lm_can_afford():
         found = resolve(asked, size)
         assert (found.alpha, found.n_members) == (alpha, 1)
         assert (rows_to_start_on(size, found) < 50_000) == (alpha == "auto")
-    assert rows_to_start_on(Size(1000, 10, 1), resolve(asked, Size(1000, 10, 1))) == 1000
+    assert resolve(asked, Size(1000, 10, 1)).alpha == "auto"  # whose half would be too few
     assert resolve(replace(asked, early_stopping=True), Size(10**5, 10, 1)).alpha == 1e-5
 
 
@@ -83,8 +83,13 @@ def test_a_wide_regression_asks_left_out_rows_by_lbfgs():
     assert solver(replace(size, total_weight=482)) == "lm"
     assert solver(size, n_hidden=3) == "lbfgs"
     others = {"early_stopping": True}, {"alpha": "evidence"}, {"alpha": 0.1}, {"solver": "lm"}
-    for other in others:
+    in_units_of_y = {"standardize": False}, {"output_activation": "logistic"}
+    for other in (*others, *in_units_of_y):
         assert solver(size, **other) == "lm"
+    at_low_noise = resolve(asked, size).at_low_noise
+    assert at_low_noise == resolve(replace(asked, solver="lm"), size)
+    assert (at_low_noise.max_iter, at_low_noise.n_members) == (200, 3)
+    assert resolve(asked, Size(2500, 300, 1)).at_low_noise is None  # lm cannot afford it
     for other in (replace(size, n_outputs=2), replace(size, is_in_memory=False)):
         assert solver(other) == "lm"
 

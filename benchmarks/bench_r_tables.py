@@ -9,8 +9,8 @@ are dropped, categories of up to ten levels become indicators, and what is to be
 last column that can be: for a regression the last number with more than 20 values, for a
 classification the last column of two to ten values, each of which at least eight rows have.
 Tables of 60 to 1,000 rows and at most 60 columns, made of two or more, are left, one of those whose
-targets, sorted, are the same. Every second by size is of the confirmation half. A fifth of the rows is
-predicted, drawn anew for each split, and all models take turns on one core.
+targets, sorted, are the same. Every second by size is of the confirmation half. A fifth of the rows
+is predicted, drawn anew for each split, and all models take turns on one core.
 """
 
 import contextlib

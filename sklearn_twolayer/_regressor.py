@@ -57,8 +57,9 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         pilot fits find the noise first, in up to twice the time of "evidence". From many rows a
         part is drawn for that, for lbfgs too. S n_outputs alpha, with the sum S of the sample
         weights, is chosen by five-fold cross-validation from 0.00001 to 1 up to 40 targets, and
-        for lbfgs on fewer rows than that from 0.1 to 1000. Otherwise (other solvers, early stopping,
-        y not standardised, very large tables) it is 1; in ``partial_fit`` of all calls so far.
+        for lbfgs on fewer rows than that from 0.1 to 1000. Otherwise (other solvers, early
+        stopping, y not standardised, very large tables) it is 1; in ``partial_fit`` of all calls
+        so far.
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
         **Training.** "lm" is Levenberg-Marquardt; "lbfgs" limited-memory BFGS; "adam" and "sgd" go
         through mini-batches; "gd" is the textbook rule w <- w - learning_rate dF/dw on all rows.

@@ -205,8 +205,7 @@ def gauss_newton_size_and_cost(size, n_hidden):
     They are p and S k: a row of weight 2 counts as two rows. The dual takes fewer than it is
     counted with, but where that rules lm out, lbfgs is not always worse (docs/benchmarks.md).
     """
-    n_residuals = max(size.n_rows, size.total_weight) * size.n_outputs
-    small, large = sorted((n_params(size, n_hidden), n_residuals))
+    small, large = sorted((n_params(size, n_hidden), n_targets(size)))
     return small, large * small**2
 
 

@@ -99,11 +99,6 @@ class Root:
         second = np.column_stack([A1, np.ones(len(A1), A1.dtype)])
         return cls(Layer(X, (root @ W2.T) * slope[:, None, :]), Layer(second, root))
 
-    @classmethod
-    def of_matrix(cls, B):
-        """That of any matrix B (q, p), under any D: a layer with one unit."""
-        return cls(Layer(B, np.ones((len(B), 1, 1))))
-
     def times(self, v):
         """B v (q,) for v (p,)."""
         return sum(layer.times(V) for layer, V in self._parts(v)).ravel()

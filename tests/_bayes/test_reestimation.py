@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from any_root import root_of_matrix
 from scipy.stats import multivariate_normal
 
 from sklearn_twolayer._bayes.choose_penalty import Search
@@ -16,7 +17,6 @@ from sklearn_twolayer._bayes.posterior import (
 from sklearn_twolayer._fit.training import Fit
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
 from sklearn_twolayer._network.objective import PenalisedLoss, Penalty
-from sklearn_twolayer._network.root import Root
 
 
 class LinearModel:
@@ -151,7 +151,7 @@ def test_effective_parameters_are_between_none_and_all(size):
 @pytest.mark.parametrize("free", [0.0, 1e-12])
 def test_no_more_parameters_are_determined_than_there_are_residuals(free):
     """Also in the dual form, with weights that hardly anything but the data holds."""
-    root = Root.of_matrix(np.random.default_rng(0).normal(size=(4, 10)))
+    root = root_of_matrix(np.random.default_rng(0).normal(size=(4, 10)))
     penalty = Penalty(np.repeat([0, 1], 5), np.array([2.0, free]))
     gamma = effective_parameters(
         penalty, posterior_factor(LowRankCurvature(root, penalty.per_weight))

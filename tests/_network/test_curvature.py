@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from any_root import root_of_matrix
 from scipy.linalg import LinAlgError
 
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
-from sklearn_twolayer._network.root import Root
 
 N_ROOTS, N_PARAMS = 7, 12
 DIAGONAL = np.linspace(0.5, 3, N_PARAMS)
@@ -22,7 +22,7 @@ def curvature(kind, diagonal=DIAGONAL):
     B = root()
     if kind == "dense":
         return DenseCurvature(B.T @ B, diagonal)
-    return LowRankCurvature(Root.of_matrix(B), diagonal)
+    return LowRankCurvature(root_of_matrix(B), diagonal)
 
 
 def matrix(diagonal=DIAGONAL, mu=0.0):
@@ -133,7 +133,7 @@ def test_the_dual_form_has_an_inverse_even_without_a_diagonal():
 
 def test_data_that_say_nothing_still_have_a_factor():
     """A root of zeros, as where every probability has saturated, under free biases."""
-    root = Root.of_matrix(np.zeros((2, 5)))
+    root = root_of_matrix(np.zeros((2, 5)))
     factor = LowRankCurvature(root, np.array([1.0, 1, 1, 0, 0])).factorize(0.0)
     assert np.isfinite(factor.solve(np.ones(5))).all()
     assert np.isfinite(factor.log_determinant())

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from any_root import root_of_matrix
 from gradient_check import LOSSES, numerical_jacobian, random_problem
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
 from sklearn_twolayer._network.objective import Penalty
-from sklearn_twolayer._network.root import Layer, Root
+from sklearn_twolayer._network.root import Layer
 
 SMOOTH = tuple(name for name in ACTIVATIONS if name != "relu")
 
@@ -106,7 +107,7 @@ def test_layers_answer_as_the_explicit_matrix_does(posed, mu):
     problem, penalty = posed
     root = root_of(problem)
     layered = LowRankCurvature(root, penalty.per_weight)
-    explicit = LowRankCurvature(Root.of_matrix(root.matrix()), penalty.per_weight)
+    explicit = LowRankCurvature(root_of_matrix(root.matrix()), penalty.per_weight)
     np.testing.assert_allclose(layered.diagonal, explicit.diagonal, rtol=1e-12)
     b = np.random.default_rng(0).normal(size=len(penalty.groups))
     J = np.random.default_rng(1).normal(size=(3, problem.network.n_outputs, len(b)))

@@ -75,7 +75,7 @@ MUTATIONS = {
             "gradient + self.penalty.per_weight * params\n\n    def batch",
             "gradient\n\n    def batch",
         ),
-        ("curvature.with_diagonal(alpha)", "curvature.with_diagonal(0 * alpha)"),
+        ("replace(curvature, penalties=alpha)", "replace(curvature, penalties=0 * alpha)"),
         ("not np.array_equal(self._point[0], params)", "False"),
         ("            params = form.apply(params)\n", "            pass\n"),
         ("+ self.penalty.per_weight * v\n", "\n"),
@@ -97,18 +97,18 @@ MUTATIONS = {
     "_network/curvature.py": (
         "_network/test_curvature.py",
         (
-            "return 2 * np.log(self._upper.diagonal()).sum()",
-            "return np.log(self._upper.diagonal()).sum()",
+            "return 2 * np.log(self.upper.diagonal()).sum()",
+            "return np.log(self.upper.diagonal()).sum()",
         ),
         (
-            "determined = 1 - self._penalties * np.einsum",
+            "determined = 1 - self.penalties * np.einsum",
             "determined = 1 - np.einsum",
         ),
         ("[:: len(small) + 1] += 1", "[:: len(small) + 1] += 0.5"),
-        ("- np.log(self._inverse).sum()", "+ np.log(self._inverse).sum()"),
+        ("- np.log(self.inverse_diagonal).sum()", "+ np.log(self.inverse_diagonal).sum()"),
         ("floor = LOW_RANK_FLOOR * max(self", "floor = 0 * max(self"),
         ("        half.reshape(-1)[:: len(half) + 1] /= 2\n", ""),
-        ("self._diagonal + mu  # the", "self._diagonal  # the"),
+        ("self.penalties + mu  # the", "self.penalties  # the"),
     ),
     "_network/root.py": (
         "_network/test_root.py",
@@ -120,7 +120,7 @@ MUTATIONS = {
         ("self.gram_of_slopes.reshape(n, k, n, k) * (scaled", "(scaled"),
         ("(M * self.gram_of_slopes)", "M"),
         ("(self.slopes**2).sum(axis=1)", "self.slopes.sum(axis=1) ** 2"),
-        ("            first += gram\n", "            pass\n"),
+        ("        gram += self.second.gram(second[:, 0])\n", ""),
         ("np.ones(len(A1), A1.dtype)", "np.zeros(len(A1), A1.dtype)"),
     ),
     "_network/scale.py": (

@@ -261,7 +261,7 @@ def _loss_of_left_out_rows(search, fit):
 
 def _factor(search, fit):
     _, _, curvature = search.mean_loss.quadratic(fit.params)
-    return posterior_factor(curvature.with_diagonal(fit.penalty.per_weight))
+    return posterior_factor(replace(curvature, penalties=fit.penalty.per_weight))
 
 
 def _is_too_flexible(search, fit, max_share):

@@ -36,7 +36,7 @@ def update_precisions(mean_loss, params, precisions, likelihood):
     """
     groups, penalty = precisions.groups, precisions.penalty(likelihood)
     loss, _, curvature = mean_loss.quadratic(params)
-    factor = posterior_factor(curvature.with_diagonal(penalty.per_weight))
+    factor = posterior_factor(replace(curvature, penalties=penalty.per_weight))
     gamma = effective_parameters(penalty, factor)
     if gamma.sum() > MAX_EFFECTIVE_SHARE * likelihood.n_residuals:
         return precisions

@@ -33,7 +33,7 @@ others, and their predictions differ. Under squared error T is therefore larger 
 by about the variance that was measured between starts, in units of that of one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -224,7 +224,7 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None):
     loss, _, curvature = part.quadratic(params)
     loss = loss if part is mean_loss else mean_loss.value(params)
     held = _with_least_prior(penalty, loss, likelihood, largest=curvature.diagonal.max())
-    factor = posterior_factor(curvature.with_diagonal(held.per_weight))
+    factor = posterior_factor(replace(curvature, penalties=held.per_weight))
     n_effective = float(effective_parameters(held, factor).sum())
     noise_precision = likelihood.noise_precision(loss, n_effective)
     scale = likelihood.scale(noise_precision)
@@ -292,12 +292,12 @@ def moderation(mean_loss, params, penalty, factor, *, few, scale):
     """
     if not is_moderated(mean_loss.network, mean_loss.rows.n_rows):
         return factor, 0.0
-    diagonal = mean_loss.quadratic(params)[2].with_diagonal(penalty.per_weight).diagonal
+    diagonal = replace(mean_loss.quadratic(params)[2], penalties=penalty.per_weight).diagonal
     half_way = 1.0
     for _ in range(N_AVERAGES):
         gaussian = factor, half_way * scale
         averaged = mean_loss.averaged(partial(averaged_hessian, mean_loss.loss, gaussian))
-        curvature = averaged.quadratic(params)[2].with_diagonal(penalty.per_weight)
+        curvature = replace(averaged.quadratic(params)[2], penalties=penalty.per_weight)
         factor, before, diagonal = posterior_factor(curvature), diagonal, curvature.diagonal
         if (abs(diagonal - before) <= AVERAGE_TOLERANCE * diagonal).all():
             break

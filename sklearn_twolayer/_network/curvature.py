@@ -4,77 +4,76 @@ A curvature G (p, p) is a matrix of the data plus a diagonal of penalties. Two
 classes hold the matrix of the data, one as it is and one as B'B with fewer rows
 than columns (``root``); ``factorize(mu)`` gives the factor of G + mu I, which solves
 equations and answers what Levenberg-Marquardt, the evidence and the error bars
-ask of an inverse that is never formed.
+ask of an inverse that is never formed. ``replace(curvature, penalties=...)`` is the same data
+under other penalties.
 """
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from scipy.linalg import LinAlgError, blas, lapack
 
+from sklearn_twolayer._network.root import Root
+
 #: Least diagonal of the dual form, as a share of B'B: its inverse must exist.
 LOW_RANK_FLOOR = 1e-10
 
 
+@dataclass(frozen=True)
 class DenseCurvature:
-    """G = A + diag(d) for a matrix A (p, p)."""
+    """G = A + diag(d) for the matrix A (p, p) of the data and penalties d (p,)."""
 
-    def __init__(self, matrix, diagonal):
-        self._matrix = matrix
-        self._diagonal = diagonal
+    matrix: np.ndarray
+    penalties: np.ndarray
 
     @property
     def diagonal(self):
         """The diagonal of G (p,)."""
-        return self._matrix.diagonal() + self._diagonal
-
-    def with_diagonal(self, diagonal):
-        """The same data under other penalties."""
-        return DenseCurvature(self._matrix, diagonal)
+        return self.matrix.diagonal() + self.penalties
 
     def factorize(self, mu=0.0):
         """Factor of G + mu I; LinAlgError where that is not positive definite."""
-        damped = self._matrix.copy()
-        damped.reshape(-1)[:: len(damped) + 1] += self._diagonal + mu  # the diagonal, as a view
-        return DenseFactor(damped, self._diagonal)
+        damped = self.matrix.copy()
+        damped.reshape(-1)[:: len(damped) + 1] += self.penalties + mu  # the diagonal, as a view
+        return DenseFactor(_cholesky(damped), self.penalties)
 
 
+@dataclass(frozen=True)
 class DenseFactor:
-    """G = C C' by Cholesky, overwriting G, of data under penalties d (p,)."""
+    """G = C C', with C' (p, p) in Fortran order, of data under penalties d (p,)."""
 
-    def __init__(self, matrix, penalties):
-        self._penalties = penalties
-        self._upper = _cholesky(matrix)
+    upper: np.ndarray
+    penalties: np.ndarray
 
     def __getstate__(self):
         """The triangle that holds numbers: half of the matrix."""
-        triangle = self._upper.T[np.tri(len(self._upper), dtype=bool)]
-        return {"penalties": self._penalties, "triangle": triangle}
+        triangle = self.upper.T[np.tri(len(self.upper), dtype=bool)]
+        return {"penalties": self.penalties, "triangle": triangle}
 
     def __setstate__(self, state):
-        self._penalties = state["penalties"]
-        lower = np.zeros((len(self._penalties),) * 2)
+        lower = np.zeros((len(state["penalties"]),) * 2)
         lower[np.tri(len(lower), dtype=bool)] = state["triangle"]
-        self._upper = lower.T
+        vars(self).update(upper=lower.T, penalties=state["penalties"])
 
     @property
     def n_stored(self):
         """Numbers that a pickle holds."""
-        p = len(self._penalties)
+        p = len(self.penalties)
         return p * (p + 1) // 2 + p
 
     def solve(self, b):
         """G^-1 b."""
-        return lapack.dpotrs(self._upper, b)[0]
+        return lapack.dpotrs(self.upper, b)[0]
 
     def log_determinant(self):
         """Ln |G|."""
-        return 2 * np.log(self._upper.diagonal()).sum()
+        return 2 * np.log(self.upper.diagonal()).sum()
 
     def determined(self, groups):
         """1 - d diag(G^-1), how far the data determine each weight, summed over ``groups`` (p,)."""
-        root, _ = lapack.dtrtri(self._upper)  # G^-1 = root root'
-        determined = 1 - self._penalties * np.einsum("pq,pq->p", root, root)
+        root, _ = lapack.dtrtri(self.upper)  # G^-1 = root root'
+        determined = 1 - self.penalties * np.einsum("pq,pq->p", root, root)
         return np.bincount(groups, determined)
 
     @property
@@ -84,39 +83,36 @@ class DenseFactor:
 
     def covariance(self, J):
         """J_i G^-1 J_i' (n, k, k) for J (n, k, p)."""
-        roots = [blas.dtrsm(1.0, self._upper, J_c, side=1) for J_c in _outputs(J)]  # J_c C'^-1
+        roots = [blas.dtrsm(1.0, self.upper, J_c, side=1) for J_c in _outputs(J)]  # J_c C'^-1
         return _row_products(roots, roots)
 
 
+@dataclass(frozen=True)
 class LowRankCurvature:
     """G = B'B + diag(d) for the root B (q, p), q < p, of the data: the dual form.
 
     d is constant in each row of the weights of a layer of B.
     """
 
-    def __init__(self, root, diagonal):
-        self._root = root
-        self._diagonal = diagonal
+    root: Root
+    penalties: np.ndarray
 
     @property
     def diagonal(self):
         """The diagonal of G (p,)."""
-        return self._root.squares + self._diagonal
-
-    def with_diagonal(self, diagonal):
-        """The same data under other penalties."""
-        return LowRankCurvature(self._root, diagonal)
+        return self.root.squares + self.penalties
 
     def factorize(self, mu=0.0):
         """Factor of G + mu I; LinAlgError where that is not positive definite."""
-        floor = LOW_RANK_FLOOR * max(self._root.squares.max(), 1e-30)
-        diagonal = np.maximum(self._diagonal + mu, floor)
+        floor = LOW_RANK_FLOOR * max(self.root.squares.max(), 1e-30)
+        diagonal = np.maximum(self.penalties + mu, floor)
         inverse = 1 / diagonal
-        small = self._root.gram(inverse)
+        small = self.root.gram(inverse)
         small.reshape(-1)[:: len(small) + 1] += 1
-        return LowRankFactor(self._root, inverse, _cholesky(small))
+        return LowRankFactor(self.root, inverse, _cholesky(small))
 
 
+@dataclass(frozen=True)
 class LowRankFactor:
     """G = B'B + D through the small matrix I + B D^-1 B' = C C' (Woodbury).
 
@@ -126,50 +122,50 @@ class LowRankFactor:
     ----------
     root : Root
         B (q, p).
-    inverse : ndarray, shape (p,)
-        The diagonal of D^-1.
+    inverse_diagonal : ndarray, shape (p,)
+        Of D.
     upper : ndarray, shape (q, q)
         C' in Fortran order.
     """
 
-    def __init__(self, root, inverse, upper):
-        self._root = root
-        self._inverse = inverse
-        self._upper = upper
+    root: Root
+    inverse_diagonal: np.ndarray
+    upper: np.ndarray
 
     def solve(self, b):
         """G^-1 b."""
-        x = self._inverse * b
-        small = lapack.dpotrs(self._upper, self._root.times(x))[0]
-        return x - self._inverse * self._root.transposed_times(small)
+        x = self.inverse_diagonal * b
+        small = lapack.dpotrs(self.upper, self.root.times(x))[0]
+        return x - self.inverse_diagonal * self.root.transposed_times(small)
 
     def log_determinant(self):
         """Ln |G| = ln |I + B D^-1 B'| + ln |D|."""
-        return 2 * np.log(self._upper.diagonal()).sum() - np.log(self._inverse).sum()
+        return 2 * np.log(self.upper.diagonal()).sum() - np.log(self.inverse_diagonal).sum()
 
     def determined(self, groups):
         """1 - D diag(G^-1), summed over each of the ``groups`` (p,) of rows of weights.
 
         tr(D^-1 B_g' (I + B D^-1 B')^-1 B_g), without cancellation.
         """
-        of_rows = self._root.of_rows
-        half = lapack.dpotri(self._upper)[0].T  # of a symmetric matrix; the other half is zero
+        of_rows = self.root.of_rows
+        half = lapack.dpotri(self.upper)[0].T  # of a symmetric matrix; the other half is zero
         half *= 2
         half.reshape(-1)[:: len(half) + 1] /= 2
-        return np.bincount(of_rows(groups), of_rows(self._inverse) * self._root.traces(half))
+        return np.bincount(of_rows(groups), of_rows(self.inverse_diagonal) * self.root.traces(half))
 
     @cached_property
     def inverse(self):
         """G^-1 for predictions, without the layers of B and the rows of X in them."""
-        scaled = self._root.matrix()
-        scaled *= self._inverse
-        return LowRankInverse(scaled, self._inverse, self._upper)
+        scaled = self.root.matrix()
+        scaled *= self.inverse_diagonal
+        return LowRankInverse(scaled, self.inverse_diagonal, self.upper)
 
     def covariance(self, J):
         """J_i G^-1 J_i' (n, k, k) for J (n, k, p)."""
         return self.inverse.covariance(J)
 
 
+@dataclass(frozen=True)
 class LowRankInverse:
     """D^-1 - D^-1 B' (C C')^-1 B D^-1 with B D^-1 as a matrix: many columns take it faster.
 
@@ -177,27 +173,26 @@ class LowRankInverse:
     ----------
     scaled : ndarray, shape (q, p)
         B D^-1.
-    inverse : ndarray, shape (p,)
-        The diagonal of D^-1.
+    inverse_diagonal : ndarray, shape (p,)
+        Of D.
     upper : ndarray, shape (q, q)
         C' in Fortran order.
     """
 
-    def __init__(self, scaled, inverse, upper):
-        self._scaled = scaled
-        self._inverse = inverse
-        self._upper = upper
+    scaled: np.ndarray
+    inverse_diagonal: np.ndarray
+    upper: np.ndarray
 
     @property
     def n_stored(self):
         """Numbers that a pickle holds."""
-        return self._inverse.size + self._scaled.size + self._upper.size
+        return self.inverse_diagonal.size + self.scaled.size + self.upper.size
 
     def covariance(self, J):
         """J_i G^-1 J_i' (n, k, k) for J (n, k, p)."""
         outputs = _outputs(J)
-        roots = [blas.dtrsm(1.0, self._upper, (self._scaled @ J_c.T).T, side=1) for J_c in outputs]
-        prior = _row_products([J_c * self._inverse for J_c in outputs], outputs)
+        roots = [blas.dtrsm(1.0, self.upper, (self.scaled @ J_c.T).T, side=1) for J_c in outputs]
+        prior = _row_products([J_c * self.inverse_diagonal for J_c in outputs], outputs)
         return prior - _row_products(roots, roots)
 
 

@@ -7,7 +7,7 @@
 """
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -305,7 +305,7 @@ class PenalisedLoss:
         loss, gradient, curvature = self.mean_loss.quadratic(params)
         alpha = self.penalty.per_weight
         value = loss + self.penalty.value(params)
-        return value, gradient + alpha * params, curvature.with_diagonal(alpha)
+        return value, gradient + alpha * params, replace(curvature, penalties=alpha)
 
     def largest_curvature(self, params):
         """The largest eigenvalue of the Gauss-Newton matrix of F.

@@ -13,15 +13,13 @@ characterization of probability distributions"). Whatever is asked of B needs P 
     B v = sum of (P V) * Q over the columns        B'u = P'(u * Q)
     B D^-1 B' = (P D^-1 P') * (Q Q')
 
-summed over the layers, for D that is constant in each row of the weights of a layer, as the
+summed over both layers, for D that is constant in each row of the weights of a layer, as the
 penalty of an input is. The last is the neural tangent kernel (Jacot, Gabriel & Hongler 2018,
 "Neural tangent kernel: convergence and generalization in neural networks").
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, pairwise, starmap
-from math import prod
 
 import numpy as np
 
@@ -37,11 +35,6 @@ class Layer:
 
     inputs: np.ndarray
     slopes: np.ndarray
-
-    @property
-    def shape(self):
-        """Rows and columns (a, b) of the weights."""
-        return self.inputs.shape[1], self.slopes.shape[2]
 
     @cached_property
     def gram_of_slopes(self):
@@ -80,16 +73,15 @@ class Layer:
         return (self.inputs[:, None, :, None] * self.slopes[:, :, None, :]).reshape(n * k, -1)
 
 
+@dataclass(frozen=True)
 class Root:
-    """B (q, p) of some layers, whose weights lie one after the other in vectors (p,).
+    """B (q, p) of a network, whose weights are vectors (p,): those of one layer, then the other's.
 
     D is a vector (p,) too, constant in each row of the weights of a layer.
     """
 
-    def __init__(self, *layers):
-        self._layers = layers
-        ends = tuple(accumulate((prod(layer.shape) for layer in layers), initial=0))
-        self._slices = tuple(starmap(slice, pairwise(ends)))
+    first: Layer
+    second: Layer
 
     @classmethod
     def of_network(cls, network, params, X, A1, *, root):
@@ -99,40 +91,44 @@ class Root:
         second = np.column_stack([A1, np.ones(len(A1), A1.dtype)])
         return cls(Layer(X, (root @ W2.T) * slope[:, None, :]), Layer(second, root))
 
+    def _split(self, v):
+        """The parts [W1; b1] (f + 1, h) and [W2; b2] (h + 1, k) of v (p,)."""
+        h, k = self.first.slopes.shape[2], self.second.slopes.shape[2]
+        n_first = self.first.inputs.shape[1] * h
+        return v[:n_first].reshape(-1, h), v[n_first:].reshape(-1, k)
+
     def times(self, v):
         """B v (q,) for v (p,)."""
-        return sum(layer.times(V) for layer, V in self._parts(v)).ravel()
+        V1, V2 = self._split(v)
+        return (self.first.times(V1) + self.second.times(V2)).ravel()
 
     def transposed_times(self, u):
         """B'u (p,) for u (q,)."""
-        parts = (each.transposed_times(u.reshape(each.slopes.shape[:2])) for each in self._layers)
-        return np.concatenate([part.ravel() for part in parts])
+        u = u.reshape(self.second.slopes.shape[:2])
+        first, second = self.first.transposed_times(u), self.second.transposed_times(u)
+        return np.append(first, second)
 
     @cached_property
     def squares(self):
         """The diagonal (p,) of B'B."""
-        return np.concatenate([layer.squares().ravel() for layer in self._layers])
+        return np.append(self.first.squares(), self.second.squares())
 
     def gram(self, inverse):
         """B D^-1 B' (q, q) for the inverse (p,) of D."""
-        first, *others = (layer.gram(V[:, 0]) for layer, V in self._parts(inverse))
-        for gram in others:
-            first += gram
-        return first
+        first, second = self._split(inverse)
+        gram = self.first.gram(first[:, 0])
+        gram += self.second.gram(second[:, 0])
+        return gram
 
     def traces(self, M):
-        """tr(M C C') for M (q, q) and the columns C of each row of weights, of all layers."""
-        return np.concatenate([layer.traces(M) for layer in self._layers])
+        """tr(M C C') for M (q, q) and the columns C of each row of weights, of both layers."""
+        return np.append(self.first.traces(M), self.second.traces(M))
 
     def of_rows(self, v):
-        """The value of v (p,) in each row of weights, of all layers."""
-        return np.concatenate([V[:, 0] for _, V in self._parts(v)])
+        """The value of v (p,) in each row of weights, of both layers."""
+        first, second = self._split(v)
+        return np.append(first[:, 0], second[:, 0])
 
     def matrix(self):
         """B (q, p) itself."""
-        return np.hstack([layer.matrix() for layer in self._layers])
-
-    def _parts(self, v):
-        """The layers, and the part (a, b) of v (p,) that belongs to each."""
-        layers = zip(self._layers, self._slices)
-        return [(layer, v[part].reshape(layer.shape)) for layer, part in layers]
+        return np.hstack([self.first.matrix(), self.second.matrix()])

@@ -103,7 +103,7 @@ def test_noise_of_targets_is_that_of_their_residuals_and_leverages(loss_class):
     with problem.rows() as rows:
         mean_loss, params = problem.mean_loss(rows), problem.params
         factor = posterior_factor(
-            mean_loss.quadratic(params)[2].with_diagonal(problem.penalty.per_weight)
+            replace(mean_loss.quadratic(params)[2], penalties=problem.penalty.per_weight)
         )
         squares = sums_of_targets(mean_loss, params)
         shares = shares_of_targets(mean_loss, params, factor)

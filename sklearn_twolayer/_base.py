@@ -20,26 +20,18 @@ from sklearn_twolayer._callbacks import CALLBACKS, CallbackSupportMixin, begin_f
 from sklearn_twolayer._data.dask_table import read_collection
 from sklearn_twolayer._data.suspicious_rows import complaints
 from sklearn_twolayer._data.table import about, has_validation_rows, is_collection, read_arrays
-from sklearn_twolayer._fit.choose import prepare
+from sklearn_twolayer._fit.choose import choose_alpha, weigh_targets
 from sklearn_twolayer._fit.monitor import Deadline, Watch, scorer_of_weights
-from sklearn_twolayer._fit.parameters import RULES, ignored
+from sklearn_twolayer._fit.parameters import RULES, ignored, streaming
 from sklearn_twolayer._fit.results import (
     published,
     whole_members,
     why_no_error_bars,
     why_unfinished,
 )
-from sklearn_twolayer._fit.run import (
-    fit_member,
-    fit_members,
-    most_iterations,
-    pose,
-)
-from sklearn_twolayer._fit.settings import checked, streaming
-from sklearn_twolayer._fit.weights import (
-    WarmStart,
-    random_state_of_stream,
-)
+from sklearn_twolayer._fit.run import fit_member, fit_members, most_iterations, pose
+from sklearn_twolayer._fit.settings import checked
+from sklearn_twolayer._fit.weights import WarmStart, random_state_of_stream
 from sklearn_twolayer._fitted import FLOATS, FittedNetwork, Matrix, MaybeArray
 from sklearn_twolayer._learned import Learned
 from sklearn_twolayer._network.objective import Penalty, weighted
@@ -117,7 +109,9 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
         start = self._warm_start() if settings.warm_start else None
         problem, settings = pose(settings, targets, table, held_out=held_out, start=start)
-        _warn(fitted._doubts(problem, settings), UserWarning, 1)
+        names = getattr(fitted, "feature_names_in_", None)
+        doubts = complaints(problem, settings.solver, self.alpha, names=names)
+        _warn(doubts, UserWarning, 1)
         if settings.verbose:
             for complaint in ignored(settings, self._chosen(), X_val is not None):
                 print(complaint)
@@ -176,9 +170,8 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         penalty = Penalty.of(network, self.penalty_)
         loss, gradient = loss + penalty.value(params), gradient + penalty.per_weight * params
         coef_gradients, intercept_gradients = scale.unfold_gradient(*network.unpack(gradient))
-        if not all(
-            np.isfinite(part).all() for part in (loss, *coef_gradients, *intercept_gradients)
-        ):
+        found = np.concatenate([[loss], *coef_gradients, *intercept_gradients], axis=None)
+        if not np.isfinite(found).all():
             largest = max(np.abs(array).max() for array in self.coefs_ + self.intercepts_)
             raise ValueError(
                 f"The loss ({loss:.3g}) or its gradient is not finite in {params.dtype}: X or y "
@@ -211,7 +204,9 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         scale = None if learned is None else learned.scale
         problem, settings = pose(settings, targets, table, scale=scale, start=start)
         if learned is None:
-            _warn(fitted._doubts(problem, settings), UserWarning, 2)
+            names = getattr(fitted, "feature_names_in_", None)
+            doubts = complaints(problem, settings.solver, self.alpha, names=names)
+            _warn(doubts, UserWarning, 2)
         how = {"deadline": Deadline(), "start": start}
         _warn(fitted._train(problem, settings, random_state, **how), ConvergenceWarning, 2)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
@@ -222,7 +217,8 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         """Fit the members and publish them; what to complain of."""
         self._publish(problem)
         how, watch = {"deadline": deadline, "start": start}, Watch(deadline)
-        problem, settings, start = prepare(problem, settings, random_state, **how)
+        settings = choose_alpha(problem, settings, random_state, **how)
+        problem, start = weigh_targets(problem, settings, random_state, **how)
         if problem.held_out is not None and settings.scoring not in (None, "loss"):
             scorer = check_scoring(self, settings.scoring)
             score = scorer_of_weights(settings.scoring, scorer, self._model, problem.held_out)
@@ -239,11 +235,6 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         if watch.task is not None:
             watch.task.end(lambda: (self.coefs_, self.intercepts_))
         return [why_unfinished(settings, fits, self.n_iter_, self.loss_)]
-
-    def _doubts(self, problem, settings):
-        """What to warn of before the training."""
-        names = getattr(self, "feature_names_in_", None)
-        return complaints(problem, settings.solver, self.alpha, names=names)
 
     def _chosen(self):
         """The parameters {name: value} that do not have their default."""

@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn_twolayer._base import BaseTwoLayer
 from sklearn_twolayer._bayes.predictions import standard_deviation
 from sklearn_twolayer._data.targets import RealTargets
-from sklearn_twolayer._fit.settings import takes_batches
+from sklearn_twolayer._fit.parameters import takes_batches
 from sklearn_twolayer._fitted import Matrix, MaybeArray, over_collections
 
 

@@ -125,7 +125,7 @@ def units(data, n_columns):
 
 def moments(table, weight):
     with Rows(table, None, weight, standardization=None, dtype=float, block_size=10) as rows:
-        found = column_moments(rows, "X")
+        found = column_moments(rows)
     return found.mean, found.scale
 
 

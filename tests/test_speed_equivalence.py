@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._data.rows import Rows
-from sklearn_twolayer._data.threads import SingleThreadedBLAS
+from sklearn_twolayer._data.rows import Rows, SingleThreadedBLAS
 from sklearn_twolayer._optimize.stochastic import adam, sgd
 
 

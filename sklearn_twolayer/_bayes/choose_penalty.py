@@ -99,9 +99,10 @@ class Search:
     stride: int = 1
     stage: Callable = untold
 
-    def most(self, n_steps):
-        """Most iterations of a stage of so many steps of Levenberg-Marquardt."""
-        return n_steps * max(self.stride // STRIDE_IN_STEPS, 1)
+    def most(self, n_steps, curve=()):
+        """Most iterations of so many steps of Levenberg-Marquardt, after those of a curve."""
+        n_left = max(self.max_iter - len(curve), 0)
+        return min(n_steps * max(self.stride // STRIDE_IN_STEPS, 1), n_left)
 
 
 def evidence(search, start, state=None):
@@ -135,7 +136,7 @@ def automatic(search, start, state=None):
         for number in range(1, MOST_MULTIPLES + 1):
             penalty = Penalty(rival.penalty.groups, factor * rival.penalty.strengths)
             search.stage(f"Comparing penalties: {factor:.2g} times those before")
-            n_steps = _steps_left(search, MULTIPLE_STEPS, rival)
+            n_steps = search.most(MULTIPLE_STEPS, rival.curve)
             rival = go_on(search, rival, penalty, max_iter=n_steps, keep=keep)
             loss, before = _loss_of_left_out_rows(search, rival), chosen
             chosen = _better(chosen, rival, loss)
@@ -168,7 +169,7 @@ def of_all_rows(search, part, fit):
         found = go_on(search, fit, first.penalty(search.likelihood), max_iter=max(n_steps, 0))
         return replace(found, left_out_loss=fit.left_out_loss)
     search.stage("Evidence: the same penalties, of all rows")
-    n_steps = _steps_left(search, ALL_ROWS_STEPS, fit)
+    n_steps = search.most(ALL_ROWS_STEPS, fit.curve)
     found, _ = maximize_evidence(search, fit, first, max_iter=n_steps)
     return replace(_finish(search, found), left_out_loss=fit.left_out_loss)
 
@@ -197,13 +198,13 @@ def _grouped_evidence(search, start, state, n_steps):
         first = Precisions(groups, np.full(groups.max() + 1, precision), 1.0)
         if learned is not None:
             break
-        steps, penalty = min(search.most(steps), search.max_iter), first.penalty(likelihood)
+        steps, penalty = search.most(steps), first.penalty(likelihood)
         search.stage(f"Learning under a prior precision of {precision:g}")
         found = search.minimize(start, penalty, max_iter=steps, state=state)
         if not _is_too_flexible(search, found, MAX_EFFECTIVE_SHARE_AT_START):
             learned = found
     learned = found if learned is None else learned
-    n_steps = _steps_left(search, n_steps, learned)
+    n_steps = search.most(n_steps, learned.curve)
     search.stage("Evidence: a penalty for each of W1, b1, W2 and b2")
     return maximize_evidence(search, learned, first, max_iter=n_steps)
 
@@ -216,11 +217,10 @@ def _learned_freely(search, start, groups):
     penalty, fit = Penalty(groups, FREE_PENALTY), None
     search.stage("Learning under next to no penalty")
     for n_steps in FREE_STEPS:
-        n_left = search.max_iter - (0 if fit is None else len(fit.curve))
         if fit is None:
-            fit = search.minimize(start, penalty, max_iter=min(search.most(n_steps), n_left))
-        elif n_left and fit.loss > MUCH_LEFT * fit.curve[0]:
-            fit = go_on(search, fit, penalty, max_iter=min(search.most(n_steps), n_left))
+            fit = search.minimize(start, penalty, max_iter=search.most(n_steps))
+        elif len(fit.curve) < search.max_iter and fit.loss > MUCH_LEFT * fit.curve[0]:
+            fit = go_on(search, fit, penalty, max_iter=search.most(n_steps, fit.curve))
         if _is_too_flexible(search, fit, MAX_JUDGED_SHARE):  # it is noise that is learnt
             return None
     return fit
@@ -232,18 +232,14 @@ def _relevance(search, fit, precisions, *, n_steps, keep=None):
     prior = np.append(np.full(network.n_features, prior[0]), prior[1:])
     search.stage("Evidence: a penalty for each input, b1, W2 and b2")
     first = Precisions(penalty_groups(network, per_input=True), prior, precisions.noise)
-    n_steps = _steps_left(search, n_steps, fit)
+    n_steps = search.most(n_steps, fit.curve)
     return maximize_evidence(search, fit, first, max_iter=n_steps, keep=keep)[0]
 
 
 def _finish(search, fit):
     """The minimum of F under the penalty of a fit."""
     search.stage("To the minimum under these penalties")
-    return go_on(search, fit, fit.penalty, max_iter=_steps_left(search, FINISH_STEPS, fit))
-
-
-def _steps_left(search, most, fit):
-    return min(search.most(most), max(search.max_iter - len(fit.curve), 0))
+    return go_on(search, fit, fit.penalty, max_iter=search.most(FINISH_STEPS, fit.curve))
 
 
 def _better(chosen, rival, loss):

@@ -39,6 +39,13 @@ class Likelihood:
         True for squared error, whose noise has a precision beta; False for log loss.
     variances : ndarray, shape (k,)
         Of the targets: 1 on the standardised scale.
+
+    Attributes
+    ----------
+    n_residuals : float
+        S k.
+    variance : float
+        Mean of the variances; 1 if all targets are constant.
     """
 
     total_weight: float
@@ -46,22 +53,16 @@ class Likelihood:
     is_gaussian: bool
     variances: np.ndarray | float = 1.0
 
+    def __post_init__(self):
+        variance = float(np.mean(self.variances)) or 1.0
+        vars(self).update(n_residuals=self.total_weight * self.n_outputs, variance=variance)
+
     @classmethod
     def of(cls, mean_loss):
         """That of a mean loss."""
         n_outputs, is_gaussian = mean_loss.network.n_outputs, mean_loss.loss.is_squared_error
         variances = target_variances(mean_loss.rows) if is_gaussian else 1.0
         return cls(mean_loss.rows.total_weight, n_outputs, is_gaussian, variances)
-
-    @property
-    def variance(self):
-        """Mean of the variances; 1 if all targets are constant."""
-        return float(np.mean(self.variances)) or 1.0
-
-    @property
-    def n_residuals(self):
-        """S k."""
-        return self.total_weight * self.n_outputs
 
     def scale(self, noise_precision):
         """The factor c with M = c F and alpha_g = a_g / c."""
@@ -131,7 +132,7 @@ def _block_sums(X, y, weight, *, raw_prediction, predict):
 
 def target_variances(rows):
     """Variance (k,) of each target; exactly zero of one that is constant."""
-    first, second = rows.sum(partial(_block_moments, shift=rows.first_target))
+    first, second = rows.sum(partial(_block_moments, shift=rows.first("y")))
     S = rows.weight_of_blocks
     return np.maximum(second / S - (first / S) ** 2, np.finfo(float).tiny * (second > 0))
 

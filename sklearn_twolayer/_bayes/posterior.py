@@ -109,19 +109,12 @@ def effective_parameters(penalty, factor):
     return np.clip(factor.determined(penalty.groups), 1e-3, size)
 
 
-def log_marginal_likelihood(mean_loss, params, precisions, likelihood):
-    """Laplace's approximation of ln p(y | precisions).
+def log_marginal_likelihood(value, factor, precisions, likelihood):
+    """Laplace's approximation of ln p(y | precisions), from F and the factor of its curvature.
 
     -M - 1/2 ln |A| + 1/2 sum_g W_g ln a_g + S k / 2 ln(beta / 2 pi), with A = c G
     (MacKay 1992, eq. 22; Bishop 1995, eq. 10.67).
     """
-    penalised = mean_loss.penalised(precisions.penalty(likelihood))
-    value, _, curvature = penalised.quadratic(params)
-    return _laplace(value, posterior_factor(curvature), precisions, likelihood)
-
-
-def _laplace(value, factor, precisions, likelihood):
-    """``log_marginal_likelihood`` from F and the factor of its curvature."""
     scale, n_params = likelihood.scale(precisions.noise), len(precisions.groups)
     log_determinant = n_params * np.log(scale) + factor.log_determinant()
     log_prior = np.log(precisions.prior)[precisions.groups].sum()
@@ -231,7 +224,8 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None):
     evidence = -np.inf
     if (penalty.strengths > 0).all():
         precisions = Precisions(penalty.groups, penalty.strengths * scale, noise_precision)
-        evidence = _laplace(loss + penalty.value(params), factor, precisions, likelihood)
+        value = loss + penalty.value(params)
+        evidence = log_marginal_likelihood(value, factor, precisions, likelihood)
     of_targets = np.ones(likelihood.n_outputs)
     if likelihood.is_gaussian:
         options = {"variances": likelihood.variances, "few": few, "factor": factor}

@@ -3,7 +3,7 @@
 from functools import partial
 
 from sklearn_twolayer._data.partitions import one_row, whole_rows
-from sklearn_twolayer._data.threads import on_one_thread
+from sklearn_twolayer._data.rows import on_one_thread
 
 
 def map_collection(X, function, n_features):

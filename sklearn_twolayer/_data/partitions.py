@@ -14,9 +14,8 @@ from numbers import Number
 
 import numpy as np
 
-from sklearn_twolayer._data.rows import add
+from sklearn_twolayer._data.rows import SINGLE_THREADED_BLAS, add, on_one_thread
 from sklearn_twolayer._data.table import is_collection
-from sklearn_twolayer._data.threads import SINGLE_THREADED_BLAS, on_one_thread
 
 #: Partial sums that one task of the tree adds up, or that are added here.
 FAN_IN = 16
@@ -305,8 +304,7 @@ class DaskRows:
         self.n_rows = sum(counts)
         self.total_weight = max(float(total_weight), float(self.n_rows))
         self.weight_of_blocks = float(total_weight) / weight_unit
-        self.first_row = head.first_row
-        self.first_target = None if head.y is None else head.first_target
+        self.first = head.first
         self.standardization = head.standardization
         self.dtype = head.dtype
         self.is_sparse = head.is_sparse
@@ -357,7 +355,7 @@ class DaskRows:
 
 def _rows_in_unit(make_rows, weight_unit, table):
     rows = make_rows(table)
-    rows.weight_unit = weight_unit
+    rows.weigh_in(weight_unit)
     return rows
 
 

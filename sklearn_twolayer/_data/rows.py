@@ -12,17 +12,19 @@ bit for bit on 1 thread and on 16.
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from functools import cached_property
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from functools import cache, cached_property
 from itertools import pairwise
 from math import ceil, log2
+from operator import attrgetter
 from threading import Lock
 
 import numpy as np
 from scipy import sparse
+from threadpoolctl import ThreadpoolController
 
-from sklearn_twolayer._data.threads import SINGLE_THREADED_BLAS, may_start_threads
-from sklearn_twolayer._network.products import Workspace
+from sklearn_twolayer._network.products import Workspace, dense
 
 N_LANES = 16
 #: Bytes of the widest (rows, width) array of a block. Larger ones leave the second-level cache:
@@ -50,6 +52,62 @@ def add(total, parts):
     return total
 
 
+class SingleThreadedBLAS:
+    """While blocks run on threads, BLAS has one thread in each (``with`` statement).
+
+    The limit is one setting for the whole process, so the first to enter sets
+    it and the last to leave restores it. ``n_threads`` is what BLAS would use.
+    """
+
+    def __init__(self):
+        self._lock = Lock()
+        self._entered = 0
+        self._limiter = None
+        self._n_threads = 1
+
+    @staticmethod
+    @cache
+    def _controller():
+        return ThreadpoolController().select(user_api="blas")
+
+    @property
+    def n_threads(self):
+        with self._lock:
+            return self._n_threads if self._entered else self._current()
+
+    def _current(self):
+        libraries = self._controller().lib_controllers
+        return max(map(attrgetter("num_threads"), libraries), default=1)
+
+    def __enter__(self):
+        with self._lock:
+            if not self._entered:
+                self._n_threads = self._current()
+                self._limiter = self._controller().limit(limits=1)
+            self._entered += 1
+
+    def __exit__(self, *exception):
+        with self._lock:
+            self._entered -= 1
+            if not self._entered:
+                self._limiter.restore_original_limits()
+
+
+SINGLE_THREADED_BLAS = SingleThreadedBLAS()
+_ONE_THREAD = ContextVar("one thread", default=False)
+
+
+@contextmanager
+def on_one_thread():
+    """Rows that are entered inside start no threads: a scheduler has its own."""
+    token = _ONE_THREAD.set(True)
+    try:
+        with SINGLE_THREADED_BLAS:
+            yield
+    finally:
+        _ONE_THREAD.reset(token)
+
+
 class Rows:
     """The rows of an in-memory table, in blocks, within a ``with`` statement.
 
@@ -70,9 +128,13 @@ class Rows:
 
     Attributes
     ----------
-    weight_unit : float
-        In which weights are handed out: chosen by the largest, unless it is set before the
-        first block is read.
+    weight : ndarray, shape (n,), or None
+        As the blocks hand them out: in units of ``weight_unit``.
+    weight_of_blocks : float
+        Their sum: S, but for extreme weights.
+    total_weight : float
+        S, the sum of the sample weights, or n if that is more: weights that sum to less than n
+        are no frequencies, only their ratios count.
 
     Notes
     -----
@@ -83,7 +145,6 @@ class Rows:
         self.X = X
         self.y = y
         self._weight = weight
-        self.weight_unit = unit_of_weights(weight)
         self.standardization = standardization
         self.dtype = np.dtype(dtype)
         self.block_size = block_size
@@ -95,42 +156,24 @@ class Rows:
         self._workspace = Workspace()
         self._executor = None
         self._n_workers = 1
+        self._only_block = None
+        self.weigh_in(unit_of_weights(weight))
 
-    @cached_property
-    def weight(self):
-        """The weights (n,) that the blocks hand out, or None for ones."""
-        weight = self._weight
-        return None if weight is None else (weight / self.weight_unit).astype(self.dtype)
+    def weigh_in(self, unit):
+        """Hand weights out in another unit; by default it is chosen by the largest of them."""
+        self.weight_unit, self.weight, self.weight_of_blocks = unit, None, float(self.n_rows)
+        if self._weight is not None:
+            self.weight = (self._weight / unit).astype(self.dtype)
+            self.weight_of_blocks = float(self.weight.sum(dtype=np.float64))
+        self.total_weight = max(self.weight_of_blocks * unit, float(self.n_rows))
 
-    @cached_property
-    def weight_of_blocks(self):
-        """Sum of the weights that the blocks hand out: S, but for extreme weights."""
-        if self.weight is None:
-            return float(self.n_rows)
-        return float(self.weight.sum(dtype=np.float64))
-
-    @property
-    def total_weight(self):
-        """S, the sum of the sample weights, or n if that is more.
-
-        Weights that sum to less than n are no frequencies: only their ratios count.
-        """
-        return max(self.weight_of_blocks * self.weight_unit, float(self.n_rows))
-
-    @property
-    def first_row(self):
-        """The first row of X (f,), in float64: to take moments around."""
-        first = self.X[:1]
-        return np.asarray(first.toarray() if self.is_sparse else first, np.float64)[0]
-
-    @property
-    def first_target(self):
-        """The first row of y (k,), in float64."""
-        return self.y[0].astype(np.float64)
+    def first(self, name):
+        """The first row of X (f,) or y (k,), in float64: to take moments around."""
+        return np.asarray(dense(getattr(self, name)[:1])[0], np.float64)
 
     def __enter__(self):
         SINGLE_THREADED_BLAS.__enter__()
-        if len(self._blocks) > 1 and may_start_threads():
+        if len(self._blocks) > 1 and not _ONE_THREAD.get():
             self._n_workers = min(SINGLE_THREADED_BLAS.n_threads, len(self._blocks), N_LANES)
             if self._n_workers > 1:
                 self._executor = ThreadPoolExecutor(self._n_workers)
@@ -149,8 +192,10 @@ class Rows:
         """
         blocks = self._blocks
         if len(blocks) == 1:
-            is_small = self.n_rows * (self.X.shape[1] + 1) <= MAX_KEPT
-            rows = self._only_block if is_small else self._read(blocks[0])
+            rows = self._only_block or self._read(blocks[0])
+            if self._only_block is None and self.n_rows * (self.X.shape[1] + 1) <= MAX_KEPT:
+                X, y, weight = rows
+                rows = self._only_block = X.copy(), y, weight  # X in memory of its own
             return merge(None, block_function(*rows))
 
         def total_of_lane(blocks):
@@ -216,16 +261,10 @@ class Rows:
         starts = range(0, self.n_rows, size)
         return list(map(slice, starts, [*starts[1:], self.n_rows]))
 
-    @cached_property
-    def _only_block(self):
-        """All rows where they are one block: read once, with X in memory of its own."""
-        X, y, weight = self._read(slice(0, self.n_rows))
-        return X.copy(), y, weight
-
     def _run(self, function, arguments):
         """``[function(argument) for argument in arguments]``, on this thread and on the pool's."""
         if self._executor is None:
-            return [function(argument) for argument in arguments]
+            return list(map(function, arguments))
         waiting = deque(enumerate(arguments))
         results = [None] * len(waiting)
 

@@ -13,7 +13,7 @@ def r_squared(rows, loss, block_raw_prediction):
     """
     if rows.n_rows < 2:
         return np.nan
-    bound = {"raw_prediction": block_raw_prediction, "shift": rows.first_target}
+    bound = {"raw_prediction": block_raw_prediction, "shift": rows.first("y")}
     block = partial(_block_squares, loss=loss, **bound)
     weight, first, second, residual = rows.sum(block)
     total = second - first**2 / weight

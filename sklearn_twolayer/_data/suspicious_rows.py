@@ -37,26 +37,18 @@ def complaints(problem, solver, alpha, *, names=None):
     names : sequence of str or None
         Of the columns of X.
     """
-    found = [
-        problem.targets.complaint,
-        complaint_of_columns(problem.table, problem.moments, names),
-    ]
-    if isinstance(alpha, str) and solver not in ("sgd", "adam"):
-        found.append(_complaint_of_weights(problem.table, alpha))
+    table, found = problem.table, [problem.targets.complaint]
+    found.append(complaint_of_columns(table, problem.moments, names))
+    total, n = table.total_frequency, table.n_rows
+    chooses = isinstance(alpha, str) and solver not in ("sgd", "adam")
+    if chooses and total > MANY_TIMES * n:
+        found.append(
+            f"The weights of the {n} rows sum to {total:.6g}. Weights are frequencies: each row "
+            f"counts as {total / n:.3g} rows, and alpha={alpha!r} chooses a penalty for so many, "
+            "which is small. That is right for counts. If only the ratios of the weights mean "
+            "something, as those of 1 / sigma^2 do, divide them by their mean."
+        )
     return found
-
-
-def _complaint_of_weights(table, alpha):
-    total = table.total_frequency
-    ratio = total / table.n_rows
-    if ratio <= MANY_TIMES:
-        return None
-    return (
-        f"The weights of the {table.n_rows} rows sum to {total:.6g}. Weights are "
-        f"frequencies: each row counts as {ratio:.3g} rows, and alpha={alpha!r} chooses a penalty "
-        "for so many, which is small. That is right for counts. If only the ratios of the weights "
-        "mean something, as those of 1 / sigma^2 do, divide them by their mean."
-    )
 
 
 def complaint_of_columns(table, moments, names=None):
@@ -72,10 +64,14 @@ def complaint_of_columns(table, moments, names=None):
         Of the columns of X.
     """
     outlying = [suspect for name in moments for suspect in _outlying(table, name, moments[name])]
-    small = [(name, int(c)) for name, m in moments.items() for c in np.flatnonzero(m.is_too_small)]
+    small = [  # columns that vary, but whose squares are too small to be told from zero
+        (name, int(column))
+        for name, m in moments.items()
+        for column in np.flatnonzero(m.is_constant & (m.least < m.greatest) & (m.mean**2 == 0))
+    ]
     if not outlying and not small:
         return None
-    name, column, *share = (outlying or small)[0]
+    name, column, *of_row = (outlying or small)[0]
     title = _title(name, column, moments[name], names)
     n_more = len(outlying or small) - 1
     more = f" The same goes for {n_more} more column(s)." if n_more else ""
@@ -84,34 +80,39 @@ def complaint_of_columns(table, moments, names=None):
             f"The values of {title} differ by so little that their squares are zero: it counts as "
             f"constant. Multiply it by a large number first.{more}"
         )
-    value = moments[name].most_distant[column]
+    share, value = of_row
     remedy = "a QuantileTransformer" if name == "X" else "a TransformedTargetRegressor"
     return (
         f"In {title}, {table.find(name, column, value)} alone, with {value:.6g}, makes "
-        f"{100 * share[0]:.4g} % of the variance: standardised, the other rows can hardly be told "
+        f"{100 * share:.4g} % of the variance: standardised, the other rows can hardly be told "
         f"apart. Clip the values, pass them through {remedy}, or drop the row.{more}"
     )
 
 
 def _outlying(table, name, moments):
-    """(name, column, share of the row) of columns whose variance one row makes.
+    """(name, column, share of the row, its value) of columns whose variance one row makes.
 
     The moments tell of a row of weight 1, and of how few columns more must be known: they are
     read once more.
     """
     n = moments.total_weight
     most = min(LARGEST_SHARE, SHARE_OF_EACH * n)
-    columns = np.flatnonzero(moments.share_of_others < most)
+    with np.errstate(over="ignore", under="ignore"):
+        is_low = moments.mean - moments.least > moments.greatest - moments.mean
+        most_distant = np.where(is_low, moments.least, moments.greatest)
+        distance = (most_distant - moments.mean) / moments.scale
+    share_of_others = np.where(moments.is_constant, 1.0, 1 - distance**2 / max(n - 1, 1))
+    columns = np.flatnonzero(share_of_others < most)
     if n < LEAST_ROWS or not len(columns):
         return []
-    bound = {"columns": columns, "mean": moments.mean, "most_distant": moments.most_distant}
+    bound = {"columns": columns, "mean": moments.mean, "most_distant": most_distant}
     with table.raw_rows(name, ROWS_AT_ONCE) as rows:
         found = rows.sum(partial(_of_block, **bound), _merge)
     suspects = []
     for column, (values, (weight, first, second, every)) in zip(columns.tolist(), found):
         share = (second - first**2 / weight) / every if weight else 0.0
         if len(values) > FEW_VALUES and share < most:
-            suspects.append((name, column, 1 - max(share, 0.0)))
+            suspects.append((name, column, 1 - max(share, 0.0), most_distant[column]))
     return suspects
 
 

@@ -37,6 +37,13 @@ class Table:
         Of the rows, as the user counts them; None where they are all there, in order.
     partition : int or None
         Number of the partition of which they are the rows.
+
+    Attributes
+    ----------
+    n_rows, n_features, dtype : int, int, dtype
+        Of X.
+    total_weight, total_frequency : float
+        S, the sum of the sample weights, and that of the user's own.
     """
 
     X: object
@@ -50,27 +57,15 @@ class Table:
 
     is_in_memory = True
 
-    @property
-    def n_rows(self):
-        return self.X.shape[0]
-
-    @property
-    def n_features(self):
-        return self.X.shape[1]
-
-    @property
-    def dtype(self):
-        return self.X.dtype
-
-    @property
-    def total_weight(self):
-        """S, the sum of the sample weights."""
-        return self.n_rows if self.weight is None else self.weight.sum()
-
-    @property
-    def total_frequency(self):
-        """The sum of the user's own weights."""
-        return self.n_rows if self.frequency is None else self.frequency.sum()
+    def __post_init__(self):
+        n_rows, n_features = self.X.shape
+        vars(self).update(
+            n_rows=n_rows,
+            n_features=n_features,
+            dtype=self.X.dtype,
+            total_weight=n_rows if self.weight is None else self.weight.sum(),
+            total_frequency=n_rows if self.frequency is None else self.frequency.sum(),
+        )
 
     def summary(self, targets_class):
         """What ``targets_class.learn`` must know of y."""
@@ -167,18 +162,24 @@ def is_collection(*arrays):
 
 
 def read_arrays(check, X, y, sample_weight):
-    """The table of arrays: ``check(X, y)`` returns them validated.
+    """The table of arrays, without rows of weight zero: ``check(X, y)`` returns them validated.
 
     Raises
     ------
     ValueError
-        If X, y or the weights have no meaning.
+        If X, y or the weights have no meaning: if a weight is negative or not finite, if there is
+        not one for each row, or if all are zero.
     """
-    X, all_y = check(X, y)
-    X, y, weight = check_weights(X, all_y, sample_weight)
-    weightless = None if len(y) == len(all_y) else all_y[np.asarray(sample_weight) == 0]
-    numbers = None if weightless is None else np.flatnonzero(np.asarray(sample_weight) > 0)
-    kept = {"weightless": weightless, "numbers": numbers}
+    (X, y), kept = check(X, y), {}
+    if sample_weight is None:
+        return Table(X, y, None)
+    weight = valid_weights(X, sample_weight)
+    with np.errstate(over="ignore"):
+        check_total_weight(weight.sum())
+    if not weight.all():
+        kept = {"weightless": y[weight == 0], "numbers": np.flatnonzero(weight)}
+    X, y, weight = drop_weightless(X, y, weight)
+    weight = None if (weight == 1).all() else weight
     return Table(X, y, weight, frequency=weight, **kept)
 
 
@@ -198,24 +199,6 @@ def has_validation_rows(X_val, y_val, sample_weight_val):
         missing = "X_val" if X_val is None else "y_val"
         raise ValueError(f"X_val and y_val go together, but {missing} is missing: pass both.")
     return True
-
-
-def check_weights(X, y, sample_weight):
-    """X and y without the rows of weight zero, and the weights (n,), or None for ones.
-
-    Raises
-    ------
-    ValueError
-        If a weight is negative or not finite, if there is not one for each row,
-        or if all are zero.
-    """
-    if sample_weight is None:
-        return X, y, None
-    weight = valid_weights(X, sample_weight)
-    with np.errstate(over="ignore"):
-        check_total_weight(weight.sum())
-    X, y, weight = drop_weightless(X, y, weight)
-    return X, y, (None if (weight == 1).all() else weight)
 
 
 def valid_weights(X, sample_weight):
@@ -282,8 +265,5 @@ def validation_split(n_rows, labels, fraction, random_state):
         if counts.min() < 2 or len(counts) > room:
             labels = None
     return train_test_split(
-        np.arange(n_rows),
-        test_size=n_validation,
-        stratify=labels,
-        random_state=random_state,
+        np.arange(n_rows), test_size=n_validation, stratify=labels, random_state=random_state
     )

@@ -15,10 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sklearn_twolayer._data.scores import r_squared
-from sklearn_twolayer._network.losses import (
-    LogisticSquaredError,
-    SquaredError,
-)
+from sklearn_twolayer._network.losses import LogisticSquaredError, SquaredError
 
 
 @dataclass(frozen=True)

@@ -41,21 +41,6 @@ LOW_NOISE = 0.05
 COMPARED_STEPS = 50
 
 
-def prepare(problem, settings, random_state, *, deadline, start=None):
-    """What to learn with which alpha, and from where, once the rows have been asked for it.
-
-    Returns
-    -------
-    problem : Problem
-    settings : Settings
-    start : WarmStart or None
-    """
-    options = {"deadline": deadline, "start": start}
-    settings = choose_alpha(problem, settings, random_state, **options)
-    problem, start = weigh_targets(problem, settings, random_state, **options)
-    return problem, settings, start
-
-
 def weigh_targets(problem, settings, random_state, *, deadline, start=None):
     """The problem with each target in units of its noise, where the evidence chooses penalties.
 
@@ -113,7 +98,6 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
         return settings
     size, network = problem.size, problem.network
     grid, unit = grid_of(size), unit_precision(size)
-    total_weight = max(size.total_weight, size.n_rows)
     fold, n_distinct = folds(problem.table.X, problem.table.encoded, problem.scale)
     weight = np.ones(len(fold)) if problem.table.weight is None else problem.table.weight
     if start is None:
@@ -132,12 +116,12 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
         number = f"fold {fold[left_out][0] + 1} of {n_folds_asked(n_distinct)}"
         rows = f"{left_out.sum()} left-out rows"
         announce(settings, f"Comparing {len(strengths)} penalties on {rows}, {number}")
-        candidates = [Penalty.fixed(network, c * unit * total_weight) for c in strengths]
+        candidates = [Penalty.fixed(network, c * unit * size.n_counted) for c in strengths]
         found = left_out_losses(problem, brief, params, candidates, rows=(kept, left_out))
         told.append((dict(zip(strengths, found)), weight[left_out].sum()))
         return found
 
-    strength = grid.choose(losses, fold, n_distinct, total_weight=total_weight)
+    strength = grid.choose(losses, fold, n_distinct, total_weight=size.n_counted)
     if settings.at_low_noise is not None and told:
         lost = sum(found[strength] for found, _ in told) / sum(of_fold for _, of_fold in told)
         if lost < LOW_NOISE:

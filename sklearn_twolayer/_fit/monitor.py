@@ -1,6 +1,7 @@
 """What watches a training: curves, validation rows, the clock, callbacks; and what stops it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from inspect import signature
 from time import perf_counter
@@ -136,6 +137,7 @@ def _score_of_model(coefs, intercepts, *, scorer, model_of, table, weights):
         return scorer(model, table.X, table.y)
 
 
+@dataclass(eq=False)
 class Monitor:
     """Records each iteration of a training, keeps what it has come to, and says when to stop.
 
@@ -164,47 +166,42 @@ class Monitor:
         Why the training was cut short, if it was.
     """
 
-    def __init__(self, settings, deadline, *, validation=None, tell=None, n_before=0):
-        self._settings = settings
-        self._deadline = deadline
-        self._validation = validation
-        self._tell = tell
-        self._n_before = n_before
-        self._bar = -np.inf
-        self._waited = 0
-        self.n_steps = 0
-        self.scores = []
-        self.losses = []
-        self.best_params = None
-        self.kept = None
-        self.ending = None
+    settings: object
+    deadline: Deadline
+    validation: Validation | None = None
+    tell: Callable | None = None
+    n_before: int = 0
+    n_steps: int = 0
+    scores: list = field(default_factory=list)
+    losses: list = field(default_factory=list)
+    best_params: np.ndarray | None = None
+    kept: Callable | None = None
+    ending: str | None = None
+    _bar: float = -np.inf
+    _waited: int = 0
 
     def step(self, params, value, kept):
         """Record an iteration and keep the fit ``kept()``; raise Stop if it is the last.
 
         What may be interrupted comes first: an iteration is recorded whole or not at all.
         """
-        if self._validation is not None:
-            loss = float(self._validation.loss(params))
-            score = self._validation.score(params)
-        asks_to_stop = self._tell is not None and self._tell(params)
-        line = f"Iteration {self._n_before + self.n_steps + 1:5d}  loss {value:.6g}"
-        seen = "" if self._validation is None else f"  validation score {score:.4f}"
-        announce(self._settings, line + seen)
-        if self._validation is not None:
+        if self.validation is not None:
+            loss = float(self.validation.loss(params))
+            score = self.validation.score(params)
+        asks_to_stop = self.tell is not None and self.tell(params)
+        line = f"Iteration {self.n_before + self.n_steps + 1:5d}  loss {value:.6g}"
+        seen = "" if self.validation is None else f"  validation score {score:.4f}"
+        announce(self.settings, line + seen)
+        if self.validation is not None:
             self._record_validation(params, loss, score)
         self.n_steps += 1
         self.kept = kept
-        is_flat = self._waited >= self._settings.n_iter_no_change
-        if asks_to_stop or (self._settings.early_stopping and is_flat):
+        is_flat = self._waited >= self.settings.n_iter_no_change
+        if asks_to_stop or (self.settings.early_stopping and is_flat):
             raise Stop
-        if self._deadline.is_over():
-            self.ending = self._deadline.reason
+        if self.deadline.is_over():
+            self.ending = self.deadline.reason
             raise Stop
-
-    def stage(self, name):
-        """The iterations to come are those of this stage of the training."""
-        announce(self._settings, name)
 
     def along(self, fit):
         """{name: value} of what was seen along the way to a fit: its curve, and validation."""
@@ -218,14 +215,14 @@ class Monitor:
 
     def interrupt(self):
         """The user has interrupted the training: it ends, and so does the whole fit."""
-        self._deadline.interrupt()
+        self.deadline.interrupt()
         self.ending = INTERRUPT
 
     def _record_validation(self, params, loss, score):
         """Loss and score of the validation rows, and the best weights so far."""
         self.losses.append(loss)
-        if self._settings.early_stopping and score > max(self.scores, default=-np.inf):
+        if self.settings.early_stopping and score > max(self.scores, default=-np.inf):
             self.best_params = params.copy()
         self.scores.append(score)
-        self._waited = 0 if score > self._bar + self._settings.tol else self._waited + 1
+        self._waited = 0 if score > self._bar + self.settings.tol else self._waited + 1
         self._bar = max(self._bar, score)

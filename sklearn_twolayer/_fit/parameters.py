@@ -1,5 +1,7 @@
-"""Which values a constructor parameter may have, and which parameters a fit does not look at."""
+"""Which values a constructor parameter may have, and what a fit or a stream does not look at."""
 
+from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,8 +13,11 @@ class InvalidParameterError(ValueError, TypeError):
     """A constructor parameter has a value or a type that it may not have."""
 
 
-def _is_option(value, *names):
-    return isinstance(value, str) and value in names
+def _is_either(value, *, names=(), other=None):
+    """Whether a string, or None, is one of the names; or ``other(value)``."""
+    if value is None or isinstance(value, str):
+        return value in names
+    return other is not None and other(value)
 
 
 def _is_boolean(value):
@@ -26,18 +31,6 @@ def _is_number(value, low, high=np.inf, *, kind=Real, is_open=False):
     return bool((value > low if is_open else value >= low) and value < high)
 
 
-def _is_positive(value):
-    return _is_number(value, 0, is_open=True)
-
-
-def _is_count(value):
-    return _is_number(value, 1, kind=Integral)
-
-
-def _is_index(value):
-    return _is_number(value, 0, kind=Integral)
-
-
 def _is_random_state(value):
     try:
         check_random_state(value)
@@ -49,29 +42,34 @@ def _is_random_state(value):
 def _is_class_weight(value):
     if isinstance(value, list):
         return all(map(_is_class_weight, value))
-    return value is None or isinstance(value, dict) or _is_option(value, "balanced")
+    return isinstance(value, dict) or _is_either(value, names=(None, "balanced"))
 
 
-def _is_scoring(value):
-    return value is None or callable(value) or _is_option(value, "loss", *get_scorer_names())
+def _auto_or(is_valid, *names):
+    return partial(_is_either, names=("auto", *names), other=is_valid)
 
 
+def _one_of(names):
+    return " or ".join(map(repr, names)), partial(_is_either, names=names)
+
+
+COUNT = partial(_is_number, low=1, kind=Integral)
+POSITIVE, NOT_NEGATIVE = partial(_is_number, low=0, is_open=True), partial(_is_number, low=0)
 ACTIVATIONS = "logistic", "tanh", "relu", "softplus", "identity"
-OUTPUTS, SCHEDULES = ("identity", "logistic"), ("cosine", "constant")
 SOLVERS = "auto", "lm", "lbfgs", "adam", "sgd", "gd"
 #: What to add to an error where others know a value by this name.
 HINTS = {"sigmoid": " The sigmoid is called 'logistic' here."}
 BOOLEAN = "True or False", _is_boolean
-AUTO_OR_COUNT = "'auto' or an integer >= 1", lambda v: _is_option(v, "auto") or _is_count(v)
+AUTO_OR_COUNT = "'auto' or an integer >= 1", _auto_or(COUNT)
 #: Parameter -> what is valid, in words and as a predicate.
 RULES = {
     "n_hidden": AUTO_OR_COUNT,
-    "activation": (" or ".join(map(repr, ACTIVATIONS)), lambda v: _is_option(v, *ACTIVATIONS)),
-    "output_activation": ("'identity' or 'logistic'", lambda v: _is_option(v, *OUTPUTS)),
-    "solver": (" or ".join(map(repr, SOLVERS)), lambda v: _is_option(v, *SOLVERS)),
+    "activation": _one_of(ACTIVATIONS),
+    "output_activation": _one_of(("identity", "logistic")),
+    "solver": _one_of(SOLVERS),
     "alpha": (
         "'auto' or 'evidence' or 'ard' or a number >= 0",
-        lambda v: _is_option(v, "auto", "evidence", "ard") or _is_number(v, 0),
+        _auto_or(NOT_NEGATIVE, "evidence", "ard"),
     ),
     "standardize": BOOLEAN,
     "n_members": AUTO_OR_COUNT,
@@ -79,29 +77,32 @@ RULES = {
         "None or an integer other than 0 (-1: all cores)",
         lambda v: v is None or (_is_number(v, -np.inf, kind=Integral) and bool(v != 0)),
     ),
-    "learning_rate": ("'auto' or a number > 0", lambda v: _is_option(v, "auto") or _is_positive(v)),
-    "learning_rate_schedule": ("'cosine' or 'constant'", lambda v: _is_option(v, *SCHEDULES)),
-    "momentum": ("a number >= 0 and < 1", lambda v: _is_number(v, 0, 1)),
+    "learning_rate": ("'auto' or a number > 0", _auto_or(POSITIVE)),
+    "learning_rate_schedule": _one_of(("cosine", "constant")),
+    "momentum": ("a number >= 0 and < 1", partial(_is_number, low=0, high=1)),
     "nesterovs_momentum": BOOLEAN,
     "batch_size": AUTO_OR_COUNT,
     "shuffle": BOOLEAN,
     "max_iter": AUTO_OR_COUNT,
-    "max_time": ("None or a number > 0", lambda v: v is None or _is_positive(v)),
-    "tol": ("a number >= 0", lambda v: _is_number(v, 0)),
+    "max_time": ("None or a number > 0", partial(_is_either, names=(None,), other=POSITIVE)),
+    "tol": ("a number >= 0", NOT_NEGATIVE),
     "early_stopping": BOOLEAN,
     "scoring": (
         "None, 'loss', a name of sklearn.metrics.get_scorer_names(), or a callable "
         "scorer(estimator, X, y)",
-        _is_scoring,
+        partial(_is_either, names=(None, "loss", *get_scorer_names()), other=callable),
     ),
-    "validation_fraction": ("a number > 0 and < 1", lambda v: _is_number(v, 0, 1, is_open=True)),
+    "validation_fraction": ("a number > 0 and < 1", partial(POSITIVE, high=1)),
     "n_iter_no_change": (
         "an integer >= 1 or infinity",
-        lambda v: (isinstance(v, Real) and v == np.inf) or _is_count(v),
+        lambda v: (isinstance(v, Real) and v == np.inf) or COUNT(v),
     ),
     "warm_start": BOOLEAN,
     "random_state": ("None, an integer >= 0 or a RandomState", _is_random_state),
-    "verbose": ("True or False or an integer >= 0", lambda v: _is_boolean(v) or _is_index(v)),
+    "verbose": (
+        "True or False or an integer >= 0",
+        lambda v: _is_boolean(v) or _is_number(v, 0, kind=Integral),
+    ),
     "class_weight": (
         "None, 'balanced', a dict {class: weight}, or a list of these for multilabel y",
         _is_class_weight,
@@ -116,23 +117,6 @@ READERS = {
     "batch_size": ("sgd", "adam"),
     "shuffle": ("sgd", "adam"),
 }
-
-
-def check(parameters, estimator_name):
-    """Refuse parameters {name: value} that have no meaning.
-
-    Raises
-    ------
-    InvalidParameterError
-        For the first of them.
-    """
-    for name, (words, is_valid) in RULES.items():
-        if name in parameters and not is_valid(parameters[name]):
-            hint = HINTS.get(str(parameters[name]), "") if name.endswith("activation") else ""
-            raise InvalidParameterError(
-                f"{name}={parameters[name]!r} is not valid for {estimator_name}: it must be "
-                f"{words}.{hint}"
-            )
 
 
 def ignored(settings, chosen, own_rows):
@@ -163,3 +147,38 @@ def ignored(settings, chosen, own_rows):
         for name, value in chosen.items()
         if reasons.get(name)
     ]
+
+
+def takes_batches(solver):
+    """Whether the solver learns rows in batches, as ``partial_fit`` does.
+
+    Raises
+    ------
+    AttributeError
+        If it does not.
+    """
+    if solver in ("sgd", "adam"):
+        return True
+    raise AttributeError(f"partial_fit needs solver='sgd' or solver='adam', but solver={solver!r}.")
+
+
+def streaming(settings):
+    """The settings of ``partial_fit``: one epoch at a constant learning rate.
+
+    Raises
+    ------
+    ValueError
+        If they ask for what needs all rows at once.
+    """
+    if settings.early_stopping:
+        raise ValueError(
+            "partial_fit does not support early_stopping=True: there is no last call. Set "
+            "early_stopping=False and score the rows that you keep apart after each call."
+        )
+    if settings.n_members not in ("auto", 1):
+        raise ValueError(
+            f"partial_fit does not support n_members={settings.n_members}: a committee is one "
+            "network after the fit. Set n_members=1, or train the members as estimators."
+        )
+    epoch = {"max_iter": 1, "learning_rate_schedule": "constant", "tol": 0}
+    return replace(settings, is_stream=True, **epoch)

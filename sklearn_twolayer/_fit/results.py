@@ -18,8 +18,7 @@ from sklearn_twolayer._fit.settings import is_affordable, n_params
 from sklearn_twolayer._fit.weights import Resume, published_weights
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
-from sklearn_twolayer._network.objective import MeanLoss
-from sklearn_twolayer._network.scale import moments_of_columns
+from sklearn_twolayer._network.scale import column_moments
 from sklearn_twolayer._optimize.first_order import OUT_OF_ITERATIONS
 
 #: Steps of sgd and adam that had to be shortened by this factor are told.
@@ -68,7 +67,8 @@ def whole_members(fits):
     """
     begun = [fit for fit in fits if fit.params is not None]
     whole = [fit for fit in begun if fit.ending is None] or begun
-    least = max(min(fit.left_out_loss for fit in whole), 1 / NOISE_PRECISION_BOUNDS[1])
+    least = min(map(attrgetter("left_out_loss"), whole))
+    least = max(least, 1 / NOISE_PRECISION_BOUNDS[1])
     return [fit for fit in whole if fit.left_out_loss <= MOST_TIMES_THE_LEAST * least]
 
 
@@ -97,7 +97,7 @@ def published(problem, settings, members, *, start, random_state):
     best, dtype = best_member(members), problem.table.dtype
     params = [fit.params for fit in members]
     coefs, intercepts = published_weights(problem.scale, problem.network, params, dtype)
-    are_numbers = all(np.isfinite(array).all() for array in coefs + intercepts)
+    are_numbers = np.isfinite(np.concatenate(coefs + intercepts, axis=None)).all()
     if not are_numbers or problem.scale.y_scale.min() < np.finfo(dtype).tiny:
         raise ValueError(
             f"The weights do not fit into {dtype} in the units of X and y. Scale the "
@@ -123,8 +123,7 @@ def published(problem, settings, members, *, start, random_state):
         "best_validation_score_": max(scores, default=None),
         "penalty_": best.penalty.strengths,
     }
-    relevances = relevance(problem, coefs, intercepts)
-    attributes |= {"feature_relevance_": relevances, "feature_importances_": shares(relevances)}
+    attributes |= relevance(problem, coefs, intercepts)
     resume = None
     if settings.is_stream:
         resume = Resume(settings.solver, best.resume, random_state)
@@ -167,7 +166,7 @@ def why_unfinished(settings, fits, n_iter, loss):
         return complaint
     how_far = f"(n_iter_={n_iter}, loss {loss:.4g}"
     how_far += f", {len(kept)} of {len(fits)} members)" if len(fits) > 1 else ")"
-    endings = [fit.ending for fit in fits]
+    endings = set(map(attrgetter("ending"), fits))
     if INTERRUPT in endings:
         return f"Training interrupted by the user {how_far}: the best weights so far are kept."
     if OUT_OF_TIME in endings:
@@ -244,32 +243,24 @@ def posterior_of_fit(problem, fit):
         return PointMass(network, fit.params)
     is_alone = size.is_regression and k == 1  # with all of the leverages
     n_judged = n_rows if is_alone else max(int(MAX_COST_OF_JUDGED / (k * p**2)), MIN_JUDGED)
+    # A block of a few weights stays in cache. One of many has as many rows as weights, as each
+    # block adds p^2 numbers; or fewer where its (h, h) of each row would be larger.
+    widest = p if k == 1 else max(p, network.n_hidden**2)
+    width = max(min(widest, widest * ENTRIES_IN_CACHE // p**2), 1)
     with ExitStack() as stack:
-
-        def mean_loss(n_rows, width):
-            rows = problem.table.part(n_rows).rows(problem.scale, np.float64, width)
-            rows = stack.enter_context(rows)
-            return MeanLoss(network, problem.targets.loss, rows)
-
-        part = mean_loss(n_rows, _width_of_curvature(network))
-        few = mean_loss(min(n_judged, n_rows), max(network.width, network.n_first))
-        everything = part if n_rows == size.n_rows else mean_loss(size.n_rows, network.width)
+        over = partial(problem.mean_loss, dtype=np.float64, stack=stack)
+        part = over(problem.table.part(n_rows), width=width)
+        few = problem.table.part(min(n_judged, n_rows))
+        few = over(few, width=max(network.width, network.n_first))
+        everything = part if n_rows == size.n_rows else over(problem.table)
         return posterior_of(everything, fit.params, fit.penalty, part=part, few=few)
 
 
-def _width_of_curvature(network):
-    """Columns that are taken for those of a block: it grows with the matrix to which it adds.
-
-    A block of a few weights stays in cache. One of many has as many rows as weights, as each
-    block adds p^2 numbers; or fewer where its (h, h) of each row would be larger.
-    """
-    p = network.n_params
-    widest = p if network.n_outputs == 1 else max(p, network.n_hidden**2)
-    return max(min(widest, widest * ENTRIES_IN_CACHE // p**2), 1)
-
-
 def relevance(problem, coefs, intercepts):
-    """Root mean square over the rows of d Z2 / d x, in standard deviations of x (f,).
+    """``feature_relevance_`` and ``feature_importances_``.
+
+    The root mean square over the rows of d Z2 / d x, in standard deviations of x (f,), and its
+    shares, which are all alike where nothing is relevant.
 
     By the chain rule the gradient of Z2 in x is sum_j W1_fj g'(z1_j) W2_jc. Its square,
     summed over the outputs, needs one matrix (h, h) of the rows, D'D with D = g'(Z1), and
@@ -297,23 +288,21 @@ def relevance(problem, coefs, intercepts):
     if problem.targets.output_activation == "softmax":
         W2 = W2 - W2.mean(axis=1, keepdims=True)
     matrix = squares / weight * (W2 @ W2.T) / W2.shape[1]
-    return largest * np.sqrt(np.maximum(((W1 @ matrix) * W1).sum(axis=1), 0))
-
-
-def shares(relevances):
-    """The relevances, divided by their sum; all alike where nothing is relevant."""
-    total = relevances.sum()
-    return relevances / total if total > 0 else np.full(len(relevances), 1 / len(relevances))
+    relevances = largest * np.sqrt(np.maximum(((W1 @ matrix) * W1).sum(axis=1), 0))
+    total, alike = relevances.sum(), np.full(len(relevances), 1 / len(relevances))
+    shares = relevances / total if total > 0 else alike
+    return {"feature_relevance_": relevances, "feature_importances_": shares}
 
 
 def _spread(problem):
     """Standard deviation of each column of X; the most that it can be where it overflows."""
-    if "X" in problem.moments:
-        return problem.moments["X"].spread
-    with problem.table.raw_rows("X", ROWS_AT_ONCE) as rows:
-        moments = moments_of_columns(rows)
+    moments = problem.moments.get("X")
+    if moments is None:
+        with problem.table.raw_rows("X", ROWS_AT_ONCE) as rows:
+            moments = column_moments(rows)
     half_range = moments.greatest / 2 - moments.least / 2
-    return np.where(np.isfinite(moments.scale), moments.spread, half_range)
+    spread = np.where(np.isfinite(moments.scale), moments.scale, half_range)
+    return np.where(moments.is_constant, 0.0, spread)
 
 
 def _block_squares(X, y, weight, *, network, params, step):

@@ -14,6 +14,7 @@ import numpy as np
 from sklearn_twolayer._bayes.choose_penalty import MAX_JUDGED_SHARE
 from sklearn_twolayer._bayes.cross_validate import HOPELESS, MARGIN, N_FOLDS, folds
 from sklearn_twolayer._bayes.noise import Likelihood
+from sklearn_twolayer._fit.monitor import announce
 from sklearn_twolayer._fit.settings import gauss_newton_size_and_cost
 from sklearn_twolayer._fit.training import LEARNING_STEPS, left_out_losses
 from sklearn_twolayer._network.objective import Penalty
@@ -57,10 +58,10 @@ def constant_or_better(training, fit, deadline):
 
 def _under(training, params, strength, n_steps, *, instead):
     """The fit under S alpha = ``strength``; the one to keep ``instead`` if the training ends."""
-    total_weight = training.mean_loss.rows.total_weight
-    penalty = Penalty.fixed(training.problem.network, strength / total_weight)
-    training.monitor.stage(f"A rival of the constant, under alpha = {strength / total_weight:.3g}")
-    n_steps = min(n_steps, training.settings.max_iter)
+    alpha, settings = strength / training.mean_loss.rows.total_weight, training.settings
+    penalty = Penalty.fixed(training.problem.network, alpha)
+    announce(settings, f"A rival of the constant, under alpha = {alpha:.3g}")
+    n_steps = min(n_steps, settings.max_iter)
     return training.minimize(params, penalty, max_iter=n_steps, keep=lambda running: instead)
 
 
@@ -74,7 +75,7 @@ def _left_out_loss(training, start, loss, deadline):
     fold, _ = folds(problem.table.X, problem.table.encoded, problem.scale)
     weight = problem.table.weight
     weight = np.ones(len(fold)) if weight is None else weight
-    training.monitor.stage("The evidence ends at the constant: a rival on left-out rows")
+    announce(training.settings, "The evidence ends at the constant: a rival on left-out rows")
     candidates, lost = [Penalty.fixed(network, strength) for strength in STRENGTHS], 0.0
     for number in range(N_FOLDS):
         if deadline.is_over():

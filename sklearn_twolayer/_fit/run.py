@@ -12,21 +12,12 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
-from sklearn_twolayer._fit.monitor import (
-    Monitor,
-    Stop,
-    Validation,
-)
+from sklearn_twolayer._fit.monitor import Monitor, Stop, Validation, announce
 from sklearn_twolayer._fit.results import posterior_of_fit
 from sklearn_twolayer._fit.rival import constant_or_better
 from sklearn_twolayer._fit.settings import Size, resolve, rows_to_start_on
 from sklearn_twolayer._fit.training import TRIAL_STEPS, Fit, Training
-from sklearn_twolayer._fit.weights import (
-    constant_start,
-    initial_weights,
-    member_states,
-    published_weights,
-)
+from sklearn_twolayer._fit.weights import initial_weights, member_states, published_weights
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.objective import MeanLoss
 from sklearn_twolayer._network.scale import Standardization, column_moments
@@ -69,25 +60,27 @@ class Problem:
         shape = table.n_rows, table.n_features, self.targets.n_outputs
         return Size(*shape, table.total_weight, is_regression, table.is_in_memory)
 
-    def rows(self, table, dtype, needs_matrix=False):
-        """Rows with standardised targets, in blocks that stay in cache."""
-        width = self.network.width
-        if needs_matrix:  # blocks of J have a column for each weight, but each adds p^2 numbers
-            width = max(width, self.network.n_first // (4 if self.network.n_outputs == 1 else 1))
-        return table.rows(self.scale, dtype, width)
+    def mean_loss(self, table, dtype, stack, *, width=None, is_textbook=False):
+        """The mean loss of the rows of a table, which are open as long as the ``stack`` is.
+
+        Their blocks stay in cache with ``width`` columns, by default those of the network.
+        """
+        rows = table.rows(self.scale, dtype, width or self.network.width)
+        rows = stack.enter_context(rows)
+        return MeanLoss(self.network, self.targets.loss, rows, is_textbook)
 
     def draw_start(self, random_state, settings):
         """Weights (p,) to start from, near the mean target."""
         table, is_stream = self.table, settings.is_stream
         if is_stream:  # whose first batch may lack a class
             encoded, weight = self.targets.start_with_every_class(table.encoded, table.weight)
-            table = replace(table, X=None, y=None, encoded=encoded, weight=weight)
+            table = replace(table, encoded=encoded, weight=weight)
         constant = self.targets.loss.constant(table.mean_target(self.targets, self.scale))
         is_steep = settings.solver == "lm" and self.targets.loss.is_squared_error
-        params = initial_weights(random_state, self.network, constant, is_steep=is_steep)
         says_little = is_stream or table.n_rows == 1  # what is constant here need not stay so
         is_constant = () if says_little else self.targets.is_constant
-        return constant_start(params, self.network, constant, is_constant)
+        kind = {"is_steep": is_steep, "is_constant": is_constant}
+        return initial_weights(random_state, self.network, constant, **kind)
 
     def weights(self, params):
         """``coefs_`` and ``intercepts_`` of the weights (p,)."""
@@ -95,17 +88,31 @@ class Problem:
 
 
 def standardization_of(table, targets, is_wanted):
-    """The standardisation of X and, with identity output, of y; and the moments of the rows."""
-    identity, moments = Standardization.none(table.n_features, targets.n_outputs), {}
+    """The standardisation of X and, with identity output, of y; and the moments of the rows.
+
+    Raises
+    ------
+    ValueError
+        If a column is too large for its variance to be a number.
+    """
+    scale, moments = Standardization.none(table.n_features, targets.n_outputs), {}
     if not is_wanted:
-        return identity, moments
-    with table.raw_rows("X", 1024) as rows:
-        X = moments["X"] = column_moments(rows, "X")
-    if targets.output_activation != "identity" or not targets.loss.is_squared_error:
-        return Standardization(X.mean, X.unit, identity.y_mean, identity.y_scale), moments
-    with table.raw_rows("encoded", 4096) as rows:
-        y = moments["encoded"] = column_moments(rows, "y")
-    return Standardization(X.mean, X.unit, y.mean, y.scale), moments
+        return scale, moments
+    has_units = targets.output_activation == "identity" and targets.loss.is_squared_error
+    for name, title, n_rows in [("X", "X", 1024), ("encoded", "y", 4096)][: 1 + has_units]:
+        with table.raw_rows(name, n_rows) as rows:
+            found = moments[name] = column_moments(rows)
+        bad = np.flatnonzero(~np.isfinite(found.scale))
+        if len(bad):
+            raise ValueError(
+                f"Column {bad[0]} of {title} holds values too large to standardise: their variance "
+                "is not a finite number. Divide the column by a constant first."
+            )
+    X = moments["X"]
+    scale = replace(scale, mean=X.mean, scale=X.unit)
+    if has_units:
+        scale = replace(scale, y_mean=found.mean, y_scale=found.scale)
+    return scale, moments
 
 
 def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
@@ -137,7 +144,7 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
         settings = replace(settings, n_hidden=start.coefs[0].shape[1])
     size = problem.size
     if settings.is_stream and start is not None:  # whose earlier rows count, too
-        size = replace(size, total_weight=start.n_rows + max(size.n_rows, size.total_weight))
+        size = replace(size, total_weight=start.n_rows + size.n_counted)
     settings = resolve(settings, size)
     if settings.n_members > 1 and settings.warm_start:
         raise ValueError(
@@ -183,7 +190,6 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
     needs_matrix = settings.solver == "lm" or settings.alpha in ("evidence", "ard")
     dtype = np.float64 if needs_matrix else problem.table.dtype
     with ExitStack() as stack:
-        rows = stack.enter_context(problem.rows(problem.table, dtype, needs_matrix))
         held_out = problem.held_out
         monitor = Monitor(
             settings,
@@ -193,12 +199,15 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
             n_before=len(start.curve) if settings.is_stream and start is not None else 0,
         )
         if watch.number is not None:
-            monitor.stage(f"Member {watch.number + 1} of {settings.n_members}")
-        is_textbook = settings.solver == "gd"
-        mean_loss = MeanLoss(problem.network, problem.targets.loss, rows, is_textbook)
+            announce(settings, f"Member {watch.number + 1} of {settings.n_members}")
+        width = problem.network.width_of_steps if needs_matrix else problem.network.width
+        options = {"width": width, "is_textbook": settings.solver == "gd"}
+        mean_loss = problem.mean_loss(problem.table, dtype, stack, **options)
         training = Training(problem, settings, mean_loss, monitor, random_state)
-        if start is None:
-            training.part = _part_to_start_on(problem, settings, stack)
+        n_rows = rows_to_start_on(problem.size, settings)
+        if start is None and n_rows < problem.table.n_rows:
+            part, width = problem.table.part(n_rows).collected(), problem.network.width_of_steps
+            training.part = problem.mean_loss(part, np.float64, stack, width=width)
         try:
             fit = training.run(start)
             if settings.alpha == "auto" and settings.solver == "lm" and start is None:
@@ -224,21 +233,9 @@ def _tell(task, problem, params):
     return task.iteration(partial(problem.weights, params))
 
 
-def _part_to_start_on(problem, settings, stack):
-    """Mean loss of the rows on which the evidence starts, or None where those are all."""
-    n_rows = rows_to_start_on(problem.size, settings)
-    if n_rows == problem.size.n_rows:
-        return None
-    rows = stack.enter_context(
-        problem.rows(problem.table.part(n_rows).collected(), np.float64, True)
-    )
-    return MeanLoss(problem.network, problem.targets.loss, rows)
-
-
 def _validation(problem, settings, dtype, stack):
     """Loss and score of the validation rows, which are open as long as the stack is."""
-    rows = stack.enter_context(problem.rows(problem.held_out, dtype))
-    mean_loss = MeanLoss(problem.network, problem.targets.loss, rows)
+    mean_loss = problem.mean_loss(problem.held_out, dtype, stack)
     return Validation(mean_loss, partial(_score, problem, settings, mean_loss))
 
 

@@ -26,13 +26,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
-from sklearn_twolayer._fit.committee import (
-    N_MEMBERS,
-    choose_members,
-    choose_starts,
-    choose_width,
-)
-from sklearn_twolayer._fit.parameters import RULES, check
+from sklearn_twolayer._fit.parameters import HINTS, RULES, InvalidParameterError
 
 #: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
 MAX_CLASSIFIER_COST = 1e5
@@ -59,6 +53,16 @@ MIN_ROWS_OF_WIDE, FEW_ROWS_OF_A_WEIGHT = 250, 1.5
 
 #: Batches of an epoch, and the least and the most rows of one.
 N_BATCHES, MIN_BATCH, MAX_BATCH = 20, 16, 200
+
+#: Units of a regression over Barron's order; the least and the most units of a regression, and
+#: the least of a classifier, which has the same upper limit unless it has more classes, up to
+#: MAX_CLASSES (docs/benchmarks.md).
+UNITS, MIN_HIDDEN, MAX_HIDDEN = 4.0, 10, 50
+MIN_HIDDEN_OF_CLASSES, MAX_CLASSES = 20, 100
+#: Members of the committee of a regression.
+N_MEMBERS = 3
+#: Starts of a regression by lm under a float alpha, if its matrix takes so many multiply-adds.
+N_STARTS, MAX_COST_FOR_STARTS = 5, 1e7
 
 LEARNING_RATE = {"sgd": 0.05, "adam": 0.01}
 MAX_ITER = {"gd": 2000, "sgd": 100, "adam": 100, "lbfgs": 1000, "lm": 200}
@@ -118,46 +122,30 @@ class Size:
     is_regression: bool = True
     is_in_memory: bool = True
 
+    @property
+    def n_counted(self):
+        """S, or n if that is more."""
+        return max(self.n_rows, self.total_weight)
+
 
 def checked(attributes, estimator_name):
-    """The settings of an estimator with these attributes {name: value}; see ``check``."""
-    check(attributes, estimator_name)
-    return Settings(**{name: attributes[name] for name in RULES if name in attributes})
-
-
-def takes_batches(solver):
-    """Whether the solver learns rows in batches, as ``partial_fit`` does.
+    """The settings of an estimator with these attributes {name: value}.
 
     Raises
     ------
-    AttributeError
-        If it does not.
+    InvalidParameterError
+        For the first of them that has no meaning.
     """
-    if solver in ("sgd", "adam"):
-        return True
-    raise AttributeError(f"partial_fit needs solver='sgd' or solver='adam', but solver={solver!r}.")
-
-
-def streaming(settings):
-    """The settings of ``partial_fit``: one epoch at a constant learning rate.
-
-    Raises
-    ------
-    ValueError
-        If they ask for what needs all rows at once.
-    """
-    if settings.early_stopping:
-        raise ValueError(
-            "partial_fit does not support early_stopping=True: there is no last call. Set "
-            "early_stopping=False and score the rows that you keep apart after each call."
-        )
-    if settings.n_members not in ("auto", 1):
-        raise ValueError(
-            f"partial_fit does not support n_members={settings.n_members}: a committee is one "
-            "network after the fit. Set n_members=1, or train the members as estimators."
-        )
-    epoch = {"max_iter": 1, "learning_rate_schedule": "constant", "tol": 0}
-    return replace(settings, is_stream=True, **epoch)
+    parameters = {}
+    for name in filter(attributes.__contains__, RULES):
+        (words, is_valid), value = RULES[name], attributes[name]
+        if not is_valid(value):
+            hint = HINTS.get(str(value), "") if name.endswith("activation") else ""
+            raise InvalidParameterError(
+                f"{name}={value!r} is not valid for {estimator_name}: it must be {words}.{hint}"
+            )
+        parameters[name] = value
+    return Settings(**parameters)
 
 
 def resolve(settings, size):
@@ -205,7 +193,7 @@ def gauss_newton_size_and_cost(size, n_hidden):
     They are p and S k: a row of weight 2 counts as two rows. The dual takes fewer than it is
     counted with, but where that rules lm out, lbfgs is not always worse (docs/benchmarks.md).
     """
-    small, large = sorted((n_params(size, n_hidden), n_targets(size)))
+    small, large = sorted((n_params(size, n_hidden), size.n_counted * size.n_outputs))
     return small, large * small**2
 
 
@@ -259,7 +247,7 @@ def learns_wide(settings, size):
     do not, and L-BFGS is many times faster. Fewer rows can spare none. The weights are those of
     the default width: it is the columns that are many.
     """
-    n, p = n_targets(size), n_params(size, choose_width(size))
+    n, p = size.n_counted * size.n_outputs, n_params(size, choose_width(size))
     if size.n_outputs > 1 or settings.alpha != "auto" or settings.early_stopping:
         return False
     is_wide = size.is_regression and MIN_ROWS_OF_WIDE <= n < FEW_ROWS_OF_A_WEIGHT * p
@@ -271,12 +259,21 @@ def rows_of_part(size, n_hidden):
     return max(ROWS_OF_A_WEIGHT * n_params(size, n_hidden), MIN_ROWS_TO_START_ON)
 
 
+def choose_width(size):
+    """Hidden units where ``n_hidden`` is "auto"."""
+    S = max(size.n_counted, 2)
+    if size.is_regression:
+        n_hidden = round(UNITS * np.sqrt(S / (size.n_features * np.log(S))))
+        return min(max(n_hidden, MIN_HIDDEN), MAX_HIDDEN)
+    n_hidden = min(max(round(S**0.5), MIN_HIDDEN_OF_CLASSES), MAX_HIDDEN)
+    return max(n_hidden, min(size.n_outputs, MAX_CLASSES))
+
+
 def choose_solver(size, n_hidden, most=None):
     """Lm where its matrix takes at most ``most`` multiply-adds, then lbfgs, then adam."""
     if is_affordable(size, n_hidden, most):
         return "lm"
-    total_weight = max(size.n_rows, size.total_weight)
-    if total_weight * size.n_features * n_hidden <= MAX_FULL_BATCH_COST:
+    if size.n_counted * size.n_features * n_hidden <= MAX_FULL_BATCH_COST:
         return "lbfgs"
     return "adam"
 
@@ -310,13 +307,41 @@ def choose_alpha(settings, size):
     )
 
 
+def choose_members(asked, resolved, size):
+    """Members where ``n_members`` is "auto".
+
+    Three where the width is "auto" too, lm finds the penalty from all rows, and the fit can be
+    folded into one network for good.
+
+    Parameters
+    ----------
+    asked, resolved : Settings
+        Before and after "auto" has been resolved.
+    size : Size
+    """
+    is_lm = size.is_regression and resolved.solver == "lm" and isinstance(resolved.alpha, str)
+    is_single = asked.warm_start or asked.is_stream or asked.output_activation != "identity"
+    return N_MEMBERS if is_lm and asked.n_hidden == "auto" and not is_single else 1
+
+
+def choose_starts(settings, cost):
+    """Starts of a regression, of which the best is kept: several where the steps of lm are cheap.
+
+    A few units fit a curve well or badly, by where they start. A penalty that is found from the
+    rows takes one start.
+    """
+    is_float = settings.solver == "lm" and not isinstance(settings.alpha, str)
+    goes_on = settings.warm_start or settings.early_stopping
+    return N_STARTS if is_float and not goes_on and cost <= MAX_COST_FOR_STARTS else 1
+
+
 def unit_precision(size):
     """The alpha of a prior precision of 1 for every weight of W1 and W2.
 
     It is 1 / S under the log loss, and under the squared error, a mean over k targets, 2 v / (S k)
     with noise of variance v: 1 / (S k) where that is taken for half of the variance of y.
     """
-    return 1 / (max(size.n_rows, size.total_weight) * (size.n_outputs if size.is_regression else 1))
+    return 1 / (size.n_counted * (size.n_outputs if size.is_regression else 1))
 
 
 def compares_penalties(settings, size):
@@ -336,11 +361,6 @@ def compares_penalties(settings, size):
     return size.n_rows * n_params(size, settings.n_hidden) <= MAX_COMPARED_COST
 
 
-def n_targets(size):
-    """The number of targets S k."""
-    return max(size.n_rows, size.total_weight) * size.n_outputs
-
-
 def is_small(size):
     """Whether there are too few targets, weights counted, for the evidence."""
-    return n_targets(size) <= MAX_COMPARED_TARGETS
+    return size.n_counted * size.n_outputs <= MAX_COMPARED_TARGETS

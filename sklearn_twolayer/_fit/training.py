@@ -4,6 +4,7 @@
 solver, every choice of the penalty and a best of several starts asks for.
 """
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,6 +13,7 @@ import numpy as np
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, STRATEGIES, Search, of_all_rows
 from sklearn_twolayer._bayes.cross_validate import MARGIN
 from sklearn_twolayer._bayes.noise import Likelihood
+from sklearn_twolayer._fit.monitor import announce
 from sklearn_twolayer._fit.weights import are_equal, published_weights
 from sklearn_twolayer._network.objective import MeanLoss, Penalty
 from sklearn_twolayer._optimize.first_order import (
@@ -165,21 +167,22 @@ class Training:
             return self.minimize(params, penalty, max_iter=settings.max_iter, **options)
         weaker = Penalty.fixed(network, settings.learning_alpha)
         n_steps = min(LEARNING_STEPS, max(settings.max_iter // 2, 1))
-        self.monitor.stage(f"Learning under alpha = {settings.learning_alpha:.3g}")
+        announce(settings, f"Learning under alpha = {settings.learning_alpha:.3g}")
         learned = self.minimize(params, weaker, max_iter=n_steps)
         n_steps = settings.max_iter - len(learned.curve)
         if not n_steps:
             return learned
-        self.monitor.stage(f"Under alpha = {settings.alpha:.3g}")
-        options = {"keep": partial(_after, learned), "flat": Flat.once_learned(settings.tol)}
-        return self.minimize(learned.params, penalty, max_iter=n_steps, **options).after(learned)
+        announce(settings, f"Under alpha = {settings.alpha:.3g}")
+        options = {"max_iter": n_steps, "flat": Flat.once_learned(settings.tol)}
+        options["keep"] = lambda running: running.after(learned)
+        return self.minimize(learned.params, penalty, **options).after(learned)
 
     def _search_of_penalties(self, flat=None):
         settings, likelihood = self.settings, Likelihood.of(self.mean_loss)
         most = settings.max_iter + settings.n_free_steps
         stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
-        how = likelihood, most, partial(self.minimize, flat=flat), stride, self.monitor.stage
-        return Search(self.mean_loss, *how)
+        minimize, stage = partial(self.minimize, flat=flat), partial(announce, settings)
+        return Search(self.mean_loss, likelihood, most, minimize, stride=stride, stage=stage)
 
     def minimize(self, params, penalty, *, max_iter, state=None, keep=None, flat=None):
         """The fit that the solver comes to under one penalty.
@@ -302,7 +305,7 @@ class Training:
         settings, trials, n_starts = self.settings, [], self.settings.n_starts
         drawn = (self.problem.draw_start(self.random_state, settings) for _ in range(1, n_starts))
         for number, start in enumerate((params, *drawn), 1):
-            self.monitor.stage(f"Start {number} of {n_starts}")
+            announce(settings, f"Start {number} of {n_starts}")
             keep = partial(_least_with, tuple(trials), None)
             trials.append(self.minimize(start, penalty, max_iter=TRIAL_STEPS, keep=keep))
         first = _least(trials)
@@ -311,16 +314,12 @@ class Training:
         for rank, trial in (("best", first), ("second best", second)):
             fit, max_iter = trial, settings.max_iter - len(trial.curve)
             if trial.status == OUT_OF_ITERATIONS and max_iter:
-                self.monitor.stage(f"Going on from the {rank} of them")
+                announce(settings, f"Going on from the {rank} of them")
                 keep = partial(_least_with, tuple(finished), trial)
                 options = {"max_iter": max_iter, "state": trial.resume, "keep": keep}
                 fit = self.minimize(trial.params, penalty, **options).after(trial)
             finished.append(fit)
         return _least(finished)
-
-
-def _after(before, running):
-    return running.after(before)
 
 
 def _least_with(fits, before, running):
@@ -354,16 +353,13 @@ def left_out_losses(problem, settings, params, candidates, *, rows):
         return np.zeros(len(candidates))
     part, out = (problem.table.take(np.flatnonzero(part)) for part in rows)
     dtype, loss = np.float64 if settings.solver == "lm" else problem.table.dtype, []
-    with (
-        problem.rows(part, dtype, settings.solver == "lm") as kept,
-        problem.rows(out, dtype) as left_out,
-    ):
-        mean_loss, left_out_loss = (
-            MeanLoss(problem.network, problem.targets.loss, rows) for rows in (kept, left_out)
-        )
-        training = Training(problem, settings, mean_loss)
+    width = problem.network.width_of_steps if settings.solver == "lm" else problem.network.width
+    with ExitStack() as stack:
+        mean_loss = problem.mean_loss(part, dtype, stack, width=width)
+        left_out_loss = problem.mean_loss(out, dtype, stack)
+        training, total_weight = Training(problem, settings, mean_loss), mean_loss.rows.total_weight
         for number, candidate in enumerate(candidates):
-            penalty = Penalty(candidate.groups, candidate.strengths / kept.total_weight)
+            penalty = Penalty(candidate.groups, candidate.strengths / total_weight)
             options = {"max_iter": settings.max_iter, "flat": FLAT_TO_COMPARE if number else None}
             params = training.minimize(params, penalty, **options).params
             loss.append(left_out_loss.value(params) * float(out.total_weight))

@@ -47,12 +47,14 @@ class TwoLayerNetwork:
         self.n_first = (n_features + 1) * n_hidden
         self.n_params = self.n_first + (n_hidden + 1) * n_outputs
         self.width = max(n_hidden, n_features + 1, n_outputs)  # columns of the widest array
+        # Where blocks have a Jacobian, with a column for each weight, but each adds p^2 numbers.
+        self.width_of_steps = max(self.width, self.n_first // (4 if n_outputs == 1 else 1))
         self.workspace = Workspace()
 
     def pack(self, coefs, intercepts, dtype):
         """[W1, W2], [b1, b2] -> params (p,)."""
-        parts = (coefs[0], intercepts[0], coefs[1], intercepts[1])
-        return np.concatenate([np.asarray(part, dtype).ravel() for part in parts])
+        (W1, W2), (b1, b2) = coefs, intercepts
+        return np.concatenate([W1, b1, W2, b2], axis=None, dtype=dtype)
 
     def unpack(self, params):
         """Params (p,) -> the views W1 (f, h), b1 (h,), W2 (h, k), b2 (k,)."""

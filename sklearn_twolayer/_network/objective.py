@@ -48,11 +48,6 @@ class Penalty:
         per_input = len(strengths) == network.n_features + 3
         return cls(penalty_groups(network, per_input), strengths)
 
-    @classmethod
-    def none(cls, network):
-        """No penalty at all."""
-        return cls.fixed(network, 0.0)
-
     @cached_property
     def per_weight(self):
         """The alpha (p,) of each weight."""
@@ -307,19 +302,23 @@ class PenalisedLoss:
         value = loss + self.penalty.value(params)
         return value, gradient + alpha * params, replace(curvature, penalties=alpha)
 
-    def largest_curvature(self, params):
-        """The largest eigenvalue of the Gauss-Newton matrix of F.
+    def largest_curvature(self, params, n_iter=20):
+        """The largest eigenvalue of the Gauss-Newton matrix G of F, from below.
 
-        The search for it starts along W2, whatever the order of the units and outputs.
+        By power iteration: v <- G v / |v|. It starts along W2, whatever the order of the units
+        and outputs.
         """
-        network, start = self.mean_loss.network, np.zeros(len(params))
-        network.unpack(start)[2][...] = network.unpack(params)[2]
-
-        def product(v):
+        network, v = self.mean_loss.network, np.zeros(len(params))
+        network.unpack(v)[2][...] = network.unpack(params)[2]
+        eigenvalue = float(np.linalg.norm(v))
+        for _ in range(n_iter):
+            if not eigenvalue > 0:
+                break
+            v = v / eigenvalue
             Gv = self.mean_loss.pulled_back(second_order.directional_derivative, params, v)
-            return Gv + self.penalty.per_weight * v
-
-        return second_order.largest_eigenvalue(product, start)
+            v = Gv + self.penalty.per_weight * v
+            eigenvalue = float(np.linalg.norm(v))
+        return eigenvalue
 
     def acceleration(self, params, v):
         """Second directional derivative of Z2 along v, pulled back to the weights (p,)."""

@@ -171,8 +171,13 @@ class Moments:
     ----------
     mean, scale : ndarray
         Weighted mean and standard deviation; a constant column gets scale 1.
+    unit : ndarray
+        What a column of inputs is divided by: its standard deviation, as a rule. The two values of
+        a binary column come to lie 2 apart, as those of a balanced one do, however rare one is
+        (Gelman 2008, "Scaling regression inputs by dividing by two standard deviations"): in
+        units of its standard deviation the single 1 of n rows would be sqrt(n) tall. A constant
+        column is in units of itself, and folded without a loss of digits.
     is_constant : ndarray of bool
-    is_two_valued : ndarray of bool
     least, greatest : ndarray
         Of the rows that have a weight.
     total_weight : float
@@ -181,80 +186,20 @@ class Moments:
 
     mean: np.ndarray
     scale: np.ndarray
+    unit: np.ndarray
     is_constant: np.ndarray
-    is_two_valued: np.ndarray
     least: np.ndarray
     greatest: np.ndarray
     total_weight: float
 
-    @property
-    def unit(self):
-        """What a column of inputs is divided by: its standard deviation, as a rule.
 
-        The two values of a binary column come to lie 2 apart, as those of a balanced one do,
-        however rare one is (Gelman 2008, "Scaling regression inputs by dividing by two standard
-        deviations"): in units of its standard deviation the single 1 of n rows would be sqrt(n)
-        tall. A constant column is in units of itself, and folded without a loss of digits.
-        """
-        unit = np.where(self.is_two_valued, self.greatest / 2 - self.least / 2, self.scale)
-        return np.where(self.is_constant & (self.mean != 0), np.abs(self.mean), unit)
-
-    @property
-    def spread(self):
-        """The standard deviation: 0 for a constant column."""
-        return np.where(self.is_constant, 0.0, self.scale)
-
-    @property
-    def is_too_small(self):
-        """Columns that vary, but whose squares are too small to be told from zero."""
-        return (self.spread == 0) & (self.least < self.greatest) & (self.mean**2 == 0)
-
-    @property
-    def most_distant(self):
-        """The value of each column that is farthest from its mean."""
-        is_low = self.mean - self.least > self.greatest - self.mean
-        return np.where(is_low, self.least, self.greatest)
-
-    @property
-    def share_of_others(self):
-        """Sum of squares of each column without one row of that value, over that with it."""
-        n = self.total_weight
-        with np.errstate(over="ignore", under="ignore"):
-            distance = (self.most_distant - self.mean) / self.scale
-        return np.where(self.is_constant, 1.0, 1 - distance**2 / max(n - 1, 1))
-
-
-def column_moments(rows, name):
-    """The moments of each column, in one pass over the rows, where all are finite.
+def column_moments(rows):
+    """The moments of each column, in one pass over raw rows; the scale may have overflowed.
 
     They are taken around the first row, so that the variance loses no digits to a large
     mean, and a constant column has variance exactly zero.
-
-    Parameters
-    ----------
-    rows : Rows
-        Raw rows: standardization=None.
-    name : str
-        For the error.
-
-    Raises
-    ------
-    ValueError
-        If a column is too large for its variance to be a number.
     """
-    moments = moments_of_columns(rows)
-    bad = np.flatnonzero(~np.isfinite(moments.scale))
-    if len(bad):
-        raise ValueError(
-            f"Column {bad[0]} of {name} holds values too large to standardise: their variance is "
-            f"not a finite number. Divide the column by a constant first."
-        )
-    return moments
-
-
-def moments_of_columns(rows):
-    """The moments of each column, in one pass over raw rows; the scale may have overflowed."""
-    shift = rows.first_row
+    shift = rows.first("X")
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         block = partial(_block_moments, np.append(shift, 1.0))
         stored, first, second, least, greatest = rows.sum(block, _merge_moments)
@@ -263,13 +208,14 @@ def moments_of_columns(rows):
         offset = (first[:-1] - absent * shift) / total
         variance = (second[:-1] + absent * shift**2) / total - offset**2
         scale = np.sqrt(np.maximum(variance, 0))
-        ends = least, greatest = least[:-1], greatest[:-1]
+        least, greatest = least[:-1], greatest[:-1]
         between = (greatest - shift - offset) * (offset - (least - shift)) - variance
         two_valued = between <= NOTHING_BETWEEN * (greatest - least) ** 2
-    constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(shift)
-    scale = np.where(constant, 1.0, scale)
-    kinds = constant, two_valued & ~constant
-    return Moments(shift + offset, scale, *kinds, *ends, rows.total_weight)
+    mean, is_constant = shift + offset, scale <= 10 * np.finfo(np.float64).eps * np.abs(shift)
+    scale = np.where(is_constant, 1.0, scale)
+    unit = np.where(two_valued & ~is_constant, greatest / 2 - least / 2, scale)
+    unit = np.where(is_constant & (mean != 0), np.abs(mean), unit)
+    return Moments(mean, scale, unit, is_constant, least, greatest, rows.total_weight)
 
 
 def _merge_moments(total, parts):

@@ -54,20 +54,6 @@ def directional_derivative(network, params, v, X, *, A1):
     return RA1 @ W2 + A1 @ V2 + c2
 
 
-def largest_eigenvalue(product, start, n_iter=20):
-    """The largest eigenvalue of a positive semidefinite matrix G, by power iteration.
-
-    ``product(v)`` is G v. The estimate comes from below.
-    """
-    v, eigenvalue = start, float(np.linalg.norm(start))
-    for _ in range(n_iter):
-        if not eigenvalue > 0:
-            break
-        v = product(v / eigenvalue)
-        eigenvalue = float(np.linalg.norm(v))
-    return eigenvalue
-
-
 def second_directional_derivative(network, params, v, X, *, A1):
     """d^2 Z2(params + t v) / dt^2 (n, k) at t = 0.
 

@@ -62,7 +62,9 @@ class LinearModel:
     def log_marginal_likelihood(self, precisions):
         """Of the package, at the minimum."""
         params = self.minimum(precisions)
-        return log_marginal_likelihood(self, params, precisions, self.likelihood)
+        value, _, curvature = self.penalised(precisions.penalty(self.likelihood)).quadratic(params)
+        factor = posterior_factor(curvature)
+        return log_marginal_likelihood(value, factor, precisions, self.likelihood)
 
     def exact_log_marginal_likelihood(self, precisions):
         """Of a Gaussian with covariance I / beta + Phi diag(1 / a) Phi'."""

@@ -92,9 +92,9 @@ def test_sums_and_moments_are_those_in_memory(chunks, data):
             sums, mapped = rows.sum(products), rows.map(lambda X, y, weight: np.hstack([X, y]))
             counts = rows.n_rows, rows.total_weight, rows.weight_of_blocks
         with table.raw_rows("X", 10) as rows:
-            moments = [*vars(column_moments(rows, "X")).values()]
+            moments = [*vars(column_moments(rows)).values()]
         with table.raw_rows("encoded", 10) as rows:
-            moments += vars(column_moments(rows, "y")).values()
+            moments += vars(column_moments(rows)).values()
         mean = table.mean_target(targets, scale)
         shape = table.n_rows, table.n_features, table.dtype, float(table.total_weight)
         results.append([*sums, mapped, *moments, mean, counts, targets])

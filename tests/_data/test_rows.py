@@ -9,8 +9,14 @@ from scipy import sparse
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 import sklearn_twolayer._data.rows as rows_module
-from sklearn_twolayer._data.rows import Rows, block_size, unit_of_weights
-from sklearn_twolayer._data.threads import SINGLE_THREADED_BLAS, SingleThreadedBLAS, on_one_thread
+from sklearn_twolayer._data.rows import (
+    SINGLE_THREADED_BLAS,
+    Rows,
+    SingleThreadedBLAS,
+    block_size,
+    on_one_thread,
+    unit_of_weights,
+)
 from sklearn_twolayer._network.scale import Standardization
 
 N_ROWS = 103

@@ -23,7 +23,7 @@ FAST = {"n_hidden": 3, "alpha": 0.1, "max_iter": 3, "random_state": 0}
 def complaint(X, weight=None, names=None):
     table = read_arrays(lambda X, y: (X, y), X, np.zeros(X.shape[0]), weight)
     with table.raw_rows("X", 64) as rows:
-        moments = {"X": column_moments(rows, "X")}
+        moments = {"X": column_moments(rows)}
     return complaint_of_columns(table, moments, names)
 
 

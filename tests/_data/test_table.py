@@ -3,10 +3,16 @@
 import numpy as np
 import pytest
 
-from sklearn_twolayer._data.table import check_weights, read_arrays
+from sklearn_twolayer._data.table import read_arrays
 
 X = np.arange(8.0).reshape(4, 2)
 Y = np.array([3, 1, 2, 1])
+
+
+def check_weights(X, y, sample_weight):
+    """X, y and the weights of the rows that take part."""
+    table = read_arrays(lambda X, y: (X, y), X, y, sample_weight)
+    return table.X, table.y, table.weight
 
 
 def test_no_weights_and_weights_of_one_are_none():

@@ -358,7 +358,7 @@ def test_scores_are_those_of_scikit_learn():
 
     def rows_of(y):
         return SimpleNamespace(
-            n_rows=len(y), first_target=y[0], sum=lambda block: block(None, y, weight)
+            n_rows=len(y), first=lambda name: y[0], sum=lambda block: block(None, y, weight)
         )
 
     def prediction(X, y, weight):

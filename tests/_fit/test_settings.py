@@ -8,16 +8,15 @@ import pytest
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
 from sklearn_twolayer._fit import settings
-from sklearn_twolayer._fit.committee import choose_width
-from sklearn_twolayer._fit.parameters import RULES, InvalidParameterError
+from sklearn_twolayer._fit.parameters import RULES, InvalidParameterError, streaming
 from sklearn_twolayer._fit.settings import (
     MAX_ITER,
     Size,
     checked,
     choose_solver,
+    choose_width,
     resolve,
     rows_to_start_on,
-    streaming,
 )
 from sklearn_twolayer._fit.training import CURVATURE_SHARE
 

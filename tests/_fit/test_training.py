@@ -10,7 +10,6 @@ from sklearn_twolayer import TwoLayerRegressor
 from sklearn_twolayer._data.rows import Rows
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
-from sklearn_twolayer._fit.committee import choose_width
 from sklearn_twolayer._fit.monitor import Deadline, Monitor, Stop, Watch
 from sklearn_twolayer._fit.results import best_member, whole_members, why_unfinished
 from sklearn_twolayer._fit.run import (
@@ -19,7 +18,7 @@ from sklearn_twolayer._fit.run import (
     fit_members,
     pose,
 )
-from sklearn_twolayer._fit.settings import checked
+from sklearn_twolayer._fit.settings import checked, choose_width
 from sklearn_twolayer._fit.training import TRIAL_STEPS, Fit, Training
 from sklearn_twolayer._fit.weights import Resume, WarmStart
 from sklearn_twolayer._network.backprop import TwoLayerNetwork

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sklearn_twolayer._data.rows import Rows
-from sklearn_twolayer._data.threads import SingleThreadedBLAS
+from sklearn_twolayer._data.rows import Rows, SingleThreadedBLAS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.losses import BinaryLogLoss, MulticlassLogLoss, SquaredError
 from sklearn_twolayer._network.objective import MeanLoss, Penalty

@@ -52,7 +52,7 @@ def test_penalty():
     W1, b1, W2, b2 = network.unpack(params)
     fixed = Penalty.fixed(network, 0.3)
     assert fixed.value(params) == pytest.approx(0.15 * ((W1**2).sum() + (W2**2).sum()))
-    assert Penalty.none(network).value(params) == 0
+    assert Penalty.fixed(network, 0.0).value(params) == 0
     strengths = np.arange(1.0, 6)
     by_input = Penalty(penalty_groups(network, per_input=True), strengths)
     parts = (W1[0], W1[1], b1, W2, b2)
@@ -240,7 +240,7 @@ def test_the_rows_are_read_once_for_each_point(n_rows, n_passes):
     with problem.rows() as rows:
         counted = Counted(rows)
         mean_loss = problem.mean_loss(counted)
-        for penalty in (Penalty.none(problem.network), some_penalty(problem)):
+        for penalty in (Penalty.fixed(problem.network, 0.0), some_penalty(problem)):
             mean_loss.penalised(penalty).quadratic(problem.params)
             mean_loss.quadratic(problem.params.copy())
             assert counted.n_passes == n_passes

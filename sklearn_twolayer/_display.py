@@ -3,6 +3,7 @@
 matplotlib is imported when something is drawn, and not before.
 """
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 BLUE, ORANGE = "#0072B2", "#D55E00"
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LossCurveDisplay:
     """Loss after each iteration of a fit, with that of validation rows.
 
@@ -53,20 +55,11 @@ class LossCurveDisplay:
     >>> display = LossCurveDisplay.from_estimator(model)
     """
 
-    def __init__(
-        self,
-        *,
-        loss_curve: list[float],
-        validation_loss_curve: list[float] | None = None,
-        validation_scores: list[float] | None = None,
-        estimator_name: str | None = None,
-        step_name: str = "iteration",
-    ) -> None:
-        self.loss_curve = loss_curve
-        self.validation_loss_curve = validation_loss_curve
-        self.validation_scores = validation_scores
-        self.estimator_name = estimator_name
-        self.step_name = step_name
+    loss_curve: list[float]
+    validation_loss_curve: list[float] | None = None
+    validation_scores: list[float] | None = None
+    estimator_name: str | None = None
+    step_name: str = "iteration"
 
     @classmethod
     def from_estimator(

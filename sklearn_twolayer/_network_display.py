@@ -4,6 +4,7 @@ matplotlib is imported when something is drawn, and not before.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from sklearn_twolayer._display import BLUE, ORANGE, import_pyplot, innermost
 WIDTH = 3.0
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class NetworkDisplay:
     """The network: its units, and its weights by sign and size.
 
@@ -59,18 +61,10 @@ class NetworkDisplay:
     >>> display = NetworkDisplay.from_estimator(model)
     """
 
-    def __init__(
-        self,
-        *,
-        W1: np.ndarray,
-        W2: np.ndarray,
-        feature_names: list[str],
-        output_names: list[str],
-    ) -> None:
-        self.W1 = W1
-        self.W2 = W2
-        self.feature_names = feature_names
-        self.output_names = output_names
+    W1: np.ndarray
+    W2: np.ndarray
+    feature_names: list[str]
+    output_names: list[str]
 
     @classmethod
     def from_estimator(

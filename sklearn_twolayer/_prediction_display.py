@@ -24,6 +24,7 @@ from sklearn_twolayer._display import BLUE, ORANGE, import_pyplot
 LEVELS = np.linspace(0.01, 0.99, 99)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class PredictionDisplay:
     """Fitted against observed values with error bars, residuals, coverage of the intervals.
 
@@ -71,12 +72,9 @@ class PredictionDisplay:
     >>> display = PredictionDisplay.from_estimator(model, X[300:], y[300:])
     """
 
-    def __init__(
-        self, *, y_true: ArrayLike, y_pred: ArrayLike, y_std: ArrayLike | None = None
-    ) -> None:
-        self.y_true = y_true
-        self.y_pred = y_pred
-        self.y_std = y_std
+    y_true: ArrayLike
+    y_pred: ArrayLike
+    y_std: ArrayLike | None = None
 
     @classmethod
     def from_estimator(

@@ -243,20 +243,22 @@ MUTATIONS = {
         ("is_new[1:] = (np.diff(labels[order]) != 0) | (np.diff(position[order]) != 0)", "pass"),
     ),
     "_data/targets.py": (
-        "_data/test_targets.py test_validation.py test_faults.py",
+        "_data/test_targets.py _data/test_scores.py test_validation.py test_faults.py",
+        ("total = second - first**2 / weight", "total = second"),
         ("        if encoded.shape[1] != self.n_outputs:", "        if False:"),
         ('if output_activation == "logistic" and (least < 0 or greatest > 1):', "if False:"),
         ("    if is_missing.any():", "    if False:"),
     ),
     "_data/labels.py": (
-        "_data/test_targets.py test_validation.py test_partial_fit.py test_classifier.py "
-        "test_classes_without_weight.py test_faults.py",
+        "_data/test_targets.py _data/test_scores.py test_validation.py test_partial_fit.py "
+        "test_classifier.py test_classes_without_weight.py test_faults.py",
         ("        if len(unknown):", "        if False:"),
         ('        if "balanced" in each:', "        if False:"),
         ("        if not np.array_equal(previous.classes, self.classes):", "        if False:"),
         ("        if previous.is_multilabel != self.is_multilabel:", "        if False:"),
         ("best = (Z2[:, 0] > 0)", "best = (Z2[:, 0] > 1)"),
         ("    if not np.isin(labels, (0, 1)).all():", "    if False:"),
+        ("((Z2 > 0) == y).all(axis=1)", "((Z2 > 0) == y).any(axis=1)"),
         ("totals.sum() / (weighs.sum() *", "totals.sum() / (len(totals) *"),
         ("    if not is_part and not factor.any():", "    if False:"),
         ("0 <= value < np.inf", "value < np.inf"),
@@ -281,11 +283,6 @@ MUTATIONS = {
         ("return 1.0 if abs(exponent) < 30 else", "return 1.0 if True else"),
         ("np.take(array, rows, axis=0)", "array[: len(rows)]"),
         ("        out[:, -1] = 1\n", "        out[:, -1] = 0\n"),
-    ),
-    "_data/scores.py": (
-        "_data/test_scores.py",
-        ("total = second - first**2 / weight", "total = second"),
-        ("((Z2 > 0) == y).all(axis=1)", "((Z2 > 0) == y).any(axis=1)"),
     ),
     "_data/table.py": (
         "_data/test_table.py test_validation.py test_early_stopping.py",

@@ -59,10 +59,15 @@ class Likelihood:
 
     @classmethod
     def of(cls, mean_loss):
-        """That of a mean loss."""
-        n_outputs, is_gaussian = mean_loss.network.n_outputs, mean_loss.loss.is_squared_error
-        variances = target_variances(mean_loss.rows) if is_gaussian else 1.0
-        return cls(mean_loss.rows.total_weight, n_outputs, is_gaussian, variances)
+        """That of a mean loss, in one pass over the rows: their targets have a variance."""
+        rows, variances, is_gaussian = mean_loss.rows, 1.0, mean_loss.loss.is_squared_error
+        if is_gaussian:
+            first, second = rows.sum(partial(_block_moments, shift=rows.first("y")))
+            S = rows.weight_of_blocks
+            variances = second / S - (first / S) ** 2
+            # exactly zero for a target that is constant, and for no other
+            variances = np.maximum(variances, np.finfo(float).tiny * (second > 0))
+        return cls(rows.total_weight, mean_loss.network.n_outputs, is_gaussian, variances)
 
     def scale(self, noise_precision):
         """The factor c with M = c F and alpha_g = a_g / c."""
@@ -128,13 +133,6 @@ def _block_sums(X, y, weight, *, raw_prediction, predict):
     residual = predict(raw_prediction(X, y, weight)) - y
     weight = np.ones(len(y)) if weight is None else weight
     return (weight @ residual**2,)
-
-
-def target_variances(rows):
-    """Variance (k,) of each target; exactly zero of one that is constant."""
-    first, second = rows.sum(partial(_block_moments, shift=rows.first("y")))
-    S = rows.weight_of_blocks
-    return np.maximum(second / S - (first / S) ** 2, np.finfo(float).tiny * (second > 0))
 
 
 def _block_moments(X, y, weight, *, shift):

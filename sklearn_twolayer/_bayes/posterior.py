@@ -200,16 +200,8 @@ class PointMass:
 def posterior_of(mean_loss, params, penalty, *, part=None, few=None):
     """Posterior of a fit, from mean losses in float64.
 
-    Parameters
-    ----------
-    mean_loss : MeanLoss
-        Over all rows: the noise is theirs.
-    params : ndarray, shape (p,)
-    penalty : Penalty
-    part : MeanLoss, optional
-        Over the rows of the curvature; None for all.
-    few : MeanLoss, optional
-        Over rows to judge single predictions by; None for those of the curvature.
+    The noise is that of all rows. The curvature is that of a ``part``, by default all of them, and
+    single predictions are judged by a ``few``, by default the rows of the curvature.
     """
     part = mean_loss if part is None else part
     likelihood = Likelihood.of(mean_loss)

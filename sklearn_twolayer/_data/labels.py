@@ -4,13 +4,13 @@ See ``targets`` for the interface and how targets are learnt.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Number
 
 import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_twolayer._data.scores import accuracy
 from sklearn_twolayer._data.targets import refuse_missing
 from sklearn_twolayer._network.losses import BinaryLogLoss, MulticlassLogLoss
 
@@ -244,8 +244,17 @@ class LabelTargets:
         return np.concatenate([encoded, every]), weight
 
     def score(self, rows, block_raw_prediction):
-        """Share of the rows that are predicted right: ``scores.accuracy``."""
-        return accuracy(rows, self.loss, block_raw_prediction)
+        """Share of the rows whose class, or all of whose labels, are predicted."""
+        right, weight = rows.sum(partial(_block_right, raw_prediction=block_raw_prediction))
+        return float(right / weight)
+
+
+def _block_right(X, y, weight, *, raw_prediction):
+    """Sums of w over the rows that are predicted right, and over all."""
+    Z2 = raw_prediction(X, y, weight)
+    right = Z2.argmax(axis=1) == y if y.ndim == 1 else ((Z2 > 0) == y).all(axis=1)
+    weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
+    return weight @ right, weight.sum()
 
 
 def refuse_codes(labels):

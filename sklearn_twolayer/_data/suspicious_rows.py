@@ -28,14 +28,7 @@ MANY_TIMES = 10
 def complaints(problem, solver, alpha, *, names=None):
     """What to warn the user of before the training; None where there is nothing.
 
-    Parameters
-    ----------
-    problem : Problem
-    solver : str
-    alpha : float or str
-        As the user has set it.
-    names : sequence of str or None
-        Of the columns of X.
+    ``alpha`` is as the user has set it, ``names`` are of the columns of X.
     """
     table, found = problem.table, [problem.targets.complaint]
     found.append(complaint_of_columns(table, problem.moments, names))
@@ -54,14 +47,8 @@ def complaints(problem, solver, alpha, *, names=None):
 def complaint_of_columns(table, moments, names=None):
     """What to warn the user of, or None.
 
-    Parameters
-    ----------
-    table : Table or DaskTable
-        The encoded training rows.
-    moments : dict
-        {"X": Moments, "encoded": Moments}: of what was standardised.
-    names : sequence of str or None
-        Of the columns of X.
+    ``table`` has the encoded training rows, ``moments`` are {"X": Moments, "encoded": Moments} of
+    what was standardised.
     """
     outlying = [suspect for name in moments for suspect in _outlying(table, name, moments[name])]
     small = [  # columns that vary, but whose squares are too small to be told from zero

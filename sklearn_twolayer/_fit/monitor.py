@@ -23,12 +23,7 @@ def announce(settings, text):
 
 
 class Deadline:
-    """When a fit has to end: so many seconds from now, never, or at once.
-
-    Parameters
-    ----------
-    max_time : float or None
-    """
+    """When a fit has to end: so many seconds from now, never, or at once."""
 
     def __init__(self, max_time=None):
         # The clock is the same in all processes of a machine.

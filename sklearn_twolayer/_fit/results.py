@@ -267,12 +267,7 @@ def relevance(problem, coefs, intercepts):
     nothing that is as wide as X: W1 (D'D * W2 W2') W1'. With several outputs it is the
     root of the mean over them, of targets in units of their own standard deviation;
     softmax looks at differences of its outputs only, so their mean is taken out first.
-
-    Parameters
-    ----------
-    problem : Problem
-    coefs, intercepts : list of ndarray
-        In the units of X and y: of a whole committee.
+    The weights are in the units of X and y: of a whole committee.
     """
     (W1, W2), spread = coefs, _spread(problem)
     network = TwoLayerNetwork(*W1.shape, W2.shape[1], problem.network.activation)

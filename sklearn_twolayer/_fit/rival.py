@@ -29,14 +29,7 @@ MAX_COST = 3e7
 
 
 def constant_or_better(training, fit, deadline):
-    """The rival of a fit by the evidence that ended at the constant, if it is better; or the fit.
-
-    Parameters
-    ----------
-    training : Training
-    fit : Fit
-    deadline : Deadline
-    """
+    """The rival of a fit by the evidence that ended at the constant if it is better, or the fit."""
     problem, settings, network = training.problem, training.settings, training.problem.network
     n_residuals = training.mean_loss.rows.total_weight * network.n_outputs
     _, cost = gauss_newton_size_and_cost(problem.size, network.n_hidden)

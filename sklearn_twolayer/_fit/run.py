@@ -118,16 +118,8 @@ def standardization_of(table, targets, is_wanted):
 def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     """The problem, and the settings without "auto".
 
-    Parameters
-    ----------
-    settings : Settings
-    targets : RealTargets or LabelTargets
-    table, held_out : Table or DaskTable
-        Of the training rows, and of the validation rows or None.
-    scale : Standardization or None
-        None takes it from the rows, if the settings want it.
-    start : WarmStart or None
-        With the units of which a width of "auto" goes on.
+    A ``scale`` of None is taken from the rows, if the settings want it; with the units of a warm
+    ``start`` a width of "auto" goes on.
 
     Raises
     ------
@@ -171,17 +163,7 @@ def fit_members(problem, settings, random_state, *, watch):
 
 @np.errstate(over="ignore", invalid="ignore")  # what is not finite is refused where it matters
 def fit_member(problem, settings, random_state, *, watch, start=None):
-    """Fit one network: a member of a committee, or the only one.
-
-    Parameters
-    ----------
-    problem : Problem
-    settings : Settings
-    random_state : RandomState
-    watch : Watch
-        The deadline, and the task whose iterations callbacks are told of.
-    start : WarmStart or None
-    """
+    """Fit one network: a member of a committee, or the only one; ``start`` is a WarmStart."""
     if watch.number and watch.deadline.is_over():
         return Fit(ending=watch.deadline.reason)
     member_task = None if watch.number is None else watch.task

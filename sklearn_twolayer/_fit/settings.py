@@ -311,13 +311,7 @@ def choose_members(asked, resolved, size):
     """Members where ``n_members`` is "auto".
 
     Three where the width is "auto" too, lm finds the penalty from all rows, and the fit can be
-    folded into one network for good.
-
-    Parameters
-    ----------
-    asked, resolved : Settings
-        Before and after "auto" has been resolved.
-    size : Size
+    folded into one network for good. Settings are ``asked`` for, and ``resolved`` without "auto".
     """
     is_lm = size.is_regression and resolved.solver == "lm" and isinstance(resolved.alpha, str)
     is_single = asked.warm_start or asked.is_stream or asked.output_activation != "identity"

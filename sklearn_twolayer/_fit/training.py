@@ -338,16 +338,8 @@ def _least(fits):
 def left_out_losses(problem, settings, params, candidates, *, rows):
     """Sums of the losses of left-out rows under each candidate, by networks of the kept rows.
 
-    Parameters
-    ----------
-    problem : Problem
-    settings : Settings
-    params : ndarray, shape (p,)
-        Where the first network starts; each goes on where the one before it ended.
-    candidates : list of Penalty
-        With S times their strengths.
-    rows : tuple of two ndarray of bool, shape (n,)
-        The kept and the left-out rows.
+    The first network starts at ``params``, each other one where that before it ended. Candidates
+    are penalties with S times their strengths, ``rows`` the kept and the left-out ones (n,).
     """
     if not all(part.any() for part in rows):
         return np.zeros(len(candidates))

@@ -157,11 +157,7 @@ class WarmStart:
 def random_state_of_stream(start, random_state):
     """The random numbers with which a stream goes on: a copy, as a call that is refused draws none.
 
-    Parameters
-    ----------
-    start : WarmStart or None
-    random_state : int, RandomState instance or None
-        Of the first call.
+    The first call begins with those of ``random_state``.
     """
     if start is None or start.resume is None or start.resume.random_state is None:
         return check_random_state(random_state)

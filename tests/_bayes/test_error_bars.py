@@ -10,10 +10,10 @@ from sklearn_twolayer._bayes import noise
 from sklearn_twolayer._bayes.averages import expected_softmax
 from sklearn_twolayer._bayes.leave_one_out import leave_one_out_mean
 from sklearn_twolayer._bayes.noise import (
+    Likelihood,
     noise_precisions,
     shares_of_targets,
     sums_of_targets,
-    target_variances,
 )
 from sklearn_twolayer._bayes.posterior import (
     PRIOR_PRECISION_BOUNDS,
@@ -107,7 +107,11 @@ def test_noise_of_targets_is_that_of_their_residuals_and_leverages(loss_class):
         )
         squares = sums_of_targets(mean_loss, params)
         shares = shares_of_targets(mean_loss, params, factor)
-        options = {"variances": target_variances(rows), "few": mean_loss, "factor": factor}
+        options = {
+            "variances": Likelihood.of(mean_loss).variances,
+            "few": mean_loss,
+            "factor": factor,
+        }
         found = noise_precisions(mean_loss, params, 7.0, **options)
         Z2 = rows.map(mean_loss.block_raw_prediction(params))
     ones = problem.standardization.apply_block(np.column_stack([problem.X, np.ones(60)]))
@@ -126,15 +130,16 @@ def test_noise_of_targets_is_that_of_their_residuals_and_leverages(loss_class):
 
 def test_the_variances_of_the_targets_take_one_pass(monkeypatch):
     """A read of the whole file, where rows are on disk."""
-    passes = []
+    shifts = []  # one for each block, the same one within a pass
 
-    def counted(rows):
-        passes.append(rows)
-        return target_variances(rows)
+    def counted(*block, shift):
+        shifts.append(shift)
+        return block_moments(*block, shift=shift)
 
-    monkeypatch.setattr(noise, "target_variances", counted)
+    block_moments = noise._block_moments
+    monkeypatch.setattr(noise, "_block_moments", counted)
     posterior(random_problem(SquaredError, n_outputs=2, n_rows=30))
-    assert len(passes) == 1
+    assert {id(shift) for shift in shifts} == {id(shifts[0])}
 
 
 def test_effective_parameters_of_linear_targets_are_shared_by_their_leverages():

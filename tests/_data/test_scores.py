@@ -4,26 +4,26 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, r2_score
 
+from sklearn_twolayer._data.labels import LabelTargets
 from sklearn_twolayer._data.rows import Rows
-from sklearn_twolayer._data.scores import accuracy, r_squared
-from sklearn_twolayer._network.losses import BinaryLogLoss, MulticlassLogLoss, SquaredError
+from sklearn_twolayer._data.targets import RealTargets
 
 RANDOM = np.random.default_rng(0)
 Z2 = RANDOM.normal(size=(50, 3))
 WEIGHT = RANDOM.uniform(0.5, 2, size=50)
 
 
-def score(function, loss, y, weight):
+def score(targets, y, weight):
     """A score of the raw predictions Z2, which stand in the place of X, in blocks of ten rows."""
     options = {"standardization": None, "dtype": float, "block_size": 10}
     with Rows(Z2, y, weight, **options) as rows:
-        return function(rows, loss, lambda X, y, weight: X[:, : Z2.shape[1]])
+        return targets.score(rows, lambda X, y, weight: X[:, : Z2.shape[1]])
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["unweighted", "weighted"])
 def test_a_row_is_right_if_all_of_its_labels_are(weight):
     y = ((Z2 > 0) ^ (RANDOM.uniform(size=Z2.shape) < 0.2)).astype(float)
-    found = score(accuracy, BinaryLogLoss(), y, weight)
+    found = score(LabelTargets(np.arange(3), True), y, weight)
     assert found == pytest.approx(accuracy_score(y, Z2 > 0, sample_weight=weight))
     assert 0 < found < (y == (Z2 > 0)).mean()
 
@@ -32,11 +32,11 @@ def test_a_row_is_right_if_all_of_its_labels_are(weight):
 def test_a_row_is_right_if_its_class_is_the_most_probable(weight):
     y = RANDOM.integers(3, size=50)
     expected = accuracy_score(y, Z2.argmax(axis=1), sample_weight=weight)
-    assert score(accuracy, MulticlassLogLoss(), y, weight) == pytest.approx(expected)
+    assert score(LabelTargets(np.arange(3), False), y, weight) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["unweighted", "weighted"])
 def test_r_squared_of_targets_far_from_zero(weight):
     y = Z2 + RANDOM.normal(size=Z2.shape) + [0, 1e6, -3]
     expected = r2_score(y, Z2, sample_weight=weight)
-    assert score(r_squared, SquaredError(), y, weight) == pytest.approx(expected, rel=1e-9)
+    assert score(RealTargets(3, False, "identity"), y, weight) == pytest.approx(expected, rel=1e-9)

@@ -125,7 +125,7 @@ def test_a_silent_monitor_prints_nothing(verbose, capsys):
 
 def test_validation_rows_without_early_stopping_are_only_recorded():
     watch = monitor([0.5, 0.4, 0.3, 0.2], n_iter_no_change=1)
-    watch._settings.early_stopping = False
+    watch.settings.early_stopping = False
     assert run(watch, 4) == 4
     assert watch.scores == [0.5, 0.4, 0.3, 0.2]
     assert watch.best_params is None

@@ -102,7 +102,8 @@ class Learned:
     def hidden_layer(self, coefs, intercepts, X):
         """A1 = g(X W1 + b1) (n, h) of the rows."""
         first, g = np.vstack([coefs[0], intercepts[0]]), ACTIVATIONS[self.activation].function
-        return _map_rows(X, lambda X, y, weight: g(X @ first), coefs[0].dtype, max(first.shape))
+        size = block_size(max(first.shape), coefs[0].dtype)
+        return _map_rows(X, lambda X, y, weight: g(X @ first), coefs[0].dtype, size)
 
     def input_gradient(self, coefs, intercepts, X, *, output_slope):
         """(W2 * g'(Z1)) W1' (n, k, f) times ``output_slope(Z2)`` (n, k), by the chain rule."""
@@ -115,7 +116,8 @@ class Learned:
             d1 = activation.derivative(A1, out=A1)[:, None, :] * W2.T  # d Z2 / d Z1 (n, k, h)
             return slope[:, :, None] * (d1 @ W1.T)
 
-        return _map_rows(X, gradient, W1.dtype, max(first.shape) * W2.shape[1])
+        size = block_size(max(first.shape) * W2.shape[1], W1.dtype)
+        return _map_rows(X, gradient, W1.dtype, size)
 
     def by_posterior(self, coefs, intercepts, X, answer, **options):
         """``answer(posteriors, X, **options)`` (n, k) of blocks of standardised rows, stacked.
@@ -139,10 +141,7 @@ class Learned:
             X = self.scale.apply_block(X)
             return answer(self.posteriors, X, **options).astype(coefs[0].dtype)
 
-        size = rows_of_block(network)
-        settings = {"standardization": None, "dtype": np.float64, "block_size": size}
-        with Rows(X, None, None, **settings) as rows:
-            return rows.map(block)
+        return _map_rows(X, block, np.float64, rows_of_block(network))
 
     def score(self, coefs, intercepts, table):
         """R^2 or accuracy of the rows of a table, in one pass over them."""
@@ -156,8 +155,7 @@ def _forward(network, X, y, weight, *, params):
     return network.forward(params, X)[0]
 
 
-def _map_rows(X, block_function, dtype, width):
-    """``block_function`` of blocks [X 1] in the user's units, stacked."""
-    size = block_size(width, dtype)
+def _map_rows(X, block_function, dtype, size):
+    """``block_function`` of blocks [X 1] of about this size, in the user's units, stacked."""
     with Rows(X, None, None, standardization=None, dtype=dtype, block_size=size) as rows:
         return rows.map(block_function)

@@ -357,7 +357,7 @@ MUTATIONS = {
             "    if not are_numbers or problem.scale.y_scale.min() < np.finfo(dtype).tiny:",
             "    if False:",
         ),
-        ("return min(members, key", "return max(members, key"),
+        ("best, dtype = min(members, key", "best, dtype = max(members, key"),
         ("posterior.noise_precision / y_scale**2", "posterior.noise_precision / y_scale"),
         ("posterior.log_marginal_likelihood - shift", "posterior.log_marginal_likelihood"),
         ("    if p > MAX_WEIGHTS:\n        return 0", "    if False:\n        return 0"),

@@ -18,7 +18,7 @@ from functools import cache, cached_property
 from itertools import pairwise
 from math import ceil, log2
 from operator import attrgetter
-from threading import Lock
+from threading import Lock, RLock
 
 import numpy as np
 from scipy import sparse
@@ -60,7 +60,7 @@ class SingleThreadedBLAS:
     """
 
     def __init__(self):
-        self._lock = Lock()
+        self._lock = RLock()
         self._entered = 0
         self._limiter = None
         self._n_threads = 1
@@ -73,16 +73,15 @@ class SingleThreadedBLAS:
     @property
     def n_threads(self):
         with self._lock:
-            return self._n_threads if self._entered else self._current()
-
-    def _current(self):
-        libraries = self._controller().lib_controllers
-        return max(map(attrgetter("num_threads"), libraries), default=1)
+            if self._entered:
+                return self._n_threads
+            libraries = self._controller().lib_controllers
+            return max(map(attrgetter("num_threads"), libraries), default=1)
 
     def __enter__(self):
         with self._lock:
             if not self._entered:
-                self._n_threads = self._current()
+                self._n_threads = self.n_threads
                 self._limiter = self._controller().limit(limits=1)
             self._entered += 1
 

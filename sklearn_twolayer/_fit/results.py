@@ -72,13 +72,10 @@ def whole_members(fits):
     return [fit for fit in whole if fit.left_out_loss <= MOST_TIMES_THE_LEAST * least]
 
 
-def best_member(members):
-    """The one with the least F: what the curves and counts of a committee are of."""
-    return min(members, key=attrgetter("loss"))
-
-
 def published(problem, settings, members, *, start, random_state):
     """What a fit publishes: the members and the scaling folded into one network.
+
+    Curves and counts are those of the member with the least F.
 
     Returns
     -------
@@ -94,7 +91,7 @@ def published(problem, settings, members, *, start, random_state):
     ValueError
         If the weights do not fit into the dtype of X.
     """
-    best, dtype = best_member(members), problem.table.dtype
+    best, dtype = min(members, key=attrgetter("loss")), problem.table.dtype
     params = [fit.params for fit in members]
     coefs, intercepts = published_weights(problem.scale, problem.network, params, dtype)
     are_numbers = np.isfinite(np.concatenate(coefs + intercepts, axis=None)).all()
@@ -161,7 +158,7 @@ def why_unfinished(settings, fits, n_iter, loss):
     ``n_iter`` and ``loss`` are what the fit publishes.
     """
     kept = whole_members(fits)
-    complaint = _complaint_of_steps(settings, best_member(kept))
+    complaint = _complaint_of_steps(settings, min(kept, key=attrgetter("loss")))
     if complaint is not None or settings.is_stream:  # one call of which never is the end
         return complaint
     how_far = f"(n_iter_={n_iter}, loss {loss:.4g}"

@@ -126,8 +126,8 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     ValueError
         If the settings contradict each other or the problem.
     """
-    if start is not None:
-        start.check(targets)
+    if start is not None and start.targets is not None:
+        targets.check_same(start.targets)
     moments = {}
     if scale is None:
         scale, moments = standardization_of(table, targets, settings.standardize)

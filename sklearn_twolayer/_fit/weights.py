@@ -116,11 +116,6 @@ class WarmStart:
     n_rows: int = 0
     curve: tuple = ()
 
-    def check(self, targets):
-        """Refuse targets that are of another kind than those that were learnt."""
-        if self.targets is not None:
-            targets.check_same(self.targets)
-
     def params(self, network, scale, *, is_stream=False):
         """The weights (p,) on the standardised scale.
 

@@ -11,7 +11,7 @@ from sklearn_twolayer._data.rows import Rows
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit.monitor import Deadline, Monitor, Stop, Watch
-from sklearn_twolayer._fit.results import best_member, whole_members, why_unfinished
+from sklearn_twolayer._fit.results import whole_members, why_unfinished
 from sklearn_twolayer._fit.run import (
     Problem,
     fit_member,
@@ -377,7 +377,6 @@ def test_a_member_whose_turn_never_came_is_not_whole():
     fits = fit_members(problem, settings, np.random.RandomState(0), watch=watch)
     assert [fit.params is None for fit in fits] == [False, True, True]
     assert whole_members(fits) == fits[:1]
-    assert best_member(fits[:1]) is fits[0]
     assert "1 of 3 members" in why_unfinished(settings, fits, 1, fits[0].loss)
 
 

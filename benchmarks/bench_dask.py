@@ -19,7 +19,7 @@ from distributed import Client, LocalCluster
 from sklearn_twolayer._data.dask_table import read_collection
 from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
-from sklearn_twolayer._network.objective import MeanLoss, Penalty
+from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty
 from sklearn_twolayer._network.scale import Standardization
 
 N_FEATURES, N_HIDDEN = 20, 50
@@ -61,7 +61,7 @@ def gradient(client, n_rows):
         units = Standardization.none(N_FEATURES, 1)
         rows = table.encode(targets).rows(units, np.dtype(np.float32), N_HIDDEN)
     mean_loss = MeanLoss(network, targets.loss, rows)
-    objective = mean_loss.penalised(Penalty.fixed(network, 1e-3))
+    objective = PenalisedLoss(mean_loss, Penalty.fixed(network, 1e-3))
 
     def evaluate():
         with client.as_current(), rows:

@@ -30,7 +30,7 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn_twolayer._data.rows import Rows, block_size
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.losses import BinaryLogLoss, MulticlassLogLoss, SquaredError
-from sklearn_twolayer._network.objective import MeanLoss, Penalty
+from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty
 from sklearn_twolayer._network.scale import Standardization
 
 
@@ -96,7 +96,7 @@ def our_objective(problem):
         dtype=problem.dtype,
         block_size=block_size(width, problem.dtype),
     )
-    objective = MeanLoss(network, loss, rows).penalised(Penalty.fixed(network, 0.0))
+    objective = PenalisedLoss(MeanLoss(network, loss, rows), Penalty.fixed(network, 0.0))
     return objective, network.pack([W1, W2], [b1, b2], np.float64)
 
 

@@ -11,7 +11,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_twolayer._data.lazy import map_collection
+from sklearn_twolayer._data.dask_table import map_collection
 from sklearn_twolayer._data.table import is_collection
 from sklearn_twolayer._version import DOCUMENTATION, __version__, check_version
 

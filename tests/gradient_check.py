@@ -13,7 +13,7 @@ from sklearn_twolayer._network.losses import (
     MulticlassLogLoss,
     SquaredError,
 )
-from sklearn_twolayer._network.objective import MeanLoss, Penalty
+from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty
 from sklearn_twolayer._network.scale import Standardization
 
 LOSSES = (SquaredError, LogisticSquaredError, BinaryLogLoss, MulticlassLogLoss)
@@ -90,7 +90,7 @@ class Problem:
 
     def objective(self, rows):
         """F of rows."""
-        return self.mean_loss(rows).penalised(self.penalty)
+        return PenalisedLoss(self.mean_loss(rows), self.penalty)
 
     def value_and_gradient(self, params):
         """F(params) and dF/dparams."""

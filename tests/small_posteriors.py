@@ -19,7 +19,7 @@ from sklearn_twolayer._data.rows import Rows
 from sklearn_twolayer._fit.weights import initial_weights
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.losses import BinaryLogLoss, SquaredError
-from sklearn_twolayer._network.objective import MeanLoss, Penalty, penalty_groups
+from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty, penalty_groups
 from sklearn_twolayer._network.scale import Standardization
 from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
 
@@ -55,7 +55,9 @@ class SmallPosterior:
             for _ in range(5):
                 start = initial_weights(random, network, np.zeros(1))
                 options = {"max_iter": 500, "tol": 1e-12, "callback": lambda step: None}
-                minima.append(levenberg_marquardt(mean_loss.penalised(penalty), start, **options))
+                minima.append(
+                    levenberg_marquardt(PenalisedLoss(mean_loss, penalty), start, **options)
+                )
             self.minimum = min(minima, key=lambda found: found.fun).x
             self.laplace = posterior_of(mean_loss, self.minimum, penalty)
         self.prior = penalty.per_weight * self.laplace.scale

@@ -18,7 +18,7 @@ from sklearn_twolayer._network.losses import (
     MulticlassLogLoss,
     SquaredError,
 )
-from sklearn_twolayer._network.objective import MeanLoss, Penalty
+from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty
 from sklearn_twolayer._network.scale import Standardization
 
 RANDOM = np.random.RandomState(0)
@@ -52,7 +52,7 @@ def test_products_with_the_matrix_need_no_matrix(loss, activation, weight, is_sp
         np.testing.assert_allclose(product, matrix @ v, rtol=1e-9, atol=1e-12)
         for alpha in (0.1, 100.0):
             penalty = Penalty.fixed(mean_loss.network, alpha)
-            found = mean_loss.penalised(penalty).largest_curvature(params)
+            found = PenalisedLoss(mean_loss, penalty).largest_curvature(params)
             expected = np.linalg.eigvalsh(matrix + np.diag(penalty.per_weight))[-1]
             assert 0.75 * expected < found <= expected * (1 + 1e-12)
 

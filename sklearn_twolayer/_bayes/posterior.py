@@ -83,13 +83,7 @@ class Precisions:
 
 
 def posterior_factor(curvature):
-    """Factor of G, with the least jitter on the diagonal that makes it definite.
-
-    Raises
-    ------
-    ValueError
-        If none does.
-    """
+    """Factor of G, with the least jitter that makes it definite; ValueError if none does."""
     largest = max(curvature.diagonal.max(), np.finfo(float).tiny)
     for jitter in (0.0, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6):
         try:

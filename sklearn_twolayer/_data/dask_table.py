@@ -4,13 +4,20 @@ What goes to the workers is light and can be pickled: functions, targets, a stan
 """
 
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter, itemgetter, methodcaller
 
 import numpy as np
 from scipy import sparse
 
-from sklearn_twolayer._data.partitions import DaskRows, Partitions, blocks_of, one_row
-from sklearn_twolayer._data.rows import add, unit_of_weights
+from sklearn_twolayer._data.partitions import (
+    DaskRows,
+    Partitions,
+    blocks_of,
+    one_row,
+    whole_rows,
+)
+from sklearn_twolayer._data.rows import add, on_one_thread, unit_of_weights
 from sklearn_twolayer._data.table import (
     Table,
     about,
@@ -80,13 +87,7 @@ class DaskTable:
         return DaskTable(partitions, self._seen, head)
 
     def split(self, fraction, targets, random_state):
-        """Hold rows of each partition out for early stopping.
-
-        Raises
-        ------
-        ValueError
-            If no partition has enough of them.
-        """
+        """Hold rows out for early stopping; ValueError if no partition has enough of them."""
         if not any(_n_held_out(fraction, summary.n_rows) for summary in self._summaries):
             raise ValueError(
                 f"early_stopping holds out validation_fraction={fraction} of "
@@ -241,3 +242,39 @@ def _sum_of_targets(table, targets, scale):
     if weight == 0:
         return 0.0, np.zeros(targets.n_outputs)
     return weight, weight * table.mean_target(targets, scale)
+
+
+def map_collection(X, function, n_features):
+    """The Dask array of ``function(block)`` over the partitions of X, not yet computed.
+
+    What the rows of the result look like is found on a row of zeros. The function is sent
+    along with each block; blocks without rows do not call it.
+
+    Parameters
+    ----------
+    X : Dask array or data frame
+    function : callable
+        ``function(block)`` (n, ...) of a block (n, f), an array or a data frame.
+    n_features : int
+        Columns f of an array X, which may not know them itself.
+    """
+    X = whole_rows(X)
+    one = function(one_row(X, n_features, getattr(X, "dtype", float)))
+    block = partial(_of_block, function, one[:0])
+    if hasattr(X, "map_partitions"):
+        return X.map_partitions(block, meta=one[:0])
+    return X.map_blocks(
+        block,
+        dtype=one.dtype,
+        chunks=(X.chunks[0], *((width,) for width in one.shape[1:])),
+        meta=one[:0],
+        drop_axis=1,
+        new_axis=list(range(1, one.ndim)),
+    )
+
+
+def _of_block(function, nothing, X):
+    if X.shape[0] == 0:
+        return nothing
+    with on_one_thread():
+        return function(X)

@@ -74,13 +74,7 @@ class LabelTargets:
 
     @classmethod
     def learn(cls, summary, settings):
-        """The targets of rows with this summary.
-
-        Raises
-        ------
-        ValueError
-            If y is not a set of class labels.
-        """
+        """The targets of rows with this summary; ValueError if y is not a set of class labels."""
         kind, totals = summary
         if kind not in LABELS:
             raise ValueError(
@@ -274,13 +268,7 @@ def label_totals(y, weight):
 
 
 def merge_label_totals(parts):
-    """The ``label_totals`` of rows, from those of their parts.
-
-    Raises
-    ------
-    ValueError
-        If the parts have different numbers of columns.
-    """
+    """The ``label_totals`` of rows; ValueError if their parts have different numbers of columns."""
     widths = {len(part) for part in parts}
     if len(widths) > 1:
         raise ValueError(f"y has partitions of {sorted(widths)} columns. Give all the same.")

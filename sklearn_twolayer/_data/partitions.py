@@ -22,13 +22,7 @@ FAN_IN = 16
 
 
 def whole_rows(X):
-    """A collection whose partitions hold whole rows.
-
-    Raises
-    ------
-    TypeError
-        If X is neither a Dask array nor a Dask data frame.
-    """
+    """A collection in whole rows; TypeError if X is neither a Dask array nor a data frame."""
     if not (is_collection(X) and hasattr(X, "to_delayed") and hasattr(X, "ndim")):
         raise TypeError(
             f"Got {type(X).__name__} where a Dask array or a Dask data frame is needed: X, y and "

@@ -184,13 +184,7 @@ def read_arrays(check, X, y, sample_weight):
 
 
 def has_validation_rows(X_val, y_val, sample_weight_val):
-    """Whether the user has passed validation rows.
-
-    Raises
-    ------
-    ValueError
-        If a part of them is missing.
-    """
+    """Whether the user has passed validation rows; ValueError if a part of them is missing."""
     if X_val is None and y_val is None:
         if sample_weight_val is not None:
             raise ValueError("sample_weight_val needs X_val and y_val: pass all three to fit.")

@@ -81,13 +81,7 @@ class RealTargets:
         return SquaredError() if self.output_activation == "identity" else LogisticSquaredError()
 
     def encode(self, y):
-        """Targets as the losses want them: (n, k).
-
-        Raises
-        ------
-        ValueError
-            If y has another number of outputs.
-        """
+        """Targets as the losses want them: (n, k); ValueError if their number is another one."""
         encoded = y.reshape(len(y), -1)
         if encoded.shape[1] != self.n_outputs:
             raise ValueError(

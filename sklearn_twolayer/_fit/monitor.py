@@ -75,13 +75,7 @@ class Validation:
         self._score = score
 
     def score(self, params):
-        """What early stopping maximises.
-
-        Raises
-        ------
-        ValueError
-            If it is not a finite number.
-        """
+        """What early stopping maximises; ValueError if it is not a finite number."""
         score = float(self._score(params))
         if not np.isfinite(score):
             raise ValueError(

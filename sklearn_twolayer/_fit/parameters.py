@@ -150,13 +150,7 @@ def ignored(settings, chosen, own_rows):
 
 
 def takes_batches(solver):
-    """Whether the solver learns rows in batches, as ``partial_fit`` does.
-
-    Raises
-    ------
-    AttributeError
-        If it does not.
-    """
+    """Whether the solver learns in batches, as ``partial_fit`` does; AttributeError if not."""
     if solver in ("sgd", "adam"):
         return True
     raise AttributeError(f"partial_fit needs solver='sgd' or solver='adam', but solver={solver!r}.")

@@ -129,13 +129,7 @@ class Size:
 
 
 def checked(attributes, estimator_name):
-    """The settings of an estimator with these attributes {name: value}.
-
-    Raises
-    ------
-    InvalidParameterError
-        For the first of them that has no meaning.
-    """
+    """The settings of an estimator; InvalidParameterError for its first one without a meaning."""
     parameters = {}
     for name in filter(attributes.__contains__, RULES):
         (words, is_valid), value = RULES[name], attributes[name]

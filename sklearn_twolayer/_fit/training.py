@@ -15,7 +15,7 @@ from sklearn_twolayer._bayes.cross_validate import MARGIN
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.monitor import announce
 from sklearn_twolayer._fit.weights import are_equal, published_weights
-from sklearn_twolayer._network.objective import MeanLoss, Penalty
+from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty
 from sklearn_twolayer._optimize.first_order import (
     OUT_OF_ITERATIONS,
     Flat,
@@ -155,7 +155,7 @@ class Training:
         if settings.solver == "gd":
             state = settings.learning_rate or state
         if settings.solver == "gd" and state is None:
-            curvature = self.mean_loss.penalised(penalty).largest_curvature(params)
+            curvature = PenalisedLoss(self.mean_loss, penalty).largest_curvature(params)
             state = CURVATURE_SHARE / (curvature or 1.0)
         if settings.solver == "lm" and self.problem.targets.loss.is_squared_error:
             # Bending pays on the long way down to a small loss.
@@ -221,7 +221,7 @@ class Training:
             if monitor is not None:
                 monitor.step(step.x, step.value, partial(kept_at, step))
 
-        objective = self.mean_loss.penalised(penalty, self.bends_below)
+        objective = PenalisedLoss(self.mean_loss, penalty, self.bends_below)
         try:
             found = self._search(objective, max_iter, state, flat)(params, callback=observe)
         except NotFinite as reason:
@@ -246,13 +246,7 @@ class Training:
         return partial(self._epochs, objective, max_iter, state)
 
     def _epochs(self, objective, max_iter, state, params, *, callback):
-        """Epochs of sgd or adam.
-
-        Raises
-        ------
-        ValueError
-            If no step, however short, leaves F finite.
-        """
+        """Epochs of sgd or adam; ValueError if no step, however short, leaves F finite."""
         settings, rows = self.settings, self.mean_loss.rows
         rule = adam
         if settings.solver == "sgd":

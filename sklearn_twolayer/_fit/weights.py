@@ -117,13 +117,7 @@ class WarmStart:
     curve: tuple = ()
 
     def params(self, network, scale, *, is_stream=False):
-        """The weights (p,) on the standardised scale.
-
-        Raises
-        ------
-        ValueError
-            If the network has other shapes.
-        """
+        """The weights (p,) on the standardised scale; ValueError if they have other shapes."""
         W1, W2 = self.coefs
         f, h, k = network.n_features, network.n_hidden, network.n_outputs
         if W1.shape != (f, h) or W2.shape != (h, k):

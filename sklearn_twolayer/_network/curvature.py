@@ -197,13 +197,7 @@ class LowRankInverse:
 
 
 def _cholesky(matrix):
-    """C' in Fortran order with C C' = ``matrix``, which is overwritten.
-
-    Raises
-    ------
-    LinAlgError
-        If it is not positive definite.
-    """
+    """C' in Fortran order with C C' = ``matrix``, overwritten; LinAlgError if there is none."""
     # LAPACK works in Fortran order, where the C-ordered lower triangle is the upper one.
     # For a few weights SciPy's wrappers take longer than what they wrap.
     upper, failed_at = lapack.dpotrf(matrix.T, overwrite_a=True)

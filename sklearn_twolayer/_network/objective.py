@@ -115,10 +115,6 @@ class MeanLoss:
             gradient = form.adjoint(gradient)
         return gradient
 
-    def penalised(self, penalty, bends_below=0.0):
-        """F under a penalty."""
-        return PenalisedLoss(self, penalty, bends_below)
-
     def averaged(self, average):
         """The same mean loss, whose curvature has the Hessians ``average(Z2, J)`` (n, k, k)."""
         other = copy(self)

@@ -11,7 +11,7 @@ from sklearn_twolayer._bayes.leave_one_out import (
 )
 from sklearn_twolayer._network.curvature import DenseCurvature
 from sklearn_twolayer._network.losses import BinaryLogLoss, MulticlassLogLoss, SquaredError
-from sklearn_twolayer._network.objective import Penalty
+from sklearn_twolayer._network.objective import PenalisedLoss, Penalty
 from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
 
 
@@ -148,7 +148,7 @@ def test_it_foretells_the_loss_of_left_out_rows(loss_class, n_outputs, alpha, er
 
     with problem.rows() as rows:
         mean_loss = problem.mean_loss(rows)
-        objective = mean_loss.penalised(penalty(alpha))
+        objective = PenalisedLoss(mean_loss, penalty(alpha))
         params = minimum(objective, problem.params)
         factor = objective.quadratic(params)[2].factorize()
         found = leave_one_out_loss(mean_loss, params, factor, inflation=1.0)
@@ -159,7 +159,9 @@ def test_it_foretells_the_loss_of_left_out_rows(loss_class, n_outputs, alpha, er
         kept = np.arange(30) != i
         problem.X, problem.y = whole_X[kept], whole_y[kept]
         with problem.rows() as rows:
-            refit = minimum(problem.mean_loss(rows).penalised(penalty(alpha * 30 / 29)), params)
+            refit = minimum(
+                PenalisedLoss(problem.mean_loss(rows), penalty(alpha * 30 / 29)), params
+            )
         problem.X, problem.y = whole_X[~kept], whole_y[~kept]
         with problem.rows() as rows:
             left_out.append(problem.mean_loss(rows).value(refit))

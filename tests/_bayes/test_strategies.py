@@ -20,7 +20,7 @@ from sklearn_twolayer._bayes.choose_penalty import (
 from sklearn_twolayer._bayes.posterior import Likelihood
 from sklearn_twolayer._fit.training import Fit
 from sklearn_twolayer._network.losses import BinaryLogLoss, SquaredError
-from sklearn_twolayer._network.objective import Penalty
+from sklearn_twolayer._network.objective import PenalisedLoss, Penalty
 from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
 
 
@@ -137,7 +137,7 @@ class Recorded:
                         raise Stop
 
                 self.n_asked.append(max_iter)
-                objective = mean_loss.penalised(penalty)
+                objective = PenalisedLoss(mean_loss, penalty)
                 options = {"max_iter": max_iter, "tol": 1e-4, "callback": callback}
                 found = levenberg_marquardt(objective, start, damping=state, **options)
                 way = tuple(curve), tuple(numbers)
@@ -153,7 +153,7 @@ class Recorded:
     def objective(self, fit):
         """F of a fit."""
         with self.problem.rows() as rows:
-            return self.problem.mean_loss(rows).penalised(fit.penalty).value(fit.params)
+            return PenalisedLoss(self.problem.mean_loss(rows), fit.penalty).value(fit.params)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sklearn_twolayer._data.dask_table import read_collection
+from sklearn_twolayer._data.dask_table import map_collection, read_collection
 from sklearn_twolayer._data.labels import LabelTargets
-from sklearn_twolayer._data.lazy import map_collection
 from sklearn_twolayer._data.partitions import Group, one_row
 from sklearn_twolayer._data.table import Table, is_collection, read_arrays
 from sklearn_twolayer._data.targets import RealTargets

@@ -23,7 +23,7 @@ from sklearn_twolayer._fit.training import TRIAL_STEPS, Fit, Training
 from sklearn_twolayer._fit.weights import Resume, WarmStart
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
-from sklearn_twolayer._network.objective import MeanLoss, Penalty
+from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty
 from sklearn_twolayer._network.scale import Standardization
 from sklearn_twolayer._optimize.first_order import CONVERGED, OUT_OF_ITERATIONS
 from sklearn_twolayer._optimize.stochastic import StochasticState
@@ -108,7 +108,7 @@ def objective(problem, params, alpha=ALPHA):
     """F and its gradient, without a training."""
     with small_blocks(problem) as rows:
         mean_loss = mean_loss_of(problem, rows, is_textbook=True)
-        penalised = mean_loss.penalised(Penalty.fixed(problem.network, alpha))
+        penalised = PenalisedLoss(mean_loss, Penalty.fixed(problem.network, alpha))
         return penalised.value_and_gradient(params)
 
 

@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn_twolayer._data.rows import Rows, SingleThreadedBLAS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.losses import BinaryLogLoss, MulticlassLogLoss, SquaredError
-from sklearn_twolayer._network.objective import MeanLoss, Penalty
+from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty
 from sklearn_twolayer._network.scale import Standardization
 
 N_ROWS, N_FEATURES, N_HIDDEN = 3001, 6, 9
@@ -60,7 +60,7 @@ class Problem:
     def loss_and_gradient(self, *args, **options):
         with self.rows(*args, **options) as rows:
             mean_loss = MeanLoss(self.network, self.loss, rows)
-            return mean_loss.penalised(self.penalty).value_and_gradient(self.params)
+            return PenalisedLoss(mean_loss, self.penalty).value_and_gradient(self.params)
 
     def textbook(self):
         """F and its gradient from the formulas of the derivation, in whole arrays."""

@@ -10,7 +10,7 @@ from gradient_check import LOSSES, directional_derivative, numerical_jacobian, r
 
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
-from sklearn_twolayer._network.objective import Penalty, penalty_groups
+from sklearn_twolayer._network.objective import PenalisedLoss, Penalty, penalty_groups
 
 KINDS = pytest.mark.parametrize("is_sparse", [False, True], ids=["dense", "sparse"])
 WEIGHTS = pytest.mark.parametrize("is_weighted", [False, True], ids=["unweighted", "weighted"])
@@ -219,7 +219,7 @@ def test_quadratic(n_rows, curvature_class, loss_class, is_sparse):
     params, penalty = problem.params, some_penalty(problem)
     with problem.rows() as rows:
         mean_loss = problem.mean_loss(rows)
-        objective = mean_loss.penalised(penalty)
+        objective = PenalisedLoss(mean_loss, penalty)
         value, gradient = objective.value_and_gradient(params)
         matrix = mean_loss.gauss_newton(params)[2] + np.diag(penalty.per_weight)
         found_value, found_gradient, curvature = objective.quadratic(params)
@@ -241,7 +241,7 @@ def test_the_rows_are_read_once_for_each_point(n_rows, n_passes):
         counted = Counted(rows)
         mean_loss = problem.mean_loss(counted)
         for penalty in (Penalty.fixed(problem.network, 0.0), some_penalty(problem)):
-            mean_loss.penalised(penalty).quadratic(problem.params)
+            PenalisedLoss(mean_loss, penalty).quadratic(problem.params)
             mean_loss.quadratic(problem.params.copy())
             assert counted.n_passes == n_passes
         mean_loss.quadratic(problem.params + 1)

@@ -230,9 +230,9 @@ MUTATIONS = {
         ("FREE_STEPS, MUCH_LEFT = (20, 100)", "FREE_STEPS, MUCH_LEFT = (1, 1)"),
         ("if loss < MARGIN * chosen[1] else chosen", "if loss < 2 * chosen[1] else chosen"),
         ("            elif loss < np.inf:", "            elif False:"),
-        ("if _is_too_flexible(search, fit, MAX_JUDGED_SHARE):  # it", "if False:  # it"),
+        ("if _factor_and_used_share(search, fit)[1] > MAX_JUDGED_SHARE:  # it", "if False:  # it"),
         (
-            "if _is_too_flexible(search, fit, MAX_JUDGED_SHARE):\n        return np",
+            "if used > MAX_JUDGED_SHARE:\n        return np",
             "if 0:\n        return np",
         ),
     ),

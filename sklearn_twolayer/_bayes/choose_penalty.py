@@ -130,8 +130,8 @@ def automatic(search, start, state=None):
 
     by_column = _relevance(search, *first, n_steps=AUTO_STEPS, keep=keep)
     chosen = evident = _better(chosen, by_column, _loss_of_left_out_rows(search, by_column))
-    share_is_small, times = not _is_too_flexible(search, chosen[0], EVIDENT_SHARE), 1.0
-    for factor in () if share_is_small else (FACTOR, 1 / FACTOR):
+    (_, used), times = _factor_and_used_share(search, chosen[0]), 1.0
+    for factor in () if used <= EVIDENT_SHARE else (FACTOR, 1 / FACTOR):
         rival = replace(chosen[0], resume=None)
         for number in range(1, MOST_MULTIPLES + 1):
             penalty = Penalty(rival.penalty.groups, factor * rival.penalty.strengths)
@@ -201,7 +201,7 @@ def _grouped_evidence(search, start, state, n_steps):
         steps, penalty = search.most(steps), first.penalty(likelihood)
         search.stage(f"Learning under a prior precision of {precision:g}")
         found = search.minimize(start, penalty, max_iter=steps, state=state)
-        if not _is_too_flexible(search, found, MAX_EFFECTIVE_SHARE_AT_START):
+        if _factor_and_used_share(search, found)[1] <= MAX_EFFECTIVE_SHARE_AT_START:
             learned = found
     learned = found if learned is None else learned
     n_steps = search.most(n_steps, learned.curve)
@@ -221,7 +221,7 @@ def _learned_freely(search, start, groups):
             fit = search.minimize(start, penalty, max_iter=search.most(n_steps))
         elif len(fit.curve) < search.max_iter and fit.loss > MUCH_LEFT * fit.curve[0]:
             fit = go_on(search, fit, penalty, max_iter=search.most(n_steps, fit.curve))
-        if _is_too_flexible(search, fit, MAX_JUDGED_SHARE):  # it is noise that is learnt
+        if _factor_and_used_share(search, fit)[1] > MAX_JUDGED_SHARE:  # it is noise that is learnt
             return None
     return fit
 
@@ -249,18 +249,15 @@ def _better(chosen, rival, loss):
 
 def _loss_of_left_out_rows(search, fit):
     """Mean loss of the rows, each predicted without itself; inf for too flexible a fit."""
-    if _is_too_flexible(search, fit, MAX_JUDGED_SHARE):
+    factor, used = _factor_and_used_share(search, fit)
+    if used > MAX_JUDGED_SHARE:
         return np.inf
-    factor = _factor(search, fit)
     return leave_one_out_loss(search.mean_loss, fit.params, factor, inflation=INFLATION)
 
 
-def _factor(search, fit):
+def _factor_and_used_share(search, fit):
+    """The factor of the curvature of F at a fit, and the share of the residuals that it uses up."""
     _, _, curvature = search.mean_loss.quadratic(fit.params)
-    return posterior_factor(replace(curvature, penalties=fit.penalty.per_weight))
-
-
-def _is_too_flexible(search, fit, max_share):
-    """Whether the weights use up more than a share of the residuals."""
-    n_effective = effective_parameters(fit.penalty, _factor(search, fit)).sum()
-    return n_effective > max_share * search.likelihood.n_residuals
+    factor = posterior_factor(replace(curvature, penalties=fit.penalty.per_weight))
+    n_effective = effective_parameters(fit.penalty, factor).sum()
+    return factor, n_effective / search.likelihood.n_residuals

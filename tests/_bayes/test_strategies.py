@@ -36,7 +36,7 @@ def chosen_among(losses, monkeypatch, most_multiples=1):
         "go_on": lambda search, before, penalty, max_iter, keep: next(others, Fit(None)),
         "_loss_of_left_out_rows": lambda search, fit: fit.loss,
         "_finish": lambda search, fit: fit,
-        "_is_too_flexible": lambda search, fit, share: True,
+        "_factor_and_used_share": lambda search, fit: (None, 1.0),
     }
     for name, replacement in replacements.items():
         monkeypatch.setattr(choose_penalty, name, replacement)

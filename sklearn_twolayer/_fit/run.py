@@ -169,27 +169,11 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
     member_task = None if watch.number is None else watch.task
     if member_task is not None:
         member_task.begin()
-    needs_matrix = settings.solver == "lm" or settings.alpha in ("evidence", "ard")
-    dtype = np.float64 if needs_matrix else problem.table.dtype
     with ExitStack() as stack:
-        held_out = problem.held_out
-        monitor = Monitor(
-            settings,
-            watch.deadline,
-            validation=held_out and _validation(problem, settings, dtype, stack),
-            tell=watch.task and partial(_tell, watch.task, problem),
-            n_before=len(start.curve) if settings.is_stream and start is not None else 0,
-        )
+        training = _training(problem, settings, random_state, stack, watch=watch, start=start)
+        monitor = training.monitor
         if watch.number is not None:
             announce(settings, f"Member {watch.number + 1} of {settings.n_members}")
-        width = problem.network.width_of_steps if needs_matrix else problem.network.width
-        options = {"width": width, "is_textbook": settings.solver == "gd"}
-        mean_loss = problem.mean_loss(problem.table, dtype, stack, **options)
-        training = Training(problem, settings, mean_loss, monitor, random_state)
-        n_rows = rows_to_start_on(problem.size, settings)
-        if start is None and n_rows < problem.table.n_rows:
-            part, width = problem.table.part(n_rows).collected(), problem.network.width_of_steps
-            training.part = problem.mean_loss(part, np.float64, stack, width=width)
         try:
             fit = training.run(start)
             if settings.alpha == "auto" and settings.solver == "lm" and start is None:
@@ -208,6 +192,28 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
     if member_task is not None:
         member_task.end(partial(problem.weights, fit.params))
     return fit
+
+
+def _training(problem, settings, random_state, stack, *, watch, start):
+    """The training of a network, over rows that are open as long as the ``stack`` is."""
+    needs_matrix = settings.solver == "lm" or settings.alpha in ("evidence", "ard")
+    dtype = np.float64 if needs_matrix else problem.table.dtype
+    monitor = Monitor(
+        settings,
+        watch.deadline,
+        validation=problem.held_out and _validation(problem, settings, dtype, stack),
+        tell=watch.task and partial(_tell, watch.task, problem),
+        n_before=len(start.curve) if settings.is_stream and start is not None else 0,
+    )
+    width = problem.network.width_of_steps if needs_matrix else problem.network.width
+    options = {"width": width, "is_textbook": settings.solver == "gd"}
+    mean_loss = problem.mean_loss(problem.table, dtype, stack, **options)
+    training = Training(problem, settings, mean_loss, monitor, random_state)
+    n_rows = rows_to_start_on(problem.size, settings)
+    if start is not None or n_rows == problem.table.n_rows:
+        return training
+    part, width = problem.table.part(n_rows).collected(), problem.network.width_of_steps
+    return replace(training, part=problem.mean_loss(part, np.float64, stack, width=width))
 
 
 def _tell(task, problem, params):

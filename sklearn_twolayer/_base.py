@@ -109,9 +109,7 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
         start = self._warm_start() if settings.warm_start else None
         problem, settings = pose(settings, targets, table, held_out=held_out, start=start)
-        names = getattr(fitted, "feature_names_in_", None)
-        doubts = complaints(problem, settings.solver, self.alpha, names=names)
-        _warn(doubts, UserWarning, 1)
+        _warn(fitted._doubts(problem, settings), UserWarning, 1)
         if settings.verbose:
             for complaint in ignored(settings, self._chosen(), X_val is not None):
                 print(complaint)
@@ -204,9 +202,7 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         scale = None if learned is None else learned.scale
         problem, settings = pose(settings, targets, table, scale=scale, start=start)
         if learned is None:
-            names = getattr(fitted, "feature_names_in_", None)
-            doubts = complaints(problem, settings.solver, self.alpha, names=names)
-            _warn(doubts, UserWarning, 2)
+            _warn(fitted._doubts(problem, settings), UserWarning, 2)
         how = {"deadline": Deadline(), "start": start}
         _warn(fitted._train(problem, settings, random_state, **how), ConvergenceWarning, 2)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
@@ -235,6 +231,11 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         if watch.task is not None:
             watch.task.end(lambda: (self.coefs_, self.intercepts_))
         return [why_unfinished(settings, fits, self.n_iter_, self.loss_)]
+
+    def _doubts(self, problem, settings):
+        """What to warn of before the training."""
+        names = getattr(self, "feature_names_in_", None)
+        return complaints(problem, settings.solver, self.alpha, names=names)
 
     def _chosen(self):
         """The parameters {name: value} that do not have their default."""

@@ -159,7 +159,7 @@ class Rows:
         self.weigh_in(unit_of_weights(weight))
 
     def weigh_in(self, unit):
-        """Hand weights out in another unit; by default it is chosen by the largest of them."""
+        """Hand weights out in another unit than that of the largest; before any block is read."""
         self.weight_unit, self.weight, self.weight_of_blocks = unit, None, float(self.n_rows)
         if self._weight is not None:
             self.weight = (self._weight / unit).astype(self.dtype)

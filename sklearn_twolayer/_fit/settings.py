@@ -254,7 +254,13 @@ def rows_of_part(size, n_hidden):
 
 
 def choose_width(size):
-    """Hidden units where ``n_hidden`` is "auto"."""
+    """Hidden units where ``n_hidden`` is "auto".
+
+    The number that balances what a network cannot say against what the rows cannot tell grows as
+    sqrt(S / (f ln S)), for S rows of f columns (Barron 1994, "Approximation and estimation bounds
+    for artificial neural networks"). A classifier takes as many as there would be for one column,
+    or so: its penalty does the rest.
+    """
     S = max(size.n_counted, 2)
     if size.is_regression:
         n_hidden = round(UNITS * np.sqrt(S / (size.n_features * np.log(S))))
@@ -305,7 +311,9 @@ def choose_members(asked, resolved, size):
     """Members where ``n_members`` is "auto".
 
     Three where the width is "auto" too, lm finds the penalty from all rows, and the fit can be
-    folded into one network for good. Settings are ``asked`` for, and ``resolved`` without "auto".
+    folded into one network for good: they are cheap, as a step of lm grows with the square of the
+    weights, and their mean predicts as well as one network of three times the units, in a fraction
+    of the time. Settings are ``asked`` for, and ``resolved`` without "auto".
     """
     is_lm = size.is_regression and resolved.solver == "lm" and isinstance(resolved.alpha, str)
     is_single = asked.warm_start or asked.is_stream or asked.output_activation != "identity"

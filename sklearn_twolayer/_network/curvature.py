@@ -123,7 +123,7 @@ class LowRankFactor:
     root : Root
         B (q, p).
     inverse_diagonal : ndarray, shape (p,)
-        Of D.
+        The diagonal of D^-1.
     upper : ndarray, shape (q, q)
         C' in Fortran order.
     """
@@ -174,7 +174,7 @@ class LowRankInverse:
     scaled : ndarray, shape (q, p)
         B D^-1.
     inverse_diagonal : ndarray, shape (p,)
-        Of D.
+        The diagonal of D^-1.
     upper : ndarray, shape (q, q)
         C' in Fortran order.
     """

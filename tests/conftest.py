@@ -34,6 +34,13 @@ def small_blocks(monkeypatch):
 
 
 @pytest.fixture
+def dual_form(monkeypatch):
+    """Networks of any size take the dual form, wherever there are fewer residuals than weights."""
+    monkeypatch.setattr("sklearn_twolayer._network.objective.SMALL_MATRIX", 0)
+    monkeypatch.setattr("sklearn_twolayer._network.objective.FEW_RESIDUALS", 1)
+
+
+@pytest.fixture
 def pyplot():
     """matplotlib.pyplot without a screen; figures are closed at the end."""
     matplotlib = pytest.importorskip("matplotlib", reason="pictures need the plot extra")

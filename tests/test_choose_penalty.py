@@ -23,6 +23,7 @@ def raw(model, X):
     return model.predict(X) if isinstance(model, TwoLayerRegressor) else model.decision_function(X)
 
 
+@pytest.mark.usefixtures("dual_form")
 @pytest.mark.parametrize("n_rows", [20, 60], ids=["dual", "primal"])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_the_choice_is_the_same_for_weights_and_for_repeats(Estimator, n_rows):

@@ -185,6 +185,7 @@ def test_extreme_weights_have_one_unit(data):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.usefixtures("dual_form")
 def test_few_rows_with_many_weights(data):
     """The dual form, whose root of the Gauss-Newton matrix has a row for each residual."""
     X, y = data[0][:40], data[1][:40]

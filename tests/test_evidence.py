@@ -76,6 +76,7 @@ def test_lbfgs_finds_the_noise_and_a_penalty_as_good(alpha, dtype):
 
 
 @pytest.mark.parametrize("alpha", STRATEGIES)
+@pytest.mark.usefixtures("dual_form")
 @pytest.mark.parametrize("n_rows", [20, 60], ids=["dual", "primal"])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_weights_are_repeats_in_every_statistic(Estimator, n_rows, alpha):

@@ -35,7 +35,7 @@ FITS = {
     "ard": {"alpha": "ard"},
     "auto": {"alpha": "auto"},
     "committee": {"alpha": "evidence", "n_members": 2},
-    "few rows": {"alpha": "evidence", "n_hidden": 20},
+    "few rows": {"alpha": "evidence", "n_hidden": 40},
     "RandomState": {"alpha": 0.01, "random_state": np.random.RandomState(3)},
     "NumPy numbers": {"alpha": np.float64(0.01), "n_hidden": np.int64(3)},
 }

@@ -19,6 +19,11 @@ from sklearn_twolayer._network.products import dense, one_output_gradient
 from sklearn_twolayer._network.root import Root
 from sklearn_twolayer._network.scale import RawForm, TanhForm, tanh_form_pays
 
+#: A smaller matrix is factorised before NumPy has begun with the many products of its root; and
+#: with more residuals for each weight the matrix of the residuals is too large to pay
+#: (docs/benchmarks.md).
+SMALL_MATRIX, FEW_RESIDUALS = 128, 0.8
+
 
 def penalty_groups(network, per_input=False):
     """Group (p,) of each parameter: W1 (or each of its rows), b1, W2 and b2."""
@@ -152,11 +157,12 @@ class MeanLoss:
 
         The rows are read once for each point: while only the penalty changes, as it
         does when the evidence is maximised, what is here is kept. The curvature is a matrix
-        (p, p), or its root where there are fewer residuals than weights.
+        (p, p), or its root where that is cheaper.
         """
         if self._point is None or not np.array_equal(self._point[0], params):
-            free = np.zeros(self.network.n_params)
-            if self.rows.n_rows * self.network.n_outputs < self.network.n_params:
+            n_residuals, p = self.rows.n_rows * self.network.n_outputs, self.network.n_params
+            free = np.zeros(p)
+            if p > SMALL_MATRIX and n_residuals < FEW_RESIDUALS * p:
                 loss, gradient = self.value_and_gradient(params)
                 curvature = LowRankCurvature(self.root(params), free)
             else:

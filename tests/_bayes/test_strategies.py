@@ -158,6 +158,7 @@ class Recorded:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("loss_class", [SquaredError, BinaryLogLoss])
+@pytest.mark.usefixtures("dual_form")
 @pytest.mark.parametrize("n_rows", [8, 30], ids=["dual", "primal"])
 def test_what_is_kept_is_whole_in_every_step(n_rows, loss_class, strategy):
     """Its value is that of its weights under its penalty, its curve ends there."""

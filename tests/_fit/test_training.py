@@ -160,16 +160,20 @@ def test_gd_takes_exactly_the_textbook_steps():
 
 @pytest.mark.parametrize(
     ("n_rows", "curvature"),
-    [(11, LowRankCurvature), (12, LowRankCurvature), (13, DenseCurvature), (50, DenseCurvature)],
+    [(9, LowRankCurvature), (10, LowRankCurvature), (11, DenseCurvature), (50, DenseCurvature)],
 )
-def test_the_smaller_of_the_two_matrices_is_factorised(n_rows, curvature):
+@pytest.mark.parametrize("small", [25, 26])
+def test_the_cheaper_of_the_two_matrices_is_factorised(small, n_rows, curvature, monkeypatch):
+    monkeypatch.setattr("sklearn_twolayer._network.objective.SMALL_MATRIX", small)
     problem, params = posed(n_rows)  # p = 26, two residuals in a row
     assert problem.network.n_params == 26
     with small_blocks(problem) as rows:
         mean_loss = mean_loss_of(problem, rows)
-        assert isinstance(mean_loss.quadratic(params)[2], curvature)
+        expected = curvature if small < 26 else DenseCurvature
+        assert isinstance(mean_loss.quadratic(params)[2], expected)
 
 
+@pytest.mark.usefixtures("dual_form")
 def test_primal_and_dual_training_agree():
     problem, params = posed(n_rows=12)
     table = problem.table

@@ -208,6 +208,7 @@ def some_penalty(problem):
     return Penalty.of(problem.network, np.linspace(0.1, 2, problem.network.n_features + 3))
 
 
+@pytest.mark.usefixtures("dual_form")
 @KINDS
 @ALL_LOSSES
 @pytest.mark.parametrize(
@@ -233,6 +234,7 @@ def test_quadratic(n_rows, curvature_class, loss_class, is_sparse):
     np.testing.assert_allclose(curvature.factorize().solve(gradient), expected, rtol=1e-7)
 
 
+@pytest.mark.usefixtures("dual_form")
 @pytest.mark.parametrize(("n_rows", "n_passes"), [(40, 1), (9, 2)])
 def test_the_rows_are_read_once_for_each_point(n_rows, n_passes):
     """The dual form takes two passes: the gradient, and the root of the curvature."""

@@ -14,9 +14,8 @@ SETTINGS = [
     {"activation": "softplus", "solver": "lbfgs", "n_hidden": 4},
     {"activation": "identity", "solver": "gd", "n_hidden": 4, "max_iter": 100},
     {"solver": "sgd", "n_hidden": 8},
-    {"standardize": False, "n_members": 2, "n_hidden": 4, "max_iter": 50},
+    {"standardize": False, "alpha": "evidence", "n_members": 2, "n_hidden": 4, "max_iter": 50},
     {"solver": "lm", "warm_start": True, "n_hidden": 4},
-    {"alpha": "evidence", "n_hidden": 4},
     {"alpha": "ard", "n_hidden": 4},
 ]
 ESTIMATORS = [

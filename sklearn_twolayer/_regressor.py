@@ -40,8 +40,9 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         Output activation; "logistic" keeps predictions in (0, 1), for targets there.
     standardize : bool, default=True
         Centre and scale X and, with identity output, y to weighted standard deviations of 1;
-        the values of a column of X that has two come to lie 2 apart. The scaling is folded into
-        ``coefs_`` and ``intercepts_`` after the fit.
+        the values of a column of X that has two come to lie 2 apart, and a column that is zero in
+        most rows is scaled by its other values. The scaling is folded into ``coefs_`` and
+        ``intercepts_`` after the fit.
     n_members : int or "auto", default="auto"
         Networks of a committee, each from a start of its own, whose raw predictions
         are averaged: folded into one network of n_members n_hidden units. "auto" is 3 where

@@ -132,6 +132,8 @@ MUTATIONS = {
         ("        dW2 += db2\n", ""),
         ("second[:-1] + absent * shift**2", "second[:-1]"),
         ("unit = np.where(two_valued & ~is_constant,", "unit = np.where(False,"),
+        ("unit = np.where((share < 0.5) &", "unit = np.where((share < 0.0) &"),
+        ("weight * (X.data != 0),", "weight,"),
         ("NOTHING_BETWEEN = 1e-11", "NOTHING_BETWEEN = 1e-3"),
         ("10 * np.finfo(np.float64).eps * np.abs(shift)", "0 * np.abs(shift)"),
         ("        X, weight = X[weight > 0], weight[weight > 0]\n", "        pass\n"),

@@ -175,7 +175,9 @@ class Moments:
         What a column of inputs is divided by: its standard deviation, as a rule. The two values of
         a binary column come to lie 2 apart, as those of a balanced one do, however rare one is
         (Gelman 2008, "Scaling regression inputs by dividing by two standard deviations"): in
-        units of its standard deviation the single 1 of n rows would be sqrt(n) tall. A constant
+        units of its standard deviation the single 1 of n rows would be sqrt(n) tall. The same goes
+        for the words of a text: a column that is zero in most rows is divided by half of the root
+        mean square of its other values, if that is more than its standard deviation. A constant
         column is in units of itself, and folded without a loss of digits.
     is_constant : ndarray of bool
     least, greatest : ndarray
@@ -202,7 +204,7 @@ def column_moments(rows):
     shift = rows.first("X")
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         block = partial(_block_moments, np.append(shift, 1.0))
-        stored, first, second, least, greatest = rows.sum(block, _merge_moments)
+        stored, nonzero, first, second, least, greatest = rows.sum(block, _merge_moments)
         total = stored[-1]  # S, summed in the same order as the other columns
         absent = total - stored[:-1]
         offset = (first[:-1] - absent * shift) / total
@@ -211,9 +213,13 @@ def column_moments(rows):
         least, greatest = least[:-1], greatest[:-1]
         between = (greatest - shift - offset) * (offset - (least - shift)) - variance
         two_valued = between <= NOTHING_BETWEEN * (greatest - least) ** 2
-    mean, is_constant = shift + offset, scale <= 10 * np.finfo(np.float64).eps * np.abs(shift)
+        mean, share = shift + offset, nonzero[:-1] / total
+        # where half of the rows are zero, half of this root is never more than the deviation
+        half_root = np.sqrt((variance + mean**2) / np.maximum(4 * share, np.finfo(float).tiny))
+    is_constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(shift)
     scale = np.where(is_constant, 1.0, scale)
-    unit = np.where(two_valued & ~is_constant, greatest / 2 - least / 2, scale)
+    unit = np.where((share < 0.5) & ~is_constant, np.maximum(scale, half_root), scale)
+    unit = np.where(two_valued & ~is_constant, greatest / 2 - least / 2, unit)
     unit = np.where(is_constant & (mean != 0), np.abs(mean), unit)
     return Moments(mean, scale, unit, is_constant, least, greatest, rows.total_weight)
 
@@ -231,7 +237,7 @@ def _merge_moments(total, parts):
 
 
 def _block_moments(shift, X, y, weight):
-    """Per column: sum of w, of w (x - shift) and of w (x - shift)^2, and the extremes.
+    """Per column: sum of w, of w [x != 0], of w (x - shift) and w (x - shift)^2, and the extremes.
 
     Over a block [X 1]. For sparse X the sums run over the stored entries; what is not stored
     is exactly zero and is added at the end.
@@ -245,13 +251,13 @@ def _block_moments(shift, X, y, weight):
         X.sum_duplicates()
         X = X.tocoo()
         weight, deviation = weight[X.row], X.data - shift[X.col]
-        powers = (weight, weight * deviation, weight * deviation**2)
+        powers = (weight, weight * (X.data != 0), weight * deviation, weight * deviation**2)
         sums = (np.bincount(X.col, weights=power, minlength=width) for power in powers)
         return *sums, *extremes
     deviation = X - shift
     first = weight @ deviation
     deviation *= deviation
-    return np.full(width, weight.sum()), first, weight @ deviation, *extremes
+    return np.full(width, weight.sum()), weight @ (X != 0), first, weight @ deviation, *extremes
 
 
 def _extremes(X):

@@ -164,10 +164,41 @@ def test_two_values_lie_two_apart_however_rare_one_is(n_rare, low, high, contain
 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
 def test_a_third_value_in_one_row_is_seen(container):
-    X = np.eye(1000)[:, :1] + np.eye(1000)[:, 1:2] / 1000
+    X = 3 + np.eye(1000)[:, :1] + np.eye(1000)[:, 1:2] / 1000
     np.testing.assert_allclose(unit(X, None, container), X.std(), rtol=1e-12)
     ignored = np.arange(1000) != 1  # a row of no weight does not count
     np.testing.assert_allclose(unit(X, 1.0 * ignored, container), 0.5, rtol=1e-15)
+
+
+def with_zeros_stored(X):
+    """All of X stored, the zeros too."""
+    rows, columns = np.indices(X.shape).reshape(2, -1)
+    return sparse.coo_array((X.ravel(), (rows, columns)), shape=X.shape).tocsr()
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array, with_zeros_stored])
+def test_what_is_rarely_another_than_zero_counts_by_its_other_values(container, is_weighted):
+    """As the two values of a rare level do: half of their root mean square."""
+    random = np.random.default_rng(0)
+    X, weight = random.gamma(2, size=(1000, 3)), random.integers(0, 4, 1000).astype(float)
+    X[:, 0] *= random.random(1000) < 0.01
+    X[:, 1] *= random.choice([-1, 1], size=1000) * (random.random(1000) < 0.1)
+    X[:, 2] *= random.random(1000) < 0.7  # most of its values are others than zero
+    repeated = np.repeat(X, weight.astype(int), axis=0) if is_weighted else X
+    root = np.sqrt((repeated**2).sum(axis=0) / (repeated != 0).sum(axis=0))
+    found = unit(X, weight if is_weighted else None, container)
+    np.testing.assert_allclose(found[:2], root[:2] / 2, rtol=1e-12)
+    np.testing.assert_allclose(found[2], repeated[:, 2].std(), rtol=1e-12)
+
+
+def test_units_go_over_into_one_another_where_half_is_zero():
+    """There the standard deviation is never less than half of the root mean square."""
+    X = np.zeros((2000, 1))
+    X[:1000, 0] = np.random.default_rng(0).normal(5, 0.1, size=1000)
+    before = unit(X)
+    X[999] = 0
+    np.testing.assert_allclose(unit(X), before, rtol=1e-3)
 
 
 def test_rounding_makes_no_third_value():

@@ -1,10 +1,8 @@
 """BaseTwoLayer: fit from end to end, and backprop in public."""
 
-import warnings
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from inspect import signature
 from typing import Self
 
 import numpy as np
@@ -21,30 +19,18 @@ from sklearn_twolayer._data.dask_table import read_collection
 from sklearn_twolayer._data.suspicious_rows import complaints
 from sklearn_twolayer._data.table import about, has_validation_rows, is_collection, read_arrays
 from sklearn_twolayer._fit.choose import choose_alpha, weigh_targets
-from sklearn_twolayer._fit.monitor import Deadline, Watch, scorer_of_weights
-from sklearn_twolayer._fit.parameters import RULES, ignored, streaming
-from sklearn_twolayer._fit.results import (
-    published,
-    whole_members,
-    why_no_error_bars,
-    why_unfinished,
-)
+from sklearn_twolayer._fit.monitor import Deadline, Watch, scorer_of_weights, warn
+from sklearn_twolayer._fit.parameters import streaming, tell_ignored
+from sklearn_twolayer._fit.results import published, why_no_error_bars, why_unfinished
 from sklearn_twolayer._fit.run import fit_member, fit_members, most_iterations, pose
 from sklearn_twolayer._fit.settings import checked
 from sklearn_twolayer._fit.weights import WarmStart, random_state_of_stream
 from sklearn_twolayer._fitted import FLOATS, FittedNetwork, Matrix, MaybeArray
-from sklearn_twolayer._learned import Learned
+from sklearn_twolayer._learned import Learned, check_finite
 from sklearn_twolayer._network.objective import Penalty, weighted
 
 #: What an estimator knows of the columns of X.
 COLUMNS = ("n_features_in_", "feature_names_in_")
-
-
-def _warn(found, category, n_frames):
-    """Warn of what is not None; blamed is the line so many frames above the caller."""
-    for complaint in found:
-        if complaint is not None:
-            warnings.warn(complaint, category, stacklevel=n_frames + 2)
 
 
 class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
@@ -107,14 +93,14 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
             held_out = held_out.encode(targets, "y_val does not fit to y: ")
         elif settings.early_stopping:
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
-        start = self._warm_start() if settings.warm_start else None
+        learned = getattr(self, "_learned_", None)
+        start = WarmStart.of(vars(self), learned) if settings.warm_start else None
         problem, settings = pose(settings, targets, table, held_out=held_out, start=start)
-        _warn(fitted._doubts(problem, settings), UserWarning, 1)
+        warn(complaints(problem, settings.solver, vars(fitted)), UserWarning, 1)
         if settings.verbose:
-            for complaint in ignored(settings, self._chosen(), X_val is not None):
-                print(complaint)
+            tell_ignored(settings, self.get_params(deep=False), type(self), X_val is not None)
         how = {"deadline": deadline, "start": start}
-        _warn(fitted._train(problem, settings, random_state, **how), ConvergenceWarning, 1)
+        warn(fitted._train(problem, settings, random_state, **how), ConvergenceWarning, 1)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
         return self
 
@@ -168,43 +154,29 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         penalty = Penalty.of(network, self.penalty_)
         loss, gradient = loss + penalty.value(params), gradient + penalty.per_weight * params
         coef_gradients, intercept_gradients = scale.unfold_gradient(*network.unpack(gradient))
-        found = np.concatenate([[loss], *coef_gradients, *intercept_gradients], axis=None)
-        if not np.isfinite(found).all():
-            largest = max(np.abs(array).max() for array in self.coefs_ + self.intercepts_)
-            raise ValueError(
-                f"The loss ({loss:.3g}) or its gradient is not finite in {params.dtype}: X or y "
-                f"holds values too large, or the weights are too large (up to {largest:.3g}). Give "
-                "X and y the scale of the rows that were fitted, or fit again."
-            )
+        check_finite(loss, coef_gradients + intercept_gradients, [*self.coefs_, *self.intercepts_])
         return loss, coef_gradients, intercept_gradients
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch of ``fit`` from where it was, at a constant learning rate."""
-        settings = streaming(checked(vars(self), type(self).__name__))
-        if is_collection(X, y, sample_weight):
-            raise TypeError(
-                "partial_fit takes arrays, not Dask collections: call it with the computed "
-                "partitions one by one, or use fit, which reads them itself."
-            )
-        learned, start = getattr(self, "_learned_", None), self._warm_start()
+        settings = checked(vars(self), type(self).__name__)
+        settings = streaming(settings, of_collections=is_collection(X, y, sample_weight))
+        learned = getattr(self, "_learned_", None)
+        start = WarmStart.of(vars(self), learned)
         fitted = self._unfitted(known=() if learned is None else COLUMNS)
         table = fitted._read(X, y, sample_weight, reset=learned is None)
         if learned is None:
             targets = self._targets_class.learn(table.summary(self._targets_class), settings)
-            targets = targets.with_classes(classes)
+            targets, scale = targets.with_classes(classes), None
         else:
-            targets = learned.targets.going_on(classes, settings.class_weight)
-        table = table.encode(targets)
-        table = replace(table, weight=targets.weigh_stream(table.y, table.weight))
+            targets, scale = learned.targets.going_on(classes, settings.class_weight), learned.scale
+        table = table.batch(targets, None if start is None else start.coefs[0].dtype)
         random_state = random_state_of_stream(start, settings.random_state)
-        if start is not None and table.dtype != self.coefs_[0].dtype:
-            table = replace(table, X=table.X.astype(self.coefs_[0].dtype))
-        scale = None if learned is None else learned.scale
         problem, settings = pose(settings, targets, table, scale=scale, start=start)
         if learned is None:
-            _warn(fitted._doubts(problem, settings), UserWarning, 2)
+            warn(complaints(problem, settings.solver, vars(fitted)), UserWarning, 2)
         how = {"deadline": Deadline(), "start": start}
-        _warn(fitted._train(problem, settings, random_state, **how), ConvergenceWarning, 2)
+        warn(fitted._train(problem, settings, random_state, **how), ConvergenceWarning, 2)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
         return self
 
@@ -221,27 +193,16 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
             problem = replace(problem, score_weights=score)
         if getattr(self, CALLBACKS, ()) and not settings.is_stream:
             most = most_iterations(settings, problem.targets.is_numeric)
-            watch = replace(watch, task=begin_fit(self, problem.table, settings.n_members, most))
+            watch = Watch(deadline, begin_fit(self, problem.table, settings.n_members, most))
         if settings.n_members == 1:
             fits = [fit_member(problem, settings, random_state, watch=watch, start=start)]
         else:
             fits = fit_members(problem, settings, random_state, watch=watch)
         how = {"start": start, "random_state": random_state}
-        self._publish(problem, *published(problem, settings, whole_members(fits), **how))
+        self._publish(problem, *published(problem, settings, fits, **how))
         if watch.task is not None:
             watch.task.end(lambda: (self.coefs_, self.intercepts_))
         return [why_unfinished(settings, fits, self.n_iter_, self.loss_)]
-
-    def _doubts(self, problem, settings):
-        """What to warn of before the training."""
-        names = getattr(self, "feature_names_in_", None)
-        return complaints(problem, settings.solver, self.alpha, names=names)
-
-    def _chosen(self):
-        """The parameters {name: value} that do not have their default."""
-        defaults, parameters = signature(type(self)).parameters, self.get_params(deep=False)
-        names = filter(parameters.__contains__, RULES)
-        return {n: parameters[n] for n in names if parameters[n] != defaults[n].default}
 
     def _unfitted(self, known=()):
         """A copy without what a fit has set, but for the attributes that are ``known``."""
@@ -271,26 +232,12 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS, reset=reset, **kinds)
         return X, self._targets_class.check(y.toarray() if sparse.issparse(y) else y)
 
-    def _warm_start(self):
-        """Where a fit goes on from, or None."""
-        if not hasattr(self, "coefs_"):
-            return None
-        learned = getattr(self, "_learned_", Learned(None, None, None))
-        counts = [getattr(self, name, 0) for name in ("n_iter_", "t_")]
-        weights = self.coefs_, self.intercepts_, learned.targets, learned.resume
-        return WarmStart(*weights, *counts, getattr(self, "loss_curve_", ()))
-
     def _publish(self, problem, attributes=(), resume=None, posteriors=()):
         """Set what predictions mean, and what came out of the training once that is done."""
-        targets, network = problem.targets, problem.network
-        self.n_hidden_ = network.n_hidden
-        self.n_outputs_, self.out_activation_ = targets.n_outputs, targets.output_activation
-        if not targets.is_numeric:
-            self.classes_ = targets.classes
-        vars(self).update(attributes)
+        vars(self).update(problem.attributes, **dict(attributes))
+        learned = problem.targets, problem.scale, problem.network.activation, resume, posteriors
         keeps_matrix = isinstance(self.alpha, str)  # in pickles, however large
-        learned = targets, problem.scale, network.activation, resume, posteriors, keeps_matrix
-        self._learned_ = Learned(*learned, why_no_error_bars(problem, resume))
+        self._learned_ = Learned(*learned, keeps_matrix, why_no_error_bars(problem, resume))
 
     def _model(self, coefs, intercepts):
         """A copy that predicts with these weights, of rows that are arrays and have no names."""

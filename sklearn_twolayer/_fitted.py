@@ -133,9 +133,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             outputs, labels or more than two classes there is one gradient for each.
         """
         inputs = self._inputs(X)
-        gradients = self._learned_.input_gradient(
-            *inputs, output_slope=self._learned_.targets.output_slope
-        )
+        gradients = self._learned_.input_gradient(*inputs)
         return gradients[:, 0] if self.n_outputs_ == 1 else gradients
 
     def to_sklearn_mlp(self) -> "MLPRegressor | MLPClassifier":

@@ -105,14 +105,14 @@ class Learned:
         size = block_size(max(first.shape), coefs[0].dtype)
         return _map_rows(X, lambda X, y, weight: g(X @ first), coefs[0].dtype, size)
 
-    def input_gradient(self, coefs, intercepts, X, *, output_slope):
-        """(W2 * g'(Z1)) W1' (n, k, f) times ``output_slope(Z2)`` (n, k), by the chain rule."""
+    def input_gradient(self, coefs, intercepts, X):
+        """(W2 * g'(Z1)) W1' (n, k, f) times the slope of the output (n, k), by the chain rule."""
         (W1, W2), (b1, b2) = coefs, intercepts
         first, activation = np.vstack([W1, b1]), ACTIVATIONS[self.activation]
 
         def gradient(X, y, weight):
             A1 = activation.function(X @ first)
-            slope = output_slope(A1 @ W2 + b2)
+            slope = self.targets.output_slope(A1 @ W2 + b2)
             d1 = activation.derivative(A1, out=A1)[:, None, :] * W2.T  # d Z2 / d Z1 (n, k, h)
             return slope[:, :, None] * (d1 @ W1.T)
 
@@ -159,3 +159,15 @@ def _map_rows(X, block_function, dtype, size):
     """``block_function`` of blocks [X 1] of about this size, in the user's units, stacked."""
     with Rows(X, None, None, standardization=None, dtype=dtype, block_size=size) as rows:
         return rows.map(block_function)
+
+
+def check_finite(loss, gradients, weights):
+    """Refuse a loss or gradients that are not finite numbers, of weights in the user's units."""
+    found = np.concatenate([[loss], *gradients], axis=None)
+    if not np.isfinite(found).all():
+        dtype, largest = weights[0].dtype, max(np.abs(array).max() for array in weights)
+        raise ValueError(
+            f"The loss ({loss:.3g}) or its gradient is not finite in {dtype}: X or y "
+            f"holds values too large, or the weights are too large (up to {largest:.3g}). Give "
+            "X and y the scale of the rows that were fitted, or fit again."
+        )

@@ -25,12 +25,14 @@ ROWS_AT_ONCE = 1024
 MANY_TIMES = 10
 
 
-def complaints(problem, solver, alpha, *, names=None):
+def complaints(problem, solver, attributes):
     """What to warn the user of before the training; None where there is nothing.
 
-    ``alpha`` is as the user has set it, ``names`` are of the columns of X.
+    The ``attributes`` {name: value} of the estimator are what the user has set, ``alpha`` among
+    them, and the names of the columns of X.
     """
-    table, found = problem.table, [problem.targets.complaint]
+    table, alpha, found = problem.table, attributes["alpha"], [problem.targets.complaint]
+    names = attributes.get("feature_names_in_")
     found.append(complaint_of_columns(table, problem.moments, names))
     total, n = table.total_frequency, table.n_rows
     chooses = isinstance(alpha, str) and solver not in ("sgd", "adam")

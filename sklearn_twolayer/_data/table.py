@@ -82,6 +82,12 @@ class Table:
         except ValueError as error:
             raise ValueError(f"{complaint}{error}") from error
 
+    def batch(self, targets, dtype=None):
+        """The encoded table of one call of a stream, with X in a dtype if there is one."""
+        table = self.encode(targets)
+        X = self.X if dtype is None or dtype == self.dtype else self.X.astype(dtype)
+        return replace(table, X=X, weight=targets.weigh_stream(self.y, self.weight))
+
     def split(self, fraction, targets, random_state):
         """Hold rows out for early stopping: a table to train on, and one of the others."""
         strata = targets.strata(self.y)

@@ -1,5 +1,6 @@
 """What watches a training: curves, validation rows, the clock, callbacks; and what stops it."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +21,13 @@ def announce(settings, text):
     """Tell the user where the fit is, if that is wanted."""
     if settings.verbose:
         print(text)
+
+
+def warn(found, category, n_frames):
+    """Warn of what is not None; blamed is the line so many frames above the caller."""
+    for complaint in found:
+        if complaint is not None:
+            warnings.warn(complaint, category, stacklevel=n_frames + 2)
 
 
 class Deadline:

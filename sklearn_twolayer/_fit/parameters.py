@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
@@ -149,6 +150,14 @@ def ignored(settings, chosen, own_rows):
     ]
 
 
+def tell_ignored(settings, parameters, kind, own_rows):
+    """Print a sentence for each of the parameters of a class that was set and is ignored."""
+    defaults, names = signature(kind).parameters, filter(parameters.__contains__, RULES)
+    chosen = {n: parameters[n] for n in names if parameters[n] != defaults[n].default}
+    for sentence in ignored(settings, chosen, own_rows):
+        print(sentence)
+
+
 def takes_batches(solver):
     """Whether the solver learns in batches, as ``partial_fit`` does; AttributeError if not."""
     if solver in ("sgd", "adam"):
@@ -156,13 +165,15 @@ def takes_batches(solver):
     raise AttributeError(f"partial_fit needs solver='sgd' or solver='adam', but solver={solver!r}.")
 
 
-def streaming(settings):
+def streaming(settings, *, of_collections=False):
     """The settings of ``partial_fit``: one epoch at a constant learning rate.
 
     Raises
     ------
     ValueError
         If they ask for what needs all rows at once.
+    TypeError
+        If the rows are those ``of_collections`` of Dask.
     """
     if settings.early_stopping:
         raise ValueError(
@@ -173,6 +184,11 @@ def streaming(settings):
         raise ValueError(
             f"partial_fit does not support n_members={settings.n_members}: a committee is one "
             "network after the fit. Set n_members=1, or train the members as estimators."
+        )
+    if of_collections:
+        raise TypeError(
+            "partial_fit takes arrays, not Dask collections: call it with the computed "
+            "partitions one by one, or use fit, which reads them itself."
         )
     epoch = {"max_iter": 1, "learning_rate_schedule": "constant", "tol": 0}
     return replace(settings, is_stream=True, **epoch)

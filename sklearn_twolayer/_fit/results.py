@@ -72,7 +72,7 @@ def whole_members(fits):
     return [fit for fit in whole if fit.left_out_loss <= MOST_TIMES_THE_LEAST * least]
 
 
-def published(problem, settings, members, *, start, random_state):
+def published(problem, settings, fits, *, start, random_state):
     """What a fit publishes: the members and the scaling folded into one network.
 
     Curves and counts are those of the member with the least F.
@@ -91,6 +91,7 @@ def published(problem, settings, members, *, start, random_state):
     ValueError
         If the weights do not fit into the dtype of X.
     """
+    members = whole_members(fits)
     best, dtype = min(members, key=attrgetter("loss")), problem.table.dtype
     params = [fit.params for fit in members]
     coefs, intercepts = published_weights(problem.scale, problem.network, params, dtype)

@@ -60,6 +60,18 @@ class Problem:
         shape = table.n_rows, table.n_features, self.targets.n_outputs
         return Size(*shape, table.total_weight, is_regression, table.is_in_memory)
 
+    @property
+    def attributes(self):
+        """What a fit publishes before the training: the width, and what outputs mean."""
+        attributes = {
+            "n_hidden_": self.network.n_hidden,
+            "n_outputs_": self.targets.n_outputs,
+            "out_activation_": self.targets.output_activation,
+        }
+        if not self.targets.is_numeric:
+            attributes["classes_"] = self.targets.classes
+        return attributes
+
     def mean_loss(self, table, dtype, stack, *, width=None, is_textbook=False):
         """The mean loss of the rows of a table, which are open as long as the ``stack`` is.
 

@@ -116,6 +116,19 @@ class WarmStart:
     n_rows: int = 0
     curve: tuple = ()
 
+    @classmethod
+    def of(cls, attributes, learned):
+        """The weights among the attributes {name: value} of an estimator; None without any.
+
+        ``learned`` is what its fit has left behind beside them, or None.
+        """
+        if "coefs_" not in attributes:
+            return None
+        behind = (None, None) if learned is None else (learned.targets, learned.resume)
+        counts = [attributes.get(name, 0) for name in ("n_iter_", "t_")]
+        curve = attributes.get("loss_curve_", ())
+        return cls(attributes["coefs_"], attributes["intercepts_"], *behind, *counts, curve)
+
     def params(self, network, scale, *, is_stream=False):
         """The weights (p,) on the standardised scale; ValueError if they have other shapes."""
         W1, W2 = self.coefs

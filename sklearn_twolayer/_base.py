@@ -1,43 +1,71 @@
-"""BaseTwoLayer: fit from end to end, and backprop in public."""
+"""BaseTwoLayer: fit from end to end, backprop in public, and what a fitted network can do."""
 
-from copy import copy
-from dataclasses import replace
 from functools import partial
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_twolayer._callbacks import CALLBACKS, CallbackSupportMixin, begin_fit, with_callbacks
-from sklearn_twolayer._data.dask_table import read_collection
+from sklearn_twolayer._copies import COLUMNS, read_partitions, with_scorer
 from sklearn_twolayer._data.suspicious_rows import complaints
 from sklearn_twolayer._data.table import about, has_validation_rows, is_collection, read_arrays
 from sklearn_twolayer._fit.choose import choose_alpha, weigh_targets
-from sklearn_twolayer._fit.monitor import Deadline, Watch, scorer_of_weights, warn
+from sklearn_twolayer._fit.monitor import Deadline, Watch, warn
 from sklearn_twolayer._fit.parameters import streaming, tell_ignored
 from sklearn_twolayer._fit.results import published, why_no_error_bars, why_unfinished
 from sklearn_twolayer._fit.run import fit_member, fit_members, most_iterations, pose
 from sklearn_twolayer._fit.settings import checked
 from sklearn_twolayer._fit.weights import WarmStart, random_state_of_stream
-from sklearn_twolayer._fitted import FLOATS, FittedNetwork, Matrix, MaybeArray
 from sklearn_twolayer._learned import Learned, check_finite
+from sklearn_twolayer._mlp import SklearnMLP, as_sklearn_mlp
 from sklearn_twolayer._network.objective import Penalty, weighted
+from sklearn_twolayer._validation import FLOATS, Matrix, MaybeArray, over_collections, validated
+from sklearn_twolayer._version import DOCUMENTATION, __version__, check_version
 
-#: What an estimator knows of the columns of X.
-COLUMNS = ("n_features_in_", "feature_names_in_")
 
-
-class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
+class BaseTwoLayer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator
+):
     """A network with one hidden layer, trained by backprop: what both estimators share.
 
-    A subclass names its ``_targets_class``: what y means.
+    A subclass names its ``_targets_class``: what y means. A fit sets public attributes, and
+    ``_learned_`` for everything else; both end in an underscore, by which the next fit knows
+    what to forget.
     """
+
+    # Where the picture of an estimator in a notebook links to.
+    _doc_link_module = "sklearn_twolayer"
+    _doc_link_template = DOCUMENTATION + "/reference/{estimator_module}.{estimator_name}.html"
+
+    coefs_: list[np.ndarray]
+    intercepts_: list[np.ndarray]
+    n_iter_: int
+    loss_: float
+    loss_curve_: list[float]
+    penalty_: np.ndarray
+    feature_relevance_: np.ndarray
+    feature_importances_: np.ndarray
+    prior_precision_: np.ndarray
+    n_effective_params_: float
+    curvature_rows_: int
+    log_marginal_likelihood_: float
+    best_loss_: float | None
+    validation_scores_: list[float] | None
+    validation_loss_curve_: list[float] | None
+    best_validation_score_: float | None
+    t_: int
+    solver_: str
+    n_hidden_: int
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    n_outputs_: int
+    out_activation_: str
 
     def fit(
         self,
@@ -157,6 +185,88 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         check_finite(loss, coef_gradients + intercept_gradients, [*self.coefs_, *self.intercepts_])
         return loss, coef_gradients, intercept_gradients
 
+    @over_collections
+    def transform(self, X: Matrix) -> np.ndarray:
+        """Return the hidden layer A1 = g(X W1 + b1): the features that the network has learned.
+
+        In a Pipeline a network is thus a feature map, fitted with y, for the step
+        behind it. The columns are named by ``get_feature_names_out``.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        A1 : ndarray of shape (n_samples, n_hidden)
+            Of all members side by side for a committee.
+        """
+        inputs = validated(self, X)
+        return self._learned_.hidden_layer(*inputs)
+
+    @over_collections
+    def input_gradient(self, X: Matrix) -> np.ndarray:
+        """Return d prediction / d X: how each input moves the prediction, row by row.
+
+        For a regressor the prediction is ``predict``, for a classifier the raw
+        prediction Z2 of ``decision_function``, whose gradient does not vanish where
+        the probability is near 0 or 1. By the chain rule it is
+        (W2 * g'(Z1)) W1' times the slope of the output activation.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        gradient : ndarray of shape (n_samples, n_features) or \
+(n_samples, n_outputs, n_features)
+            In the units of y over the units of X; dense also for sparse X. With several
+            outputs, labels or more than two classes there is one gradient for each.
+        """
+        inputs = validated(self, X)
+        gradients = self._learned_.input_gradient(*inputs)
+        return gradients[:, 0] if self.n_outputs_ == 1 else gradients
+
+    def to_sklearn_mlp(self) -> SklearnMLP:
+        """Return this network as a fitted MLP of scikit-learn, with the same predictions.
+
+        The door to tools that know ``MLPRegressor`` and ``MLPClassifier`` by name. The weights
+        are copied and in the units of X and y, so that there is nothing to standardise; a
+        committee is one network. Its solver is that of this fit, or "lbfgs" for lm and gd, and
+        its other parameters have their defaults. Losses are those of this fit, but for
+        ``best_loss_``: the MLP measures its own in other units, and has had none yet.
+
+        Returns
+        -------
+        mlp : MLPRegressor or MLPClassifier
+            Its predictions of a y of one column have shape (n_samples,); probabilities of a
+            single class have a second column, of zeros, as after its own fit.
+
+        Raises
+        ------
+        ValueError
+            If it has no such activation: for softplus units, and for a regressor with
+            logistic output.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn_twolayer import TwoLayerClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = TwoLayerClassifier(5, alpha=0.01, random_state=0).fit(X, y)
+        >>> mlp = model.to_sklearn_mlp()
+        >>> mlp
+        MLPClassifier(activation='logistic', hidden_layer_sizes=(5,), random_state=0,
+                      solver='lbfgs')
+        >>> bool((mlp.predict(X) == model.predict(X)).all())
+        True
+        """
+        check_is_fitted(self)
+        return as_sklearn_mlp(vars(self), self._learned_)
+
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch of ``fit`` from where it was, at a constant learning rate."""
         settings = checked(vars(self), type(self).__name__)
@@ -188,9 +298,7 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         settings = choose_alpha(problem, settings, random_state, **how)
         problem, start = weigh_targets(problem, settings, random_state, **how)
         if problem.held_out is not None and settings.scoring not in (None, "loss"):
-            scorer = check_scoring(self, settings.scoring)
-            score = scorer_of_weights(settings.scoring, scorer, self._model, problem.held_out)
-            problem = replace(problem, score_weights=score)
+            problem = with_scorer(problem, self, settings.scoring)
         if getattr(self, CALLBACKS, ()) and not settings.is_stream:
             most = most_iterations(settings, problem.targets.is_numeric)
             watch = Watch(deadline, begin_fit(self, problem.table, settings.n_members, most))
@@ -214,18 +322,9 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
 
     def _read(self, X, y, sample_weight, *, reset):
         """The rows as a table; with ``reset`` the estimator learns the columns of X."""
-        if not is_collection(X, y, sample_weight):
-            return read_arrays(partial(self._check_rows, reset=reset), X, y, sample_weight)
-        on_worker = type(self).__new__(type(self))  # knows the columns, and nothing else
-
-        def columns(row):
-            validate_data(self, row, reset=reset)
-            for name in filter(vars(self).__contains__, COLUMNS):
-                vars(on_worker)[name] = vars(self)[name]
-
-        check, kind = partial(on_worker._check_rows, reset=False), self._targets_class
-        options = {"columns": columns, "check": check, "targets_class": kind}
-        return read_collection(X, y, sample_weight, **options)
+        if is_collection(X, y, sample_weight):
+            return read_partitions(self, X, y, sample_weight, reset=reset)
+        return read_arrays(partial(self._check_rows, reset=reset), X, y, sample_weight)
 
     def _check_rows(self, X, y, *, reset):
         kinds = {"multi_output": True, "y_numeric": self._targets_class.is_numeric}
@@ -239,13 +338,6 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         keeps_matrix = isinstance(self.alpha, str)  # in pickles, however large
         self._learned_ = Learned(*learned, keeps_matrix, why_no_error_bars(problem, resume))
 
-    def _model(self, coefs, intercepts):
-        """A copy that predicts with these weights, of rows that are arrays and have no names."""
-        model = copy(self)
-        vars(model).update(coefs_=coefs, intercepts_=intercepts)
-        vars(model).pop("feature_names_in_", None)
-        return model
-
     def _score(self, score_arrays, X, y, sample_weight):
         """R^2 or accuracy: scikit-learn's of arrays, of collections by a pass over them."""
         if not is_collection(X, y, sample_weight):
@@ -254,9 +346,25 @@ class BaseTwoLayer(FittedNetwork, CallbackSupportMixin, BaseEstimator):
         table = self._read(X, y, sample_weight, reset=False).encode(self._learned_.targets)
         return self._learned_.score(self.coefs_, self.intercepts_, table)
 
+    def _raw_prediction(self, X):
+        inputs = validated(self, X)
+        return self._learned_.raw_prediction(*inputs)
+
+    @property
+    def _n_features_out(self):
+        """Columns of ``transform``, for their names."""
+        return self.coefs_[0].shape[1]
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.target_tags.multi_output = self._targets_class.is_numeric
         return tags
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_version": __version__}
+
+    def __setstate__(self, state):
+        check_version(type(self).__name__, state.pop("_version", None))
+        super().__setstate__(state)

@@ -12,7 +12,7 @@ from sklearn_twolayer._base import BaseTwoLayer
 from sklearn_twolayer._bayes.predictions import MODERATED_PROBABILITY
 from sklearn_twolayer._data.labels import LabelTargets
 from sklearn_twolayer._fit.parameters import takes_batches
-from sklearn_twolayer._fitted import Matrix, MaybeArray, over_collections
+from sklearn_twolayer._validation import Matrix, MaybeArray, over_collections, validated
 
 
 class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
@@ -274,7 +274,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
             If ``moderated`` is asked of a fit without a posterior.
         """
         if moderated:
-            inputs = self._inputs(X, np.float64)
+            inputs = validated(self, X, np.float64)
             A2 = self._learned_.by_posterior(*inputs, MODERATED_PROBABILITY[self.out_activation_])
         else:
             Z2 = self._raw_prediction(X)

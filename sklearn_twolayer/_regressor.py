@@ -12,7 +12,7 @@ from sklearn_twolayer._base import BaseTwoLayer
 from sklearn_twolayer._bayes.predictions import standard_deviation
 from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit.parameters import takes_batches
-from sklearn_twolayer._fitted import Matrix, MaybeArray, over_collections
+from sklearn_twolayer._validation import Matrix, MaybeArray, over_collections, validated
 
 
 class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
@@ -295,7 +295,7 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
 
     @over_collections
     def _predict_std(self, X):
-        inputs = self._inputs(X, np.float64)
+        inputs = validated(self, X, np.float64)
         slope = self._learned_.targets.output_slope
         std = self._learned_.by_posterior(*inputs, standard_deviation, slope=slope)
         std *= self._learned_.scale.y_scale

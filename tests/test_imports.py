@@ -33,10 +33,22 @@ ALLOWED = {
     "_version": set(),
     "_callbacks": set(),
     "_learned": {"_bayes", "_data", "_fit", "_network"},
-    "_fitted": {"_data", "_version"},
-    "_base": {"_callbacks", "_data", "_fit", "_fitted", "_learned", "_network"},
-    "_regressor": {"_base", "_bayes", "_data", "_fit", "_fitted"},
-    "_classifier": {"_base", "_bayes", "_data", "_fit", "_fitted"},
+    "_mlp": set(),
+    "_copies": {"_data", "_fit"},
+    "_validation": {"_copies", "_data"},
+    "_base": {
+        "_callbacks",
+        "_copies",
+        "_data",
+        "_fit",
+        "_learned",
+        "_mlp",
+        "_network",
+        "_validation",
+        "_version",
+    },
+    "_regressor": {"_base", "_bayes", "_data", "_fit", "_validation"},
+    "_classifier": {"_base", "_bayes", "_data", "_fit", "_validation"},
     # on top of them
     "_display": set(),
     "_network_display": {"_display"},
@@ -56,11 +68,11 @@ UNAVOIDABLE = {
     ("onnx.py", "skl2onnx._parse"),  # how an estimator names its outputs
     ("_data/partitions.py", "_meta"),  # the kind of a Dask data frame's partitions
     ("_callbacks.py", "_init_callback_context"),  # of scikit-learn's mixin
-    ("_fitted.py", "_label_binarizer"),  # by which scikit-learn's MLPClassifier names classes
+    ("_mlp.py", "_label_binarizer"),  # by which scikit-learn's MLPClassifier names classes
 }
 #: Files that may read private attributes of an estimator.
 KNOW_ESTIMATORS = {
-    "_fitted.py",
+    "_copies.py",
     "_base.py",
     "_regressor.py",
     "_classifier.py",
@@ -68,7 +80,7 @@ KNOW_ESTIMATORS = {
     "_network_display.py",
     "onnx.py",
 }
-ESTIMATORS = {"FittedNetwork", "BaseTwoLayer", "TwoLayerRegressor", "TwoLayerClassifier"}
+ESTIMATORS = {"BaseTwoLayer", "TwoLayerRegressor", "TwoLayerClassifier"}
 MOST_LINES, MOST_PARAMETERS, MOST_POSITIONAL = 370, 6, 4
 
 SOURCES = {
@@ -175,7 +187,7 @@ def private_definitions(tree, classes=None):
 
 def estimator_privates():
     """Private names of the estimators, which are nobody else's business."""
-    files = ("_fitted.py", "_base.py", "_regressor.py", "_classifier.py")
+    files = ("_base.py", "_regressor.py", "_classifier.py")
     found = chain.from_iterable(private_definitions(TREES[file], ESTIMATORS) for file in files)
     return set(filter(is_private, found))
 

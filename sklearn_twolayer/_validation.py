@@ -1,0 +1,45 @@
+"""X as users have it: what passes for it, arrays as predictions need them, and collections."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import sparse
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_twolayer._copies import for_workers
+from sklearn_twolayer._data.dask_table import map_collection
+from sklearn_twolayer._data.table import is_collection
+
+#: Rows of inputs; data frames and Dask collections pass for arrays.
+Matrix = ArrayLike | sparse.sparray | sparse.spmatrix
+MaybeArray = ArrayLike | None
+Method = TypeVar("Method", bound=Callable)
+#: In what X is computed: float32 stays.
+FLOATS = (np.float64, np.float32)
+
+
+def validated(estimator, X, dtype=FLOATS):
+    """``coefs_``, ``intercepts_`` and X: what a prediction is made of."""
+    check_is_fitted(estimator, "coefs_")
+    X = validate_data(estimator, X, accept_sparse="csr", dtype=dtype, reset=False)
+    return estimator.coefs_, estimator.intercepts_, X
+
+
+def over_collections(method: Method) -> Method:
+    """Decorate a method of X: of a Dask collection it returns a Dask array, not yet computed.
+
+    Workers get what a fit has left behind, the error bars included, and no parameter.
+    """
+
+    @wraps(method)
+    def of_array_or_collection(self, X, *args, **kwargs):
+        if not is_collection(X):
+            return method(self, X, *args, **kwargs)
+        check_is_fitted(self)
+        model = for_workers(self)
+        return map_collection(X, lambda X: method(model, X, *args, **kwargs), self.n_features_in_)
+
+    return of_array_or_collection

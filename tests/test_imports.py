@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import sklearn_twolayer
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._base import BaseTwoLayer
 
 FOLDER = Path(sklearn_twolayer.__file__).parent
 RUNTIME = {"numpy", "scipy", "sklearn", "joblib", "threadpoolctl"}
@@ -431,3 +433,11 @@ def test_the_reader_counts_parameters(source, n_found):
 )
 def test_the_reader_sees_what_catches_an_interrupt(source, n_found):
     assert len(list(catches_interrupt(ast.parse(source)))) == n_found
+
+
+@pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])
+def test_nothing_stands_between_an_estimator_and_its_base(Estimator):
+    """The only other class of the package is what stands in for the callbacks of scikit-learn."""
+    ours = [cls for cls in Estimator.__mro__ if cls.__module__.startswith("sklearn_twolayer")]
+    assert ours[:2] == [Estimator, BaseTwoLayer]
+    assert {cls.__module__ for cls in ours[2:]} <= {"sklearn_twolayer._callbacks"}

@@ -28,7 +28,7 @@ N_NEW, MEAN_LENGTH, SHARE_OF_TOPIC, N_DRAWS = 1000, 60, 0.35, 3
 #: Training texts, words, topics.
 SIZES = (500, 2000, 2), (2000, 5000, 3), (3000, 10_000, 5)
 MODELS = {
-    "**TwoLayerClassifier()**": TwoLayerClassifier,
+    "**TwoLayerClassifier()**": lambda: TwoLayerClassifier(random_state=0),
     "LogisticRegression()": LogisticRegression,
     "LogisticRegression(C=10)": lambda: LogisticRegression(C=10),
     "LogisticRegression(), X scaled": lambda: make_pipeline(

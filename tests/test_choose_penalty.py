@@ -89,6 +89,19 @@ def test_where_the_matrix_is_too_large_auto_is_a_float(Estimator, monkeypatch):
     assert not hasattr(model, "prior_precision_")
 
 
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_of_sparse_columns_a_regression_counts_what_is_stored(Estimator):
+    """A text has few of all words. Of classes unit precision says as much, in less time."""
+    is_regression = Estimator is TwoLayerRegressor
+    asked = checked(Estimator().get_params(), Estimator.__name__)
+    words = Size(6000, 10_000, 1, is_regression=is_regression, density=0.005)
+    assert resolve(asked, words).solver == "lbfgs"
+    assert resolve(asked, words).alpha == ("auto" if is_regression else 1 / 6000)
+    dense = resolve(asked, replace(words, density=1.0))
+    assert dense.alpha == 1 / 6000
+    assert dense.solver == ("lbfgs" if is_regression else "adam")
+
+
 def test_a_regression_by_lbfgs_asks_left_out_rows():
     """Of many noisy columns, where 1 / S would learn the noise; of k targets S k alpha counts."""
     random = np.random.RandomState(0)

@@ -55,7 +55,7 @@ class DaskTable:
         Of them, and of partitions whose rows have no weight.
     """
 
-    is_in_memory = False
+    is_in_memory, density = False, 1.0
 
     def __init__(self, partitions, summaries, head=None):
         self._partitions = partitions

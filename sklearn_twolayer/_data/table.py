@@ -42,6 +42,8 @@ class Table:
     ----------
     n_rows, n_features, dtype : int, int, dtype
         Of X.
+    density : float
+        The share of the entries of X that are stored.
     total_weight, total_frequency : float
         S, the sum of the sample weights, and that of the user's own.
     """
@@ -63,6 +65,7 @@ class Table:
             n_rows=n_rows,
             n_features=n_features,
             dtype=self.X.dtype,
+            density=self.X.nnz / (n_rows * n_features) if sparse.issparse(self.X) else 1.0,
             total_weight=n_rows if self.weight is None else self.weight.sum(),
             total_frequency=n_rows if self.frequency is None else self.frequency.sum(),
         )

@@ -58,7 +58,8 @@ class Problem:
         """What "auto" goes by."""
         table, is_regression = self.table, self.targets.loss.is_squared_error
         shape = table.n_rows, table.n_features, self.targets.n_outputs
-        return Size(*shape, table.total_weight, is_regression, table.is_in_memory)
+        kind = is_regression, table.is_in_memory, table.density
+        return Size(*shape, table.total_weight, *kind)
 
     @property
     def attributes(self):

@@ -113,7 +113,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Size:
-    """What "auto" goes by: n rows of total weight S, f features, k outputs, and the kind of y."""
+    """What "auto" goes by: n rows of total weight S, f features, k outputs, and the kind of y.
+
+    ``density`` is the share of the entries of X that are stored: 1, if X is not sparse.
+    """
 
     n_rows: int
     n_features: int
@@ -121,6 +124,7 @@ class Size:
     total_weight: float = 0.0
     is_regression: bool = True
     is_in_memory: bool = True
+    density: float = 1.0
 
     @property
     def n_counted(self):
@@ -273,7 +277,7 @@ def choose_solver(size, n_hidden, most=None):
     """Lm where its matrix takes at most ``most`` multiply-adds, then lbfgs, then adam."""
     if is_affordable(size, n_hidden, most):
         return "lm"
-    if size.n_counted * size.n_features * n_hidden <= MAX_FULL_BATCH_COST:
+    if size.density * size.n_counted * size.n_features * n_hidden <= MAX_FULL_BATCH_COST:
         return "lbfgs"
     return "adam"
 
@@ -344,17 +348,21 @@ def compares_penalties(settings, size):
     """Whether the penalty is chosen by networks of left-out rows: if they are cheap.
 
     A regression by lbfgs compares where a part of its rows would be too few for the evidence, and
-    in units of the standard deviation of y, as unit precision is meant.
+    in units of the standard deviation of y, as unit precision is meant. Of sparse X it counts what
+    is stored, as the noise may be anything; many sparse columns of classes keep unit precision,
+    which is as good there in a quarter of the time (docs/benchmarks.md).
     """
     if settings.solver not in ("lm", "lbfgs") or not size.is_in_memory:
         return False
     if size.is_regression and settings.solver == "lm":
         return is_small(size)
+    n_multiplied = size.n_rows * n_params(size, settings.n_hidden)
     if size.is_regression:
+        n_multiplied *= size.density
         is_standardized = settings.standardize and settings.output_activation == "identity"
         if not is_standardized or size.n_rows >= 2 * rows_of_part(size, settings.n_hidden):
             return False
-    return size.n_rows * n_params(size, settings.n_hidden) <= MAX_COMPARED_COST
+    return n_multiplied <= MAX_COMPARED_COST
 
 
 def is_small(size):

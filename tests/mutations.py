@@ -192,7 +192,8 @@ MUTATIONS = {
         ("TIE * losses.min())[-1]", "np.inf * losses.min())[-1]"),
         ("partial(expected_hessian, loss)", "None"),
         ("factor, before, diagonal = posterior_factor(curvature)", "_, before, diagonal = None"),
-        ("strengths[[-3, -1]] = max(b1, TRACE * largest), b2", "pass"),
+        ("strengths[[-3, -1]] = penalty.strengths[[-3, -1]]", "pass"),
+        ("np.maximum(strengths, TRACE * largest)", "strengths"),
         ("(1e-6, 1e6)", "(1e-6, 1e1)"),
         (
             "factor.determined(penalty.groups), 1e-3, size",

@@ -7,6 +7,7 @@ import pytest
 from gradient_check import numerical_jacobian
 from scipy import sparse
 from scipy.stats import norm
+from sklearn.base import clone
 from sklearn.datasets import make_blobs, make_moons
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
@@ -387,3 +388,25 @@ def test_error_bars_of_other_weights_are_refused():
     committee.intercepts_[1] = committee.intercepts_[1] + 1
     with pytest.raises(ValueError, match="have been assigned to since the fit"):
         committee.predict_proba(X, moderated=True)
+
+
+@pytest.mark.parametrize("alpha", [0, 1e-3])
+@pytest.mark.parametrize(
+    ("n_rows", "n_hidden"), [(60, 20), (100, 20), (150, 40)], ids=["p=121", "p=121 n=100", "p=241"]
+)
+def test_no_more_is_determined_than_there_are_rows(n_rows, n_hidden, alpha):
+    """The matrix of fewer residuals than weights is singular: rounding must not fill it.
+
+    Whichever of its forms is taken, and whether rows are repeated or weighted.
+    """
+    random = np.random.default_rng(0)
+    X, new = random.normal(size=(n_rows, 4)), random.normal(size=(50, 4))
+    target = np.sin(X[:, 0]) + 0.1 * random.normal(size=n_rows)
+    model = TwoLayerRegressor(n_hidden, solver="lm", alpha=alpha, random_state=0)
+    weighted = clone(model).fit(X, target, np.full(n_rows, 2.0))
+    repeated = clone(model).fit(X.repeat(2, axis=0), target.repeat(2))
+    for fitted_model in (weighted, repeated):
+        assert fitted_model.n_effective_params_ <= n_rows * (1 + 1e-6)
+    if alpha:  # without a penalty the ways to no loss at all are many
+        spread, expected = (each.predict(new, return_std=True)[1] for each in (weighted, repeated))
+        assert np.median(spread) == pytest.approx(np.median(expected), rel=0.05)

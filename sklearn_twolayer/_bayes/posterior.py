@@ -47,13 +47,14 @@ from sklearn_twolayer._bayes.averages import (
 )
 from sklearn_twolayer._bayes.leave_one_out import covariance, leave_one_out_mean
 from sklearn_twolayer._bayes.noise import Likelihood, noise_precisions
+from sklearn_twolayer._network.curvature import LOW_RANK_FLOOR
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._network.second_order import jacobian, without_shift
 
 #: Range of a prior precision on the standardised scale.
 PRIOR_PRECISION_BOUNDS = (1e-6, 1e6)
-#: Share of the largest curvature that is told from none at all.
-TRACE = 1e-12
+#: Share of the largest curvature that is told from none at all, as in the dual form.
+TRACE = LOW_RANK_FLOOR
 #: Temperature under squared error: the variance of predictions from different starts was
 #: 0.7 to 1 times that within a valley (docs/benchmarks.md). A linear network has one valley
 #: (Baldi & Hornik 1989).
@@ -243,16 +244,16 @@ def _with_least_prior(penalty, loss, likelihood, *, largest):
     Without one, as with alpha = 0, weights that the data leave alone have an infinite variance.
     Under the log loss biases have it too: the common shift of b2 under the softmax, or b1 of
     equal units, have no curvature, and their inverse would be made of rounding. Under squared
-    error b2 stays free, as the intercept of least squares is, and b1 but for a trace of the
-    ``largest`` curvature: that of linear or dead units moves nothing, and must not count as
+    error biases stay free, as the intercept of least squares is, but for a trace of the
+    ``largest`` curvature, which every weight has: what moves nothing, as the b1 of linear or dead
+    units, or as most weights do where they are more than the residuals, must not count as
     determined.
     """
     least = PRIOR_PRECISION_BOUNDS[0] / likelihood.scale(likelihood.noise_precision(loss, 0))
     strengths = np.maximum(penalty.strengths, least)
     if likelihood.is_gaussian:
-        b1, b2 = penalty.strengths[[-3, -1]]
-        strengths[[-3, -1]] = max(b1, TRACE * largest), b2
-    return Penalty(penalty.groups, strengths)
+        strengths[[-3, -1]] = penalty.strengths[[-3, -1]]
+    return Penalty(penalty.groups, np.maximum(strengths, TRACE * largest))
 
 
 def moderation(mean_loss, params, penalty, factor, *, few, scale):

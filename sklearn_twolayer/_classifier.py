@@ -38,7 +38,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
     standardize : bool, default=True
-        Centre and scale X, columns of two values so that these are 2 apart; folded into ``coefs_``.
+        Centre and scale X, rare levels and words by their own values; folded into ``coefs_``.
     n_members : int, default=1
         Networks of a committee, each from a start of its own, whose raw predictions
         are averaged: folded into one network of n_members n_hidden units.

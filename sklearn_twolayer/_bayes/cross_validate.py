@@ -102,7 +102,7 @@ CLASSES_GRID = Grid(
     (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0), (1.0, 0.3, 3.0, 0.1, 10.0, 0.03, 30.0), 2 * N_FOLDS, 2.0
 )
 #: For targets that are numbers, whose noise may be anything. Under a precision of f the Z1 of f
-#: standardised inputs has a variance of 1, and inputs are many where these are compared.
+#: standardised inputs has a variance of 1 at most, and inputs are many where these are compared.
 NUMBERS_GRID = Grid(
     (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0),
     (1.0, 3.0, 0.3, 10.0, 0.1, 30.0, 100.0, 300.0, 1000.0),

@@ -168,14 +168,14 @@ class Monitor:
     validation: Validation | None = None
     tell: Callable | None = None
     n_before: int = 0
-    n_steps: int = 0
-    scores: list = field(default_factory=list)
-    losses: list = field(default_factory=list)
-    best_params: np.ndarray | None = None
-    kept: Callable | None = None
-    ending: str | None = None
-    _bar: float = -np.inf
-    _waited: int = 0
+    n_steps: int = field(default=0, init=False)
+    scores: list = field(default_factory=list, init=False)
+    losses: list = field(default_factory=list, init=False)
+    best_params: np.ndarray | None = field(default=None, init=False)
+    kept: Callable | None = field(default=None, init=False)
+    ending: str | None = field(default=None, init=False)
+    _bar: float = field(default=-np.inf, init=False)
+    _waited: int = field(default=0, init=False)
 
     def step(self, params, value, kept):
         """Record an iteration and keep the fit ``kept()``; raise Stop if it is the last.

@@ -84,14 +84,17 @@ class Problem:
 
     def draw_start(self, random_state, settings):
         """Weights (p,) to start from, near the mean target."""
-        table, is_stream = self.table, settings.is_stream
+        table, targets, is_stream = self.table, self.targets, settings.is_stream
         if is_stream:  # whose first batch may lack a class
-            encoded, weight = self.targets.start_with_every_class(table.encoded, table.weight)
-            table = replace(table, encoded=encoded, weight=weight)
-        constant = self.targets.loss.constant(table.mean_target(self.targets, self.scale))
-        is_steep = settings.solver == "lm" and self.targets.loss.is_squared_error
+            encoded, weight = targets.start_with_every_class(table.encoded, table.weight)
+            encoded = self.scale.apply_targets(encoded, np.float64)
+            mean = targets.loss.mean_target(encoded, weight, targets.n_outputs)
+        else:
+            mean = table.mean_target(targets, self.scale)
+        constant = targets.loss.constant(mean)
+        is_steep = settings.solver == "lm" and targets.loss.is_squared_error
         says_little = is_stream or table.n_rows == 1  # what is constant here need not stay so
-        is_constant = () if says_little else self.targets.is_constant
+        is_constant = () if says_little else targets.is_constant
         kind = {"is_steep": is_steep, "is_constant": is_constant}
         return initial_weights(random_state, self.network, constant, **kind)
 

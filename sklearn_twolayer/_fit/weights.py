@@ -1,7 +1,7 @@
 """Weights: where they start, how members are folded into one network, and how they go on.
 
 The first layer spreads the units over the data: entries of W1 have standard
-deviation 1 / (2 sqrt f), so that z = x W1 has 1 / 2 for standardised x, and the
+deviation 1 / (2 sqrt f), so that z = x W1 has 1 / 2 at most for standardised x, and the
 biases spread the kinks or bends over the range of z. Starting twice as steep
 ended in worse optima (docs/benchmarks.md); but h units that share the range of one input must be
 narrower the more they are. A regression by lm, whose steps steep units do not shorten, starts

@@ -257,7 +257,9 @@ def _block_moments(shift, X, y, weight):
     deviation = X - shift
     first = weight @ deviation
     deviation *= deviation
-    return np.full(width, weight.sum()), weight @ (X != 0), first, weight @ deviation, *extremes
+    second = weight @ deviation
+    nonzero = weight @ np.not_equal(X, 0, out=deviation, casting="unsafe")
+    return np.full(width, weight.sum()), nonzero, first, second, *extremes
 
 
 def _extremes(X):

@@ -197,6 +197,7 @@ def test_parts_of_other_kinds_of_rows(Estimator, kind, few_rows):
     np.testing.assert_allclose(found, bars(fitted(Estimator)), rtol=0.05, atol=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @ESTIMATORS
 def test_parts_of_dask_collections(Estimator, few_rows):

@@ -30,11 +30,11 @@ WEIGHTS_EQUAL_REPEATS = (
     "check_sample_weight_equivalence_on_dense_data",
     "check_sample_weight_equivalence_on_sparse_data",
 )
-#: What takes seconds with the defaults, or a minute as the first two, which fit ten sparse
-#: containers: run among the slow tests. The settings take them at once, but for one of the first.
-TEN_CONTAINERS = ("check_estimator_sparse_matrix", "check_estimator_sparse_array")
+#: What takes seconds, or many as the first two, which fit ten sparse containers: run among the
+#: slow tests, for the settings without the first one.
 COSTLY = (
-    *TEN_CONTAINERS,
+    "check_estimator_sparse_matrix",
+    "check_estimator_sparse_array",
     "check_dtype_object",
     "check_estimator_sparse_tag",
     "check_estimators_dtypes",
@@ -130,6 +130,14 @@ def test_defaults_pass_the_costly_checks(estimator, check):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:y ranges from:UserWarning")
-@with_checks(ESTIMATORS, lambda name: name != TEN_CONTAINERS[0], expected_failed_checks=exemptions)
+@with_checks(ESTIMATORS, lambda name: name not in COSTLY, expected_failed_checks=exemptions)
 def test_settings_pass_every_check_that_is_not_exempt(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:y ranges from:UserWarning")
+@with_checks(ESTIMATORS, lambda name: name in COSTLY[1:], expected_failed_checks=exemptions)
+def test_settings_pass_the_costly_checks_that_are_not_exempt(estimator, check):
     check(estimator)

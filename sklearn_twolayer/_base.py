@@ -39,7 +39,6 @@ class BaseTwoLayer(
     what to forget.
     """
 
-    # Where the picture of an estimator in a notebook links to.
     _doc_link_module = "sklearn_twolayer"
     _doc_link_template = DOCUMENTATION + "/reference/{estimator_module}.{estimator_name}.html"
 
@@ -323,7 +322,8 @@ class BaseTwoLayer(
     def _read(self, X, y, sample_weight, *, reset):
         """The rows as a table; with ``reset`` the estimator learns the columns of X."""
         if is_collection(X, y, sample_weight):
-            return read_partitions(self, X, y, sample_weight, reset=reset)
+            how = {"check_rows": type(self)._check_rows, "targets_class": self._targets_class}
+            return read_partitions(self, (X, y, sample_weight), **how, reset=reset)
         return read_arrays(partial(self._check_rows, reset=reset), X, y, sample_weight)
 
     def _check_rows(self, X, y, *, reset):

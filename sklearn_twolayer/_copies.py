@@ -9,13 +9,17 @@ from sklearn.utils.validation import validate_data
 
 from sklearn_twolayer._data.dask_table import read_collection
 from sklearn_twolayer._fit.monitor import scorer_of_weights
+from sklearn_twolayer._learned import Learned
 
 #: What an estimator knows of the columns of X.
 COLUMNS = ("n_features_in_", "feature_names_in_")
 
 
-def read_partitions(estimator, X, y, sample_weight, *, reset):
-    """The table of Dask collections; with ``reset`` the estimator learns the columns of X."""
+def read_partitions(estimator, collections, *, check_rows, targets_class, reset):
+    """The table of Dask collections X, y and weights; with ``reset`` X tells its columns.
+
+    ``check_rows(copy, X, y, reset=False)`` validates those of a partition on a worker.
+    """
     on_worker = type(estimator).__new__(type(estimator))  # knows the columns, and nothing else
 
     def columns(row):
@@ -23,16 +27,16 @@ def read_partitions(estimator, X, y, sample_weight, *, reset):
         for name in filter(vars(estimator).__contains__, COLUMNS):
             vars(on_worker)[name] = vars(estimator)[name]
 
-    check, kind = partial(on_worker._check_rows, reset=False), estimator._targets_class
-    options = {"columns": columns, "check": check, "targets_class": kind}
-    return read_collection(X, y, sample_weight, **options)
+    options = {"columns": columns, "check": partial(check_rows, on_worker, reset=False)}
+    return read_collection(*collections, **options, targets_class=targets_class)
 
 
 def for_workers(estimator):
     """A copy that predicts with what a fit has left behind, and has no parameter."""
     model = type(estimator).__new__(type(estimator))
-    fitted = {name: vars(estimator)[name] for name in vars(estimator) if name.endswith("_")}
-    vars(model).update(fitted, _learned_=estimator._learned_.for_workers())
+    for name, value in vars(estimator).items():
+        if name.endswith("_"):
+            vars(model)[name] = value.for_workers() if isinstance(value, Learned) else value
     return model
 
 

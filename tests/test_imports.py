@@ -36,7 +36,7 @@ ALLOWED = {
     "_callbacks": set(),
     "_learned": {"_bayes", "_data", "_fit", "_network"},
     "_mlp": set(),
-    "_copies": {"_data", "_fit"},
+    "_copies": {"_data", "_fit", "_learned"},
     "_validation": {"_copies", "_data"},
     "_base": {
         "_callbacks",
@@ -74,7 +74,6 @@ UNAVOIDABLE = {
 }
 #: Files that may read private attributes of an estimator.
 KNOW_ESTIMATORS = {
-    "_copies.py",
     "_base.py",
     "_regressor.py",
     "_classifier.py",

@@ -148,6 +148,7 @@ MUTATIONS = {
         "_optimize/test_full_batch.py test_gradient_descent.py test_train.py",
         ("x = x - learning_rate * gradient", "x = x - 0.5 * learning_rate * gradient"),
         ("iteration == 1 or value < step.least", "True"),
+        (" and not falls_faster", ""),
         ("if not value <= MAX_GROWTH * start + 0.5:", "if False:"),
         ("np.abs(gradient).max() <= tol", "False"),
         ("return 10 * highest + 1, np.zeros_like(x)", "return value, gradient"),

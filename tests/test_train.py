@@ -84,12 +84,13 @@ def test_steps_bend_where_the_loss_has_become_small(alpha, bends, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_lbfgs_crosses_a_plateau():
-    """For a hundred iterations F hardly falls, at a twentieth of the variance explained.
+    """For two hundred iterations F hardly falls, at a fourteenth of the variance explained.
 
-    How long the rest of the way is differs between versions of SciPy.
+    How far it has come after 1,000 hangs on rounding: R^2 was .60 to .92 where the inputs were
+    changed by 1e-12.
     """
     rng = np.random.default_rng(0)
     X = rng.uniform(-1, 1, size=(2000, 2))
     y = np.sin(4 * np.pi * X[:, 0]) + np.cos(4 * np.pi * X[:, 1])
     model = TwoLayerRegressor(50, solver="lbfgs", alpha=1 / 2000, random_state=0).fit(X, y)
-    assert model.score(X, y) > 0.5
+    assert model.score(X, y) > 0.3

@@ -57,7 +57,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Flat:
-    """F is flat where ``n_iterations`` have lowered it by no more than ``share`` F each."""
+    """F is flat where ``n_iterations`` have lowered it by no more than ``share`` F each.
+
+    The last eighth of them must not have lowered it more than the eighth before: where F falls
+    faster and faster, a plateau is being left.
+    """
 
     n_iterations: int
     share: float
@@ -79,7 +83,9 @@ class Flat:
         n = self.n_iterations
         if len(values) <= n or self.share == 0:
             return False
-        return values[-1 - n] - values[-1] <= n * self.share * abs(values[-1])
+        now, before, at_first = values[-1], values[-1 - n // 8], values[-1 - 2 * (n // 8)]
+        falls_faster = before - now > at_first - before
+        return values[-1 - n] - now <= n * self.share * abs(now) and not falls_faster
 
 
 def least_decrease(tol):

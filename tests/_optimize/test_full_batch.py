@@ -343,6 +343,17 @@ def test_flat_by_hand(max_iter, n_iterations):
     assert not Flat.within(max_iter, 0.0)([2.0, *plateau])
 
 
+@pytest.mark.parametrize("n_iterations", [10, 200])
+def test_a_plateau_that_is_being_left_is_not_flat(n_iterations):
+    """There F falls faster and faster; towards an end it falls less and less."""
+    is_flat, part = Flat(n_iterations, 1e-3), n_iterations // 8
+    before, after = np.full(n_iterations - part + 1, 2.0), np.full(part, 2 - 1e-6)
+    leaving, arriving = np.append(before, after), np.append(before[: 1 - 2 * part], after)
+    assert not is_flat(leaving)
+    assert is_flat(np.append(before, before[:part]))
+    assert is_flat(np.pad(arriving, (0, 2 * part), mode="edge"))
+
+
 def test_a_small_tol_asks_for_more_than_a_small_decrease():
     assert Flat.within(1000, 1e-6).share == pytest.approx(1e-8)
     assert Flat.once_learned(1e-3).share == 1e-3

@@ -13,6 +13,7 @@ skl2onnx is imported when converters are registered, and not before.
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_twolayer._base import BaseTwoLayer
@@ -50,7 +51,10 @@ def register_converters() -> None:
     A float64 input has float64 outputs, any other float32 ones. A regressor has
     one output (n_samples, n_outputs). A classifier has labels, and probabilities as
     the options "zipmap", "nocl" and "output_class_labels" of skl2onnx want them, like
-    scikit-learn's ``MLPClassifier``; multilabel targets have 0/1 indicators for labels.
+    scikit-learn's ``MLPClassifier``; multilabel targets have 0/1 indicators for labels. With the
+    option "raw_scores", which skl2onnx sets in a ``CalibratedClassifierCV`` or a stack of
+    ``decision_function``, there is the raw prediction Z2 in the place of the probabilities; two
+    classes have -Z2 and Z2.
 
     skl2onnx does not tell a step in the middle of a Pipeline from the last one. A
     network there, whose ``transform`` feeds the next step, needs the option "transform":
@@ -80,6 +84,7 @@ def register_converters() -> None:
         "zipmap": [True, False, "columns"],
         "nocl": either,
         "output_class_labels": either,
+        "raw_scores": either,
     }
     register(
         TwoLayerRegressor,
@@ -153,7 +158,7 @@ def _convert_regressor(scope, operator, container):
 
 
 def _convert_classifier(scope, operator, container):
-    """Labels and probabilities of the raw prediction Z2; of two classes they see -Z2 and Z2."""
+    """Labels, and probabilities or the raw prediction Z2 itself; two classes have -Z2 and Z2."""
     _check_is_answer(scope, operator)
     graph, model = Graph(scope, operator, container), operator.raw_operator
     Z2 = _raw_prediction(graph, model)
@@ -165,9 +170,25 @@ def _convert_classifier(scope, operator, container):
         classes = _exported_classes(scope, model)
         labels = graph("Gather", classes, graph("ArgMax", Z2, axis=1, keepdims=0))
     softmax = {"axis": 1} if model.out_activation_ == "softmax" else {}
-    A2 = graph(OPERATORS[model.out_activation_], Z2, **softmax)
+    is_raw = _is_asked_for_raw_scores(scope, container, model)
+    A2 = Z2 if is_raw else graph(OPERATORS[model.out_activation_], Z2, **softmax)
     graph.output(0, labels)
     graph.output(1, graph.cast(A2, graph.output_dtype))
+
+
+def _is_asked_for_raw_scores(scope, container, model):
+    """Whether a calibration or a stack asks a classifier, or a Pipeline that ends with it, for Z2.
+
+    skl2onnx tells a Pipeline so, which does not tell its last step.
+    """
+    models = (operator.raw_operator for operator in scope.operators.values())
+    asked = [model, *(each for each in models if each is not model and _last_step(each) is model)]
+    options = (container.get_options(each, {"raw_scores": False}) for each in asked)
+    return any(option["raw_scores"] for option in options)
+
+
+def _last_step(model):
+    return _last_step(model.steps[-1][1]) if isinstance(model, Pipeline) else model
 
 
 def _check_is_answer(scope, operator):

@@ -418,6 +418,9 @@ MUTATIONS = {
     "onnx.py": (
         "test_onnx.py",
         ("    check_is_fitted(model)\n", ""),
+        ('        "raw_scores": either,\n', ""),
+        ("A2 = Z2 if is_raw else graph(", "A2 = graph("),
+        ("return _last_step(model.steps[-1][1])", "return model.steps[-1][1]"),
     ),
 }
 

@@ -4,9 +4,10 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
-from sklearn.ensemble import StackingRegressor
+from sklearn.ensemble import StackingClassifier, StackingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import FeatureUnion, make_pipeline
@@ -41,6 +42,14 @@ def regressor(**params):
 
 def classifier(**params):
     return TwoLayerClassifier(**{"n_hidden": 5, "alpha": 0.01, "random_state": 0, **params})
+
+
+def scaled_classifier():
+    return make_pipeline(StandardScaler(), classifier())
+
+
+def nested_classifier():
+    return make_pipeline(StandardScaler(), scaled_classifier())
 
 
 @pytest.fixture
@@ -295,6 +304,32 @@ def test_predictions_may_be_stacked(outputs):
     members = [("network", make_pipeline(StandardScaler(), regressor())), ("linear", Ridge())]
     model = StackingRegressor(members, regressor(), cv=2).fit(X_DIABETES, Y_DIABETES)
     assert_same_prediction(outputs, model, X_DIABETES.astype(np.float32))
+
+
+@DTYPES
+@pytest.mark.parametrize("name", ["three classes", "two classes", "two strings"])
+@pytest.mark.parametrize("base", [classifier, scaled_classifier, nested_classifier])
+def test_a_calibration_sees_raw_scores(outputs, base, name, dtype):
+    model = CalibratedClassifierCV(base(), cv=2).fit(X_WINE, LABELS[name])
+    assert_same_classification(outputs, model, X_WINE.astype(dtype))
+
+
+@pytest.mark.parametrize("base", [classifier, scaled_classifier])
+@pytest.mark.parametrize("method", ["decision_function", "predict_proba"])
+def test_a_stack_sees_what_it_was_fitted_to(outputs, base, method):
+    members = [("network", base()), ("linear", LogisticRegression(max_iter=5000))]
+    model = StackingClassifier(members, stack_method=method, cv=2).fit(X_WINE, Y_WINE)
+    assert_same_classification(outputs, model, X_WINE.astype(np.float32))
+
+
+@pytest.mark.parametrize("name", ["three classes", "two classes", "one class", "three labels"])
+def test_raw_scores_are_those_of_decision_function(outputs, name):
+    model = classifier().fit(X_WINE, LABELS[name])
+    labels, scores = outputs(model, X_WINE, {id(model): {"raw_scores": True, "zipmap": False}})
+    expected = model.decision_function(X_WINE)
+    expected = np.column_stack([-expected, expected]) if expected.ndim == 1 else expected
+    assert labels.tolist() == model.predict(X_WINE).tolist()
+    assert_close(scores, expected, np.float64)
 
 
 def test_an_estimator_that_is_not_fitted(convert):

@@ -168,7 +168,7 @@ class BaseTwoLayer(
         targets, scale = self._learned_.targets, self._learned_.scale
         network, loss_and_delta = self._learned_.network(self.coefs_), targets.loss.loss_and_delta
         params = network.pack(*scale.unfold(self.coefs_, self.intercepts_), self.coefs_[0].dtype)
-        table = self._read(X, y, sample_weight, reset=False).weigh(targets).encode(targets)
+        table = self._read(X, y, sample_weight, reset=False).encode(targets).weigh(targets)
 
         def block_sums(X, y, weight):  # of the loss, and of its gradient by the chain rule
             X = scale.apply_block(X) if sparse.issparse(X) else X

@@ -77,6 +77,30 @@ def test_other_codes_are_refused_after_the_fit_too():
             method(X, wrong)
 
 
+@pytest.mark.parametrize("kind", ["arrays", "dask"])
+@pytest.mark.parametrize("settings", [{}, {"class_weight": {0: 2}}])
+@pytest.mark.parametrize("y", [LABELS, 2 * LABELS + INDICATOR[:, 1]], ids=["two", "four"])
+def test_two_columns_are_not_twice_the_rows(y, settings, kind):
+    """Two columns of two classes were read as 80 targets of 40 rows."""
+    model = TwoLayerClassifier(4, solver="adam", alpha=0.1, random_state=0, **settings)
+    data, columns = (X, y), (X, np.column_stack([y, y]))
+    if kind == "dask":
+        array = pytest.importorskip("dask.array")
+        data, columns = ([array.from_array(part, 20) for part in pair] for pair in (data, columns))
+    refusal = pytest.raises(ValueError, match=r", 2\), but one column .*\[0, 1.*\] was fitted")
+    with refusal as error:
+        model.fit(*data, X_val=columns[0], y_val=columns[1])
+    assert str(error.value).startswith("y_val does not fit to y: ")
+    model.fit(*data)
+    with refusal:
+        model.loss_and_gradient(*columns)
+    with pytest.raises(ValueError):
+        model.score(*columns)
+    if kind == "arrays":
+        with refusal:
+            model.partial_fit(*columns)
+
+
 @pytest.mark.parametrize("missing", [None, np.nan])
 @pytest.mark.parametrize("kind", ["numbers", "names", "matrix"])
 def test_missing_values_of_y_are_called_missing(kind, missing):

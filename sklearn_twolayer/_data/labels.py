@@ -16,6 +16,8 @@ from sklearn_twolayer._network.losses import BinaryLogLoss, MulticlassLogLoss
 
 #: Kinds of y, in the words of scikit-learn, that are classes or labels.
 LABELS = ("binary", "multiclass", "multilabel-indicator")
+#: Labels that an error names.
+MOST_LISTED = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,18 +125,21 @@ class LabelTargets:
         Raises
         ------
         ValueError
-            If y has a label that is not among ``classes``, or an indicator other than 0 and 1.
+            If y has another number of columns, a label that is not among ``classes``, or an
+            indicator other than 0 and 1.
         """
         classes = self.classes
+        if y.shape[1:] != ((len(classes),) if self.is_multilabel else ()):
+            labels = f"{len(classes)} labels were fitted: pass 0/1 indicators (n, {len(classes)})"
+            one = f"one column of the classes {listed(classes)} was fitted: pass one label a row"
+            raise ValueError(f"y has shape {y.shape}, but {labels if self.is_multilabel else one}.")
         if self.is_multilabel:
-            if y.shape[1:] != (len(classes),):
-                raise ValueError(f"y has shape {y.shape}, but {len(classes)} labels were fitted.")
             refuse_codes(y)
             return y.astype(np.float64)
         indices = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
         unknown = np.setdiff1d(y[classes[indices] != y], classes)
         if len(unknown):
-            raise ValueError(f"y has the labels {unknown.tolist()}, not among {classes.tolist()}.")
+            raise ValueError(f"y has the labels {listed(unknown)}, not among {listed(classes)}.")
         return indices.astype(np.float64).reshape(-1, 1) if len(classes) == 2 else indices
 
     def decode(self, Z2):
@@ -249,6 +254,12 @@ def _block_right(X, y, weight, *, raw_prediction):
     right = Z2.argmax(axis=1) == y if y.ndim == 1 else ((Z2 > 0) == y).all(axis=1)
     weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
     return weight @ right, weight.sum()
+
+
+def listed(labels):
+    """The labels as an error names them: the first ones of many."""
+    shown = ", ".join(map(repr, labels[:MOST_LISTED].tolist()))
+    return f"[{shown}{', ...' if len(labels) > MOST_LISTED else ''}]"
 
 
 def refuse_codes(labels):

@@ -106,6 +106,22 @@ def test_labels_that_were_not_fitted_are_named():
         LabelTargets(np.arange(3), True).encode(np.array([[0, 1]]))
 
 
+@pytest.mark.parametrize("n_classes", [1, 2, 3])
+def test_columns_are_no_further_rows(n_classes):
+    targets = LabelTargets(np.arange(n_classes), is_multilabel=False)
+    y = np.arange(n_classes)
+    message = rf"shape \({n_classes}, 2\), but one column of the classes \[0.*\] was fitted"
+    with pytest.raises(ValueError, match=message):
+        targets.encode(np.column_stack([y, y]))
+
+
+def test_of_many_labels_a_few_are_named():
+    targets = LabelTargets(np.arange(3000), is_multilabel=False)
+    with pytest.raises(ValueError, match=r"8\.5, 9\.5, \.\.\.\].* 8, 9, \.\.\.\]\.") as refusal:
+        targets.encode(np.arange(3000) + 0.5)
+    assert len(str(refusal.value)) < 200
+
+
 def test_no_class_weight_leaves_the_weights_alone():
     weight = np.array([1.0, 2, 3, 4])
     assert class_weight_of_rows(None, Y, None) is None

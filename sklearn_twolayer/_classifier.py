@@ -1,6 +1,6 @@
 """TwoLayerClassifier: the log loss."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Literal, Self
 
 import numpy as np
@@ -202,7 +202,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         n_iter_no_change: float = 10,
         warm_start: bool = False,
         n_jobs: int | None = None,
-        class_weight: Mapping | Sequence | Literal["balanced"] | None = None,
+        class_weight: Mapping | list | Literal["balanced"] | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:

@@ -1,5 +1,6 @@
 """Which values a constructor parameter may have, and what a fit or a stream does not look at."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from inspect import signature
@@ -25,11 +26,20 @@ def _is_boolean(value):
     return isinstance(value, (bool, np.bool_))
 
 
+def _as_float(value):
+    """A real number as a fit takes it: infinity, if it is too large for a float."""
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf
+
+
 def _is_number(value, low, high=np.inf, *, kind=Real, is_open=False):
     """Whether a value is a finite number between two ends; ``is_open`` leaves the low one out."""
     if _is_boolean(value) or not isinstance(value, kind):
         return False
-    return bool((value > low if is_open else value >= low) and value < high)
+    number = _as_float(value) if kind is Real else value
+    return bool((number > low if is_open else number >= low) and number < high)
 
 
 def _is_random_state(value):
@@ -43,7 +53,7 @@ def _is_random_state(value):
 def _is_class_weight(value):
     if isinstance(value, list):
         return all(map(_is_class_weight, value))
-    return isinstance(value, dict) or _is_either(value, names=(None, "balanced"))
+    return isinstance(value, Mapping) or _is_either(value, names=(None, "balanced"))
 
 
 def _auto_or(is_valid, *names):
@@ -62,18 +72,19 @@ SOLVERS = "auto", "lm", "lbfgs", "adam", "sgd", "gd"
 HINTS = {"sigmoid": " The sigmoid is called 'logistic' here."}
 BOOLEAN = "True or False", _is_boolean
 AUTO_OR_COUNT = "'auto' or an integer >= 1", _auto_or(COUNT)
+AUTO_OR_SIZE = "'auto' or an integer >= 1 and < 1e9", _auto_or(partial(COUNT, high=10**9))
 #: Parameter -> what is valid, in words and as a predicate.
 RULES = {
-    "n_hidden": AUTO_OR_COUNT,
+    "n_hidden": AUTO_OR_SIZE,
     "activation": _one_of(ACTIVATIONS),
     "output_activation": _one_of(("identity", "logistic")),
     "solver": _one_of(SOLVERS),
     "alpha": (
-        "'auto' or 'evidence' or 'ard' or a number >= 0",
-        _auto_or(NOT_NEGATIVE, "evidence", "ard"),
+        "'auto' or 'evidence' or 'ard' or a number >= 0 and < 1e30",  # a penalty overflows above
+        _auto_or(partial(NOT_NEGATIVE, high=1e30), "evidence", "ard"),
     ),
     "standardize": BOOLEAN,
-    "n_members": AUTO_OR_COUNT,
+    "n_members": AUTO_OR_SIZE,
     "n_jobs": (
         "None or an integer other than 0 (-1: all cores)",
         lambda v: v is None or (_is_number(v, -np.inf, kind=Integral) and bool(v != 0)),
@@ -109,6 +120,10 @@ RULES = {
         _is_class_weight,
     ),
 }
+#: Characters of a value that an error shows.
+MOST_SHOWN = 100
+#: Parameters that may be numbers of any kind, and are floats in a fit.
+REAL = ("alpha", "learning_rate", "momentum", "max_time", "tol", "validation_fraction")
 #: Parameter -> the solvers that read it; the others do not.
 READERS = {
     "learning_rate": ("gd", "sgd", "adam"),
@@ -118,6 +133,28 @@ READERS = {
     "batch_size": ("sgd", "adam"),
     "shuffle": ("sgd", "adam"),
 }
+
+
+def checked_value(name, value, estimator_name):
+    """What a fit takes for the value of a parameter; InvalidParameterError if it has no meaning."""
+    words, is_valid = RULES[name]
+    if not is_valid(value):
+        hint = HINTS.get(str(value), "") if name.endswith("activation") else ""
+        given = repr(value)
+        given = given if len(given) <= MOST_SHOWN else f"{given[:MOST_SHOWN]}..."
+        raise InvalidParameterError(
+            f"{name}={given} is not valid for {estimator_name}: it must be {words}.{hint}"
+        )
+    if name == "class_weight":
+        return _plain(value)
+    return float(value) if name in REAL and isinstance(value, Real) else value
+
+
+def _plain(class_weight):
+    """Class weights as dicts, which can be pickled."""
+    if isinstance(class_weight, list):
+        return list(map(_plain, class_weight))
+    return dict(class_weight) if isinstance(class_weight, Mapping) else class_weight
 
 
 def ignored(settings, chosen, own_rows):

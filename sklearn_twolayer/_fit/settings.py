@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
-from sklearn_twolayer._fit.parameters import HINTS, RULES, InvalidParameterError
+from sklearn_twolayer._fit.parameters import RULES, checked_value
 
 #: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
 MAX_CLASSIFIER_COST = 1e5
@@ -134,16 +134,8 @@ class Size:
 
 def checked(attributes, estimator_name):
     """The settings of an estimator; InvalidParameterError for its first one without a meaning."""
-    parameters = {}
-    for name in filter(attributes.__contains__, RULES):
-        (words, is_valid), value = RULES[name], attributes[name]
-        if not is_valid(value):
-            hint = HINTS.get(str(value), "") if name.endswith("activation") else ""
-            raise InvalidParameterError(
-                f"{name}={value!r} is not valid for {estimator_name}: it must be {words}.{hint}"
-            )
-        parameters[name] = value
-    return Settings(**parameters)
+    names = filter(attributes.__contains__, RULES)
+    return Settings(**{n: checked_value(n, attributes[n], estimator_name) for n in names})
 
 
 def resolve(settings, size):

@@ -1,6 +1,9 @@
 """The rules of the parameters, what an error says, and what "auto" means."""
 
+import pickle
 from dataclasses import replace
+from fractions import Fraction
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
 from sklearn_twolayer._fit import settings
-from sklearn_twolayer._fit.parameters import RULES, InvalidParameterError, streaming
+from sklearn_twolayer._fit.parameters import REAL, RULES, InvalidParameterError, streaming
 from sklearn_twolayer._fit.settings import (
     MAX_ITER,
     Size,
@@ -257,23 +260,51 @@ def test_an_error_names_the_first_parameter_and_says_what_it_may_be():
     with pytest.raises(InvalidParameterError) as refusal:
         checked(parameters, "Network")
     assert str(refusal.value) == (
-        "n_hidden=0 is not valid for Network: it must be 'auto' or an integer >= 1."
+        "n_hidden=0 is not valid for Network: it must be 'auto' or an integer >= 1 and < 1e9."
     )
 
 
 @pytest.mark.parametrize(
     ("name", "words", "valid", "invalid"),
     [
-        ("tol", "a number >= 0", [0, 1e-300, 1e300], [-1e-300, np.inf, np.nan]),
+        ("tol", "a number >= 0", [0, 1e-300, 1e300], [-1e-300, np.inf, np.nan, 10**400]),
         ("momentum", "a number >= 0 and < 1", [0, 0.5, 1 - 1e-16], [-0.1, 1, 1.1]),
         ("validation_fraction", "a number > 0 and < 1", [1e-300, 1 - 1e-16], [0, 1]),
-        ("n_members", "'auto' or an integer >= 1", [1, 10**30], [0, 1.0]),
+        ("max_iter", "'auto' or an integer >= 1", [1, 10**30], [0, 1.0]),
+        ("n_hidden", "'auto' or an integer >= 1 and < 1e9", [1, 10**8], [0, 1.0, 10**9]),
+        (
+            "alpha",
+            "'auto' or 'evidence' or 'ard' or a number >= 0 and < 1e30",
+            [0, 1e-300, 10**29],
+            [-1, 1e30, 1e308],
+        ),
     ],
 )
 def test_a_number_knows_its_ends(name, words, valid, invalid):
     assert RULES[name][0] == words
     assert all(RULES[name][1](value) for value in valid)
     assert not any(RULES[name][1](value) for value in invalid)
+
+
+@pytest.mark.parametrize("value", [Fraction(1, 2), np.longdouble(0.5), np.float32(0.5)])
+@pytest.mark.parametrize("name", REAL)
+def test_real_numbers_of_any_kind_are_floats_in_a_fit(name, value):
+    found = checked({**TwoLayerRegressor().get_params(), name: value}, "Network")
+    assert type(getattr(found, name)) is float
+    assert getattr(found, name) == 0.5
+
+
+def test_class_weights_of_any_mapping_are_dicts_in_a_fit():
+    weights = MappingProxyType({0: 2})
+    for given, expected in [(weights, {0: 2}), ([weights, None], [{0: 2}, None])]:
+        found = checked({**TwoLayerClassifier().get_params(), "class_weight": given}, "Network")
+        assert found.class_weight == expected
+        pickle.dumps(found)
+
+
+def test_an_error_shows_the_beginning_of_a_long_value():
+    with pytest.raises(InvalidParameterError, match=r"tol=10{99}\.\.\. is not valid"):
+        checked({**TwoLayerRegressor().get_params(), "tol": 10**400}, "Network")
 
 
 def test_rules_do_not_confuse_booleans_numbers_and_strings():

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_twolayer._callbacks import CALLBACKS, CallbackSupportMixin, begin_fit, with_callbacks
 from sklearn_twolayer._copies import COLUMNS, read_partitions, with_scorer
@@ -21,11 +21,11 @@ from sklearn_twolayer._fit.parameters import streaming, tell_ignored
 from sklearn_twolayer._fit.results import published, why_no_error_bars, why_unfinished
 from sklearn_twolayer._fit.run import fit_member, fit_members, most_iterations, pose
 from sklearn_twolayer._fit.settings import checked
-from sklearn_twolayer._fit.weights import WarmStart, random_state_of_stream
+from sklearn_twolayer._fit.weights import WarmStart, float_arrays, random_state_of_stream
 from sklearn_twolayer._learned import Learned, check_finite
 from sklearn_twolayer._mlp import SklearnMLP, as_sklearn_mlp
 from sklearn_twolayer._network.objective import Penalty, weighted
-from sklearn_twolayer._validation import FLOATS, Matrix, MaybeArray, over_collections, validated
+from sklearn_twolayer._validation import Matrix, MaybeArray, over_collections, read_rows, validated
 from sklearn_twolayer._version import DOCUMENTATION, __version__, check_version
 
 
@@ -166,8 +166,9 @@ class BaseTwoLayer(
         """
         check_is_fitted(self)
         targets, scale = self._learned_.targets, self._learned_.scale
-        network, loss_and_delta = self._learned_.network(self.coefs_), targets.loss.loss_and_delta
-        params = network.pack(*scale.unfold(self.coefs_, self.intercepts_), self.coefs_[0].dtype)
+        coefs, intercepts = float_arrays(self.coefs_), float_arrays(self.intercepts_)
+        network, loss_and_delta = self._learned_.network(coefs), targets.loss.loss_and_delta
+        params = network.pack(*scale.unfold(coefs, intercepts), coefs[0].dtype)
         table = self._read(X, y, sample_weight, reset=False).encode(targets).weigh(targets)
 
         def block_sums(X, y, weight):  # of the loss, and of its gradient by the chain rule
@@ -181,7 +182,7 @@ class BaseTwoLayer(
         penalty = Penalty.of(network, self.penalty_)
         loss, gradient = loss + penalty.value(params), gradient + penalty.per_weight * params
         coef_gradients, intercept_gradients = scale.unfold_gradient(*network.unpack(gradient))
-        check_finite(loss, coef_gradients + intercept_gradients, [*self.coefs_, *self.intercepts_])
+        check_finite(loss, coef_gradients + intercept_gradients, coefs + intercepts)
         return loss, coef_gradients, intercept_gradients
 
     @over_collections
@@ -327,9 +328,8 @@ class BaseTwoLayer(
         return read_arrays(partial(self._check_rows, reset=reset), X, y, sample_weight)
 
     def _check_rows(self, X, y, *, reset):
-        kinds = {"multi_output": True, "y_numeric": self._targets_class.is_numeric}
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS, reset=reset, **kinds)
-        return X, self._targets_class.check(y.toarray() if sparse.issparse(y) else y)
+        X, y = read_rows(self, X, y, reset=reset, is_numeric=self._targets_class.is_numeric)
+        return X, self._targets_class.check(y)
 
     def _publish(self, problem, attributes=(), resume=None, posteriors=()):
         """Set what predictions mean, and what came out of the training once that is done."""
@@ -344,7 +344,7 @@ class BaseTwoLayer(
             return score_arrays(X, y, sample_weight=sample_weight)
         check_is_fitted(self)
         table = self._read(X, y, sample_weight, reset=False).encode(self._learned_.targets)
-        return self._learned_.score(self.coefs_, self.intercepts_, table)
+        return self._learned_.score(*map(float_arrays, (self.coefs_, self.intercepts_)), table)
 
     def _raw_prediction(self, X):
         inputs = validated(self, X)
@@ -353,7 +353,7 @@ class BaseTwoLayer(
     @property
     def _n_features_out(self):
         """Columns of ``transform``, for their names."""
-        return self.coefs_[0].shape[1]
+        return np.shape(self.coefs_[0])[1]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -12,6 +12,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_twolayer._copies import for_workers
 from sklearn_twolayer._data.dask_table import map_collection
 from sklearn_twolayer._data.table import is_collection
+from sklearn_twolayer._data.targets import refuse_missing
+from sklearn_twolayer._fit.weights import float_arrays
 
 #: Rows of inputs; data frames and Dask collections pass for arrays.
 Matrix = ArrayLike | sparse.sparray | sparse.spmatrix
@@ -25,7 +27,21 @@ def validated(estimator, X, dtype=FLOATS):
     """``coefs_``, ``intercepts_`` and X: what a prediction is made of."""
     check_is_fitted(estimator, "coefs_")
     X = validate_data(estimator, X, accept_sparse="csr", dtype=dtype, reset=False)
-    return estimator.coefs_, estimator.intercepts_, X
+    return float_arrays(estimator.coefs_), float_arrays(estimator.intercepts_), X
+
+
+def read_rows(estimator, X, y, *, reset, is_numeric):
+    """X and y of some rows, y dense; with ``reset`` the estimator learns the columns of X."""
+    kinds = {"multi_output": True, "y_numeric": is_numeric}
+    try:
+        X, y = validate_data(
+            estimator, X, y, accept_sparse="csr", dtype=FLOATS, reset=reset, **kinds
+        )
+    except TypeError:  # of a y with NA, which is neither true nor false
+        if not sparse.issparse(y):
+            refuse_missing(np.asarray(y))
+        raise
+    return X, y.toarray() if sparse.issparse(y) else y
 
 
 def over_collections(method: Method) -> Method:

@@ -1,5 +1,8 @@
 """What users have stumbled over: wrong values that were accepted, and errors that named another."""
 
+from fractions import Fraction
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -117,7 +120,7 @@ def test_missing_values_of_y_are_called_missing(kind, missing):
 def test_none_is_named_with_its_row():
     y = X[:, 0].astype(object)
     y[[7, 9]] = None
-    with pytest.raises(ValueError, match=r"\(None or nan\) in 2 row\(s\), the first .* row 7\."):
+    with pytest.raises(ValueError, match=r"NA or NaT\) in 2 row\(s\), the first .* row 7\."):
         TwoLayerRegressor(4).fit(X, y)
 
 
@@ -210,3 +213,60 @@ def test_class_weights_are_not_meant():
 def test_a_stream_whose_first_rows_are_alike_starts_as_any_other():
     model = TwoLayerRegressor(4, solver="adam", random_state=0).partial_fit(X, np.ones(len(X)))
     assert np.abs(model.coefs_[1]).min() > 0.01
+
+
+@pytest.mark.parametrize("Estimator", BOTH)
+@pytest.mark.parametrize("solver", ["lm", "lbfgs", "sgd"])
+def test_numbers_of_any_kind(solver, Estimator):
+    settings = {"solver": solver, "max_iter": 300, "tol": 0.01, "random_state": 0}
+    expected = Estimator(4, alpha=0.25, momentum=0.5, **settings).fit(X, LABELS).predict(X)
+    for kind in (Fraction, np.longdouble):
+        numbers = {"alpha": kind(0.25), "momentum": kind(0.5), "tol": kind(0.01)}
+        found = Estimator(4, **{**settings, **numbers}).fit(X, LABELS).predict(X)
+        assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("Estimator", BOTH)
+def test_weights_that_are_no_numbers_are_not_blamed_on_the_data(Estimator):
+    model = Estimator(4, alpha=0.1, warm_start=True, random_state=0).fit(X, LABELS)
+    model.coefs_ = [np.nan * model.coefs_[0], model.coefs_[1]]
+    with pytest.raises(ValueError, match="coefs_ or intercepts_ hold nan"):
+        model.fit(X, LABELS)
+
+
+@pytest.mark.parametrize("Estimator", BOTH)
+def test_weights_may_be_lists(Estimator):
+    model = Estimator(4, alpha=0.1, warm_start=True, random_state=0).fit(X, LABELS)
+    methods = [model.predict, model.transform, model.input_gradient]
+    expected = [method(X) for method in methods]
+    loss = model.loss_and_gradient(X, LABELS)[0]
+    model.coefs_ = [W.tolist() for W in model.coefs_]
+    model.intercepts_ = [b.tolist() for b in model.intercepts_]
+    for method, before in zip(methods, expected):
+        assert np.array_equal(method(X), before)
+    assert model.loss_and_gradient(X, LABELS)[0] == loss
+    assert model.get_feature_names_out().shape == (4,)
+    assert isinstance(model.fit(X, LABELS).coefs_[0], np.ndarray)
+
+
+@pytest.mark.parametrize("kind", ["arrays", "dask"])
+def test_class_weights_may_be_any_mapping(kind):
+    data = X, LABELS
+    if kind == "dask":
+        array = pytest.importorskip("dask.array")
+        data = array.from_array(X, (20, -1)), array.from_array(LABELS, 20)
+    settings = {"alpha": 0.1, "random_state": 0}
+    weights = MappingProxyType({0: 3.0})
+    found = TwoLayerClassifier(4, class_weight=weights, **settings).fit(*data)
+    expected = TwoLayerClassifier(4, class_weight=dict(weights), **settings).fit(*data)
+    assert np.array_equal(found.predict_proba(X), expected.predict_proba(X))
+
+
+def test_validation_rows_of_partitions_are_named():
+    array = pytest.importorskip("dask.array")
+    y_val = np.append(LABELS[:-1], 9)
+    data = array.from_array(X, (20, -1)), array.from_array(LABELS, 20)
+    val = {"X_val": data[0], "y_val": array.from_array(y_val, 20)}
+    message = r"^y_val does not fit to y: Partition 1: y has the labels \[9\], not among \[0, 1\]"
+    with pytest.raises(ValueError, match=message):
+        TwoLayerClassifier(4, alpha=0.1).fit(*data, **val)

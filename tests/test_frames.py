@@ -84,6 +84,23 @@ def test_series_of_labels(library, frame, labels):
     assert np.array_equal(model.predict(frame), fitted(TwoLayerClassifier, X, y).predict(X))
 
 
+@pytest.mark.parametrize("kind", ["string", "category", object])
+def test_series_with_gaps_have_missing_values(kind):
+    pandas = pytest.importorskip("pandas")
+    y = pandas.Series(np.array(["a", "b", "c"])[Y], dtype="string")
+    gaps = y.where(np.arange(60) != 7).astype(kind)
+    message = r"y has missing values \(None, nan, NA or NaT\) in 1 row\(s\), the first .* row 7\."
+    for labels in (gaps, gaps.to_frame()):
+        with pytest.raises(ValueError, match=message):
+            TwoLayerClassifier().fit(X, labels)
+        with pytest.raises(ValueError, match=f"^X_val and y_val: {message}"):
+            TwoLayerClassifier().fit(X, y, X_val=X, y_val=labels)
+    frame = pytest.importorskip("dask.dataframe")
+    data = (frame.from_pandas(part, npartitions=2) for part in (pandas.DataFrame(X), gaps))
+    with pytest.raises(ValueError, match=r"Partition 0 .* missing values"):
+        TwoLayerClassifier().fit(*data)
+
+
 def test_frames_of_targets_and_series_of_weights(library, frame):
     y = library.DataFrame({"first": Y, "second": 1.5 * Y})
     weight = np.linspace(0, 2, 60)

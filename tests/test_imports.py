@@ -37,7 +37,7 @@ ALLOWED = {
     "_learned": {"_bayes", "_data", "_fit", "_network"},
     "_mlp": set(),
     "_copies": {"_data", "_fit", "_learned"},
-    "_validation": {"_copies", "_data"},
+    "_validation": {"_copies", "_data", "_fit"},
     "_base": {
         "_callbacks",
         "_copies",

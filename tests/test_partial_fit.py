@@ -237,6 +237,14 @@ def test_other_solvers_do_not_have_it(Estimator, solver):
     ("parameters", "arguments", "message"),
     [
         ({}, {}, r"needs classes: .*classes=np.unique\(y_all\)"),
+        ({}, {"classes": []}, r"classes=\[\] is not valid: .*classes=np.unique\(y_all\)"),
+        ({}, {"classes": {*THREE}}, "an array or a list of all labels"),
+        ({}, {"classes": [*THREE, None]}, "none of them missing"),
+        (
+            {"class_weight": dict.fromkeys(THREE, 0)},
+            {"classes": THREE},
+            "every row the weight zero",
+        ),
         ({}, {"classes": ["low", "high"]}, r"y has the labels \['middle'\]"),
         ({"early_stopping": True}, {"classes": THREE}, "early_stopping=False and score"),
         ({"n_members": 2}, {"classes": THREE}, "Set n_members=1"),
@@ -257,6 +265,11 @@ def test_a_call_without_meaning_is_refused(parameters, arguments, message):
     [
         (lambda model: model.partial_fit(X[:, :2], THREE), "X has 2 features"),
         (lambda model: model.partial_fit(X, THREE, classes=["low"]), "are not those of the first"),
+        (lambda model: model.partial_fit(X, THREE, classes=[]), r"classes=\[\] is not valid"),
+        (
+            lambda model: model.partial_fit(X[THREE == "low"], THREE[THREE == "low"]),
+            "class_weight={'low': 0} gives every row the weight zero",
+        ),
         (lambda model: model.partial_fit(X, THREE[:5]), "inconsistent numbers of samples"),
         (lambda model: model.partial_fit(X, np.full(150, "odd")), r"labels \['odd'\]"),
         (
@@ -266,7 +279,8 @@ def test_a_call_without_meaning_is_refused(parameters, arguments, message):
     ],
 )
 def test_a_refused_call_leaves_everything_as_it_was(call, message):
-    model = network(TwoLayerClassifier).partial_fit(X, THREE, classes=np.unique(THREE))
+    model = network(TwoLayerClassifier, class_weight={"low": 0})
+    model.partial_fit(X, THREE, classes=np.unique(THREE))
     before = {**vars(model), "n_hidden": 9}
     with pytest.raises(ValueError, match=message):
         call(model)

@@ -160,7 +160,7 @@ def test_only_the_ratios_of_weights_matter_in_float32(solver):
     [
         (-np.ones(80), "must not be negative"),
         (np.full(80, np.nan), "sample_weight contains NaN"),
-        (np.zeros(80), "zero for every row"),
+        (np.zeros(80), "gives every row the weight zero"),
         (np.ones(79), "each of the 80 rows"),
         (np.full(80, 1e308), "sample_weight"),
     ],

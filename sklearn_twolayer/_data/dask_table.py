@@ -67,7 +67,6 @@ class DaskTable:
         self.dtype = np.result_type(*(summary.dtype for summary in summaries))
         self.total_weight = sum(summary.total_weight for summary in summaries)
         self.total_frequency = sum(summary.total_frequency for summary in summaries)
-        check_total_weight(self.total_weight)
 
     def summary(self, targets_class):
         """What ``targets_class.learn`` must know of y; the class is that of ``read_collection``."""
@@ -78,12 +77,13 @@ class DaskTable:
         if targets.class_weight is None:
             return self
         weigh = methodcaller("weigh", targets.for_parts(self.summary(type(targets))))
-        return _summarized(self._partitions.map(weigh), type(targets))
+        weights = f"class_weight={targets.class_weight!r}"
+        return _summarized(self._partitions.map(weigh), type(targets), weights)
 
     def encode(self, targets, complaint=""):
         """The table with y as the losses want it; errors begin with the complaint."""
         head, numbers = self._head.encode(targets, complaint), range(len(self._partitions))
-        partitions = self._partitions.map(_encode, targets, each=numbers).keep()
+        partitions = self._partitions.map(_encode, targets, complaint, each=numbers).keep()
         return DaskTable(partitions, self._seen, head)
 
     def split(self, fraction, targets, random_state):
@@ -168,10 +168,10 @@ def read_collection(X, y, sample_weight, *, columns, check, targets_class):
     return _summarized(read.keep().grouped(), targets_class)
 
 
-def _summarized(partitions, targets_class):
+def _summarized(partitions, targets_class, weights="sample_weight"):
     """The table of partitions that hold rows, after one pass over all of them.
 
-    ``targets_class`` is None where nothing is to be learnt of y.
+    ``targets_class`` is None where nothing is to be learnt of y; ``weights`` are what weighs rows.
     """
     summaries = partitions.collect(_summarize, targets_class)
     partitions = partitions.where([bool(summary and summary.n_rows) for summary in summaries])
@@ -181,7 +181,9 @@ def _summarized(partitions, targets_class):
         raise ValueError("No partition has rows with a weight above zero: nothing is left to fit.")
     if len({summary.is_sparse for summary in with_rows}) > 1:
         raise ValueError("Some partitions of X are sparse and others dense. Make them all alike.")
-    return DaskTable(partitions, summaries)
+    table = DaskTable(partitions, summaries)
+    check_total_weight(table.total_weight, weights)
+    return table
 
 
 def _read(block, check, index):
@@ -214,8 +216,8 @@ def _summarize(table, targets_class):
     )
 
 
-def _encode(table, targets, index):
-    with about(f"Partition {index} of X, y and sample_weight"):
+def _encode(table, targets, complaint, index):
+    with about(f"{complaint}Partition {index}"):
         return table.encode(targets)
 
 

@@ -5,19 +5,24 @@ See ``targets`` for the interface and how targets are learnt.
 
 from dataclasses import dataclass, replace
 from functools import partial
-from numbers import Number
+from reprlib import repr as shortened
 
 import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_twolayer._data.targets import refuse_missing
+from sklearn_twolayer._data.class_weights import (
+    check_class_weight,
+    class_weight_of_rows,
+    label_totals,
+    merge_label_totals,
+)
+from sklearn_twolayer._data.table import about
+from sklearn_twolayer._data.targets import are_missing, listed, refuse_missing
 from sklearn_twolayer._network.losses import BinaryLogLoss, MulticlassLogLoss
 
 #: Kinds of y, in the words of scikit-learn, that are classes or labels.
 LABELS = ("binary", "multiclass", "multilabel-indicator")
-#: Labels that an error names.
-MOST_LISTED = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +34,7 @@ class LabelTargets:
     classes : ndarray, shape (n_classes,)
         Sorted; the indices of the columns of an indicator.
     is_multilabel : bool
-    class_weight : dict, "balanced", list of them, or None
+    class_weight : mapping, "balanced", list of them, or None
     totals : list, optional
         ``label_totals`` of all rows, to weigh parts of them; None to weigh all at once.
     is_seen : ndarray of bool, shape (n_classes,), optional
@@ -60,7 +65,13 @@ class LabelTargets:
         if weightless is not None:
             ones = np.ones(len(y)) if weight is None else weight
             y, weight = np.concatenate([y, weightless]), np.append(ones, np.zeros(len(weightless)))
-        kind = type_of_target(y, input_name="y", raise_unknown=True)
+        kind = type_of_target(y, input_name="y")
+        if kind == "unknown":
+            raise ValueError(
+                f"Unknown label type: y has dtype {y.dtype} and shape {y.shape}. Convert objects "
+                "to labels of one type, for instance by y.astype(int), y.astype(bool) or "
+                "y.astype(str)."
+            )
         return kind, label_totals(y, weight)
 
     @staticmethod
@@ -187,10 +198,13 @@ class LabelTargets:
         unknown = [label for one in each for label in one or () if label not in known.tolist()]
         if unknown:
             raise ValueError(
-                f"class_weight names {unknown}, but the classes are {self.classes.tolist()}."
+                f"class_weight names {unknown}, but the classes are {listed(self.classes)}."
             )
         n_columns = 1 if y.ndim == 1 else y.shape[1]
-        return class_weight_of_rows(self.class_weight, y, weight, [(known, None)] * n_columns)
+        totals = [(known, None)] * n_columns
+        weight = class_weight_of_rows(self.class_weight, y, weight, totals)
+        check_class_weight(self.class_weight, weight)
+        return weight
 
     def check_same(self, previous):
         """Refuse a warm start from targets with other classes."""
@@ -215,16 +229,18 @@ class LabelTargets:
                 "The first call of partial_fit needs classes: all labels that any call will see, "
                 "for instance classes=np.unique(y_all)."
             )
-        known = {} if self.is_multilabel else {"classes": np.unique(classes), "is_seen": None}
+        classes = checked_classes(classes)
+        known = {} if self.is_multilabel else {"classes": classes, "is_seen": None}
         targets = replace(self, **known)
         return targets.going_on(classes, self.class_weight)
 
     def going_on(self, classes, class_weight):
         """The targets of a later call of ``partial_fit``; it must name no other classes."""
-        if classes is not None and not np.array_equal(np.unique(classes), self.classes):
+        classes = self.classes if classes is None else checked_classes(classes)
+        if not np.array_equal(classes, self.classes):
             raise ValueError(
-                f"classes={np.unique(classes).tolist()} are not those of the first call of "
-                f"partial_fit, {self.classes.tolist()}. Leave classes out, or start with a clone."
+                f"classes={listed(classes)} are not those of the first call of partial_fit, "
+                f"{listed(self.classes)}. Leave classes out, or start with a clone."
             )
         return replace(self, class_weight=class_weight)
 
@@ -256,89 +272,22 @@ def _block_right(X, y, weight, *, raw_prediction):
     return weight @ right, weight.sum()
 
 
-def listed(labels):
-    """The labels as an error names them: the first ones of many."""
-    shown = ", ".join(map(repr, labels[:MOST_LISTED].tolist()))
-    return f"[{shown}{', ...' if len(labels) > MOST_LISTED else ''}]"
+def checked_classes(classes):
+    """The sorted labels of the argument ``classes``; ValueError if it is no array of labels."""
+    labels, given = np.asarray(classes), f"classes={shortened(classes)}"
+    if labels.ndim and labels.size and not are_missing(labels).any():
+        with about(given):
+            return np.unique(labels)
+    raise ValueError(
+        f"{given} is not valid: it must be an array or a list of all labels that any call will "
+        "see, none of them missing, for instance classes=np.unique(y_all)."
+    )
 
 
 def refuse_codes(labels):
     """Refuse labels (m,) of a multilabel indicator that are not 0 and 1."""
     if not np.isin(labels, (0, 1)).all():
         raise ValueError(
-            f"A multilabel y must be coded 0 and 1, but y holds {np.unique(labels).tolist()}. "
+            f"A multilabel y must be coded 0 and 1, but y holds {listed(np.unique(labels))}. "
             "Pass (y == the code of a label that is there).astype(int)."
         )
-
-
-def label_totals(y, weight):
-    """Labels of each column of y, and the sum of the weights of the rows that have them."""
-    columns = [y] if y.ndim == 1 else list(y.T)
-    uniques = (np.unique(column, return_inverse=True) for column in columns)
-    return [(labels, np.bincount(indices, weights=weight)) for labels, indices in uniques]
-
-
-def merge_label_totals(parts):
-    """The ``label_totals`` of rows; ValueError if their parts have different numbers of columns."""
-    widths = {len(part) for part in parts}
-    if len(widths) > 1:
-        raise ValueError(f"y has partitions of {sorted(widths)} columns. Give all the same.")
-    merged = []
-    for columns in zip(*parts):
-        labels, totals = (np.concatenate(arrays) for arrays in zip(*columns))
-        labels, indices = np.unique(labels, return_inverse=True)
-        merged.append((labels, np.bincount(indices, weights=totals)))
-    return merged
-
-
-def class_weight_of_rows(class_weight, y, weight, totals=None, *, known=()):
-    """Weights (n,) multiplied by the weight of each row's class; None for ones.
-
-    "balanced" gives each of the K classes the same total weight, S / K: with
-    weights as frequencies, S and the class totals are sums of the weights. For a
-    multilabel indicator the factors of all labels are multiplied. ``totals`` are the
-    ``label_totals`` of all rows, where y is a part of them; ``known`` are classes of one column
-    that y may lack.
-
-    Raises
-    ------
-    ValueError
-        If a class weight is negative or names a class that y does not have, or
-        if a list does not have one entry for each label.
-    """
-    if class_weight is None:
-        return weight
-    is_part = totals is not None
-    totals = totals if is_part else label_totals(y, weight)
-    if len(known) and not is_part:
-        totals = merge_label_totals([totals, [(known, np.zeros(len(known)))]])
-    columns = [y] if y.ndim == 1 else list(y.T)
-    each = class_weight if isinstance(class_weight, list) else [class_weight] * len(columns)
-    if len(each) != len(columns):
-        raise ValueError(
-            f"class_weight is a list of {len(each)}, but y has {len(columns)} column(s) of labels."
-        )
-    factor = np.ones(len(y)) if weight is None else weight.copy()
-    for one, labels, (classes, sums) in zip(each, columns, totals):
-        if one is not None:
-            factor *= _factor_of_class(one, classes, sums)[np.searchsorted(classes, labels)]
-    if not is_part and not factor.any():
-        raise ValueError(f"class_weight={class_weight!r} gives every row the weight zero.")
-    return factor
-
-
-def _factor_of_class(class_weight, classes, totals):
-    if class_weight == "balanced":
-        weighs = totals > 0  # a class without weight is in no row that is weighed
-        return totals.sum() / (weighs.sum() * np.where(weighs, totals, 1))
-    unknown = [label for label in class_weight if label not in classes]
-    if unknown and any(label not in class_weight for label in classes.tolist()):
-        raise ValueError(
-            f"class_weight names {unknown}, but the classes of y are {classes.tolist()}."
-        )
-    values = [class_weight.get(label, 1.0) for label in classes.tolist()]
-    if not all(isinstance(value, Number) and 0 <= value < np.inf for value in values):
-        raise ValueError(
-            f"class_weight must be finite and must not be negative, got {class_weight}."
-        )
-    return np.array(values, float)

@@ -223,12 +223,12 @@ def valid_weights(X, sample_weight):
     return weight
 
 
-def check_total_weight(total):
-    """Refuse rows whose weights have no sum, or the sum zero."""
+def check_total_weight(total, name="sample_weight"):
+    """Refuse rows whose weights have no sum, or the sum zero; ``name`` is what weighs them."""
     if total == 0:
-        raise ValueError("sample_weight is zero for every row: nothing is left to fit.")
+        raise ValueError(f"{name} gives every row the weight zero: nothing is left to fit.")
     if not np.isfinite(total):
-        raise ValueError("The sum of sample_weight is not finite. Divide it by a constant.")
+        raise ValueError(f"The sum of {name} over the rows is not finite. Divide it by a constant.")
 
 
 def drop_weightless(X, y, weight):

@@ -17,6 +17,9 @@ import numpy as np
 
 from sklearn_twolayer._network.losses import LogisticSquaredError, SquaredError
 
+#: Labels that an error names.
+MOST_LISTED = 10
+
 
 @dataclass(frozen=True)
 class RealTargets:
@@ -148,16 +151,21 @@ def _block_squares(X, y, weight, *, raw_prediction, predict, shift):
 
 
 def refuse_missing(y):
-    """Refuse None and nan, which an array of objects smuggles past scikit-learn's own check."""
-    if y.dtype.kind not in "fO":
-        return
-    is_missing = np.isnan(y) if y.dtype.kind == "f" else _are_missing(y).astype(bool)
+    """Refuse None, nan and NaT, which pass scikit-learn's own check in objects and in dates."""
+    is_missing = are_missing(y)
     if is_missing.any():
         rows = np.unique(np.nonzero(is_missing)[0])
         raise ValueError(
-            f"y has missing values (None or nan) in {len(rows)} row(s), the first of them row "
-            f"{rows[0]}. Drop these rows from X and y, or fill them in."
+            f"y has missing values (None, nan, NA or NaT) in {len(rows)} row(s), the first of them "
+            f"row {rows[0]}. Drop these rows from X and y, or fill them in."
         )
+
+
+def are_missing(y):
+    """Which values of an array are None, nan, NA or NaT."""
+    if y.dtype.kind == "O":
+        return _are_missing(y).astype(bool)
+    return np.isnan(y) if y.dtype.kind in "fmM" else np.zeros(y.shape, bool)
 
 
 def _is_missing(value):
@@ -165,3 +173,9 @@ def _is_missing(value):
 
 
 _are_missing = np.frompyfunc(_is_missing, 1, 1)
+
+
+def listed(labels):
+    """The labels as an error names them: the first ones of many."""
+    shown = ", ".join(map(repr, labels[:MOST_LISTED].tolist()))
+    return f"[{shown}{', ...' if len(labels) > MOST_LISTED else ''}]"

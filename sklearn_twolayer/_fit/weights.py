@@ -71,6 +71,28 @@ def are_equal(weights, others):
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
+def float_arrays(weights):
+    """Arrays of float32 or float64 from those, or array-likes, that a user has assigned."""
+    arrays = map(np.asarray, weights)
+    return [a if a.dtype.char in "fd" else a.astype(np.float64) for a in arrays]
+
+
+def check_network(coefs, intercepts):
+    """Refuse weights that make no network, or are no finite numbers."""
+    shapes = [array.shape for array in (*coefs, *intercepts)]
+    is_network = [len(shape) for shape in shapes] == [2, 2, 1, 1]
+    if not is_network or shapes[2:] != [shapes[0][1:], shapes[1][1:]] or shapes[1][:1] != shapes[2]:
+        raise ValueError(
+            f"coefs_ and intercepts_ have shapes {shapes}, but a network needs W1 (f, h), "
+            "W2 (h, k), b1 (h,) and b2 (k,). Assign such arrays, or start with a clone."
+        )
+    if not all(np.isfinite(array).all() for array in (*coefs, *intercepts)):
+        raise ValueError(
+            "coefs_ or intercepts_ hold nan or infinity, from which no fit can go on. Assign "
+            "finite numbers, or start with a clone."
+        )
+
+
 @dataclass(frozen=True)
 class Resume:
     """What going on needs beside the weights.
@@ -120,14 +142,17 @@ class WarmStart:
     def of(cls, attributes, learned):
         """The weights among the attributes {name: value} of an estimator; None without any.
 
-        ``learned`` is what its fit has left behind beside them, or None.
+        ``learned`` is what its fit has left behind beside them, or None. ValueError if the
+        weights make no network.
         """
         if "coefs_" not in attributes:
             return None
         behind = (None, None) if learned is None else (learned.targets, learned.resume)
         counts = [attributes.get(name, 0) for name in ("n_iter_", "t_")]
         curve = attributes.get("loss_curve_", ())
-        return cls(attributes["coefs_"], attributes["intercepts_"], *behind, *counts, curve)
+        weights = [float_arrays(attributes[name]) for name in ("coefs_", "intercepts_")]
+        check_network(*weights)
+        return cls(*weights, *behind, *counts, curve)
 
     def params(self, network, scale, *, is_stream=False):
         """The weights (p,) on the standardised scale; ValueError if they have other shapes."""

@@ -7,12 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, r2_score
 
-from sklearn_twolayer._data.labels import (
-    LabelTargets,
-    class_weight_of_rows,
-    label_totals,
-    merge_label_totals,
-)
+from sklearn_twolayer._data.labels import LabelTargets
 from sklearn_twolayer._data.table import validation_split
 from sklearn_twolayer._data.targets import RealTargets
 
@@ -75,6 +70,25 @@ def test_what_is_no_set_of_labels_is_refused_by_its_kind(y, kind):
             labels_of(np.asarray(y), parts=parts)
 
 
+@pytest.mark.parametrize("y", [np.arange(1000).astype(object), np.array([True, False], object)])
+def test_objects_that_are_no_strings_are_refused_in_short(y):
+    with pytest.raises(
+        ValueError, match=r"Unknown label type.*dtype object.*astype\(int\)"
+    ) as error:
+        LabelTargets.summarize(y, None)
+    assert len(str(error.value)) < 200
+
+
+@pytest.mark.parametrize("kind", ["datetime64[D]", "timedelta64[D]", object])
+def test_dates_that_are_missing_are_refused(kind):
+    y = np.array([0, "NaT", 1], "timedelta64[D]")
+    y = (np.datetime64("2020-01-01") + y if kind == "datetime64[D]" else y).astype(kind)
+    with pytest.raises(
+        ValueError, match=r"missing values.* in 1 row\(s\), the first of them row 1"
+    ):
+        LabelTargets.check(y)
+
+
 def test_indicators_of_parts_may_make_no_indicator():
     with pytest.raises(ValueError, match="Unknown label type: multiclass-multioutput"):
         labels_of(np.array([[0, 1], [1, 1], [0, 2], [2, 2]]), parts=2)
@@ -122,66 +136,6 @@ def test_of_many_labels_a_few_are_named():
     assert len(str(refusal.value)) < 200
 
 
-def test_no_class_weight_leaves_the_weights_alone():
-    weight = np.array([1.0, 2, 3, 4])
-    assert class_weight_of_rows(None, Y, None) is None
-    assert class_weight_of_rows(None, Y, weight) is weight
-
-
-def test_class_weights_multiply_the_weights():
-    assert class_weight_of_rows({1: 5, 3: 2}, Y, None).tolist() == [2, 5, 1, 5]
-    weight = np.array([1.0, 2, 3, 4])
-    assert class_weight_of_rows({1: 5, 3: 2}, Y, weight).tolist() == [2, 10, 3, 20]
-    assert weight.tolist() == [1, 2, 3, 4]
-
-
-@pytest.mark.parametrize("weight", [None, np.array([1.0, 2, 3, 4])])
-def test_balanced_classes_weigh_the_same_and_together_what_they_weighed(weight):
-    balanced = class_weight_of_rows("balanced", Y, weight)
-    totals = [balanced[label == Y].sum() for label in (1, 2, 3)]
-    total = 4 if weight is None else weight.sum()
-    assert totals == pytest.approx([total / 3] * 3, rel=1e-15)
-
-
-def test_a_class_without_weight_takes_no_part_of_the_balance():
-    balanced = class_weight_of_rows("balanced", Y, None, known=np.arange(5))
-    np.testing.assert_array_equal(balanced, class_weight_of_rows("balanced", Y, None))
-
-
-def test_balanced_with_weights_equals_balanced_with_repeats():
-    times = np.array([1, 2, 3, 4])
-    repeated = class_weight_of_rows("balanced", Y.repeat(times), None)
-    weighted = class_weight_of_rows("balanced", Y, times.astype(float))
-    assert weighted / times == pytest.approx(repeated[np.cumsum(times) - 1], rel=1e-15)
-
-
-def test_a_list_of_class_weights_has_one_for_each_label():
-    y = np.array([[0, 1], [1, 1], [1, 0], [1, 1]])
-    found = class_weight_of_rows([{0: 3}, "balanced"], y, None)
-    assert found == pytest.approx([3 * 2 / 3, 2 / 3, 2, 2 / 3], rel=1e-15)
-    both = class_weight_of_rows({0: 3}, y, None)
-    assert both.tolist() == [3, 1, 3, 1]
-
-
-@pytest.mark.parametrize(
-    ("class_weight", "message"),
-    [
-        ({1: -1}, "must not be negative"),
-        ({1: 1, 9: 1}, r"names \[9\], but the classes of y are \[1, 2, 3\]"),
-        ({"1": 1}, r"names \['1'\]"),
-        ({1: 0, 2: 0, 3: 0}, "every row the weight zero"),
-        ([{1: 1}, {1: 1}], r"list of 2, but y has 1 column"),
-        ([], r"list of 0, but y has 1 column"),
-        ({1: np.nan}, "class_weight"),
-        ({1: np.inf}, "class_weight"),
-        ({1: "heavy"}, "class_weight"),
-    ],
-)
-def test_bad_class_weights_are_refused_by_name(class_weight, message):
-    with pytest.raises(ValueError, match=message):
-        class_weight_of_rows(class_weight, Y, None)
-
-
 def split(n_rows, labels, fraction, seed=0):
     return validation_split(n_rows, labels, fraction, np.random.RandomState(seed))
 
@@ -220,34 +174,6 @@ def test_a_split_follows_its_seed():
 def test_a_split_with_too_few_rows_is_refused(n_rows, fraction):
     with pytest.raises(ValueError, match=f"validation_fraction={fraction} of .*early_stopping"):
         split(n_rows, None, fraction)
-
-
-def test_label_totals_of_parts_make_those_of_all():
-    weight = np.array([1.0, 2, 3, 4])
-    y = np.array([["b", "x"], ["a", "x"], ["c", "y"], ["a", "x"]])
-    parts = [label_totals(y[:1], weight[:1]), label_totals(y[1:], weight[1:])]
-    for (labels, totals), expected in zip(merge_label_totals(parts), label_totals(y, weight)):
-        assert labels.tolist() == expected[0].tolist()
-        assert totals.tolist() == expected[1].tolist()
-    with pytest.raises(ValueError, match=r"partitions of \[1, 2\] columns"):
-        merge_label_totals([label_totals(y, None), label_totals(y[:, 0], None)])
-
-
-def test_class_weights_of_a_part_follow_the_totals_of_all():
-    y, weight = np.array([0, 0, 0, 1, 1, 2]), np.arange(1.0, 7)
-    expected = class_weight_of_rows("balanced", y, weight)
-    found = class_weight_of_rows("balanced", y[:3], weight[:3], label_totals(y, weight))
-    assert found.tolist() == expected[:3].tolist()
-    assert class_weight_of_rows({0: 0}, y[:3], None, label_totals(y, None)).tolist() == [0, 0, 0]
-
-
-def test_class_weights_may_name_classes_that_are_missing():
-    """As in scikit-learn: all classes of y have a weight, and a fold may lack one."""
-    y = np.array([0, 1, 1])
-    found = class_weight_of_rows({0: 2.0, 1: 3.0, 2: 5.0}, y, None)
-    np.testing.assert_array_equal(found, [2, 3, 3])
-    with pytest.raises(ValueError, match="names \\[2\\]"):
-        class_weight_of_rows({0: 2.0, 2: 5.0}, y, None)
 
 
 def test_targets_weigh_parts_by_the_totals_of_all():
@@ -295,6 +221,14 @@ def test_the_first_batch_names_all_classes():
         assert later.class_weight == {1: 2}
     with pytest.raises(ValueError, match=r"classes=\[1, 2\] are not those"):
         targets.going_on([1, 2], None)
+    refusal = pytest.raises(ValueError, match=r"^classes=.* not valid.*classes=np.unique\(y_all\)")
+    for classes in ([], np.array([]), 3, "abc", {1, 2}, [1, None], [1, np.nan]):
+        with refusal:
+            targets.with_classes(classes)
+        with refusal:
+            targets.going_on(classes, None)
+    with pytest.raises(TypeError, match=r"^classes=array\(\[1, 'a'\].*: '<' not supported"):
+        targets.with_classes(np.array([1, "a"], object))
     with pytest.raises(ValueError, match="first call of partial_fit needs classes"):
         targets.with_classes(None)
     indicator = labels_of(np.array([[0, 1], [1, 1]]))
@@ -319,12 +253,14 @@ def test_a_batch_is_weighed_without_the_classes_that_it_lacks():
         ("balanced", "needs all rows at once"),
         (["balanced"], "needs all rows at once"),
         ({"a": 1, "b": 1, "d": 1}, r"names \['d'\], but the classes are \['a', 'b'\]"),
+        ({"a": 0}, "every row the weight zero"),
+        ({"a": 1e308}, "over the rows is not finite"),
     ],
 )
 def test_class_weights_that_no_batch_can_follow_are_refused(class_weight, message):
     targets = LabelTargets(np.array(["a", "b"]), False, class_weight)
     with pytest.raises(ValueError, match=message):
-        targets.weigh_stream(np.array(["a"]), None)
+        targets.weigh_stream(np.array(["a", "a"]), None)
 
 
 def test_a_start_has_every_class():

@@ -135,6 +135,36 @@ def test_a_warm_start_refuses_a_network_of_other_shapes(is_stream, message):
         start.params(TwoLayerNetwork(3, 7, 2, "tanh"), scale, is_stream=is_stream)
 
 
+def attributes(coefs=None, intercepts=None):
+    """Those of an estimator with weights of a network, or with others."""
+    W1, W2, b1, b2 = np.ones((3, 4)), np.ones((4, 2)), np.zeros(4), np.zeros(2)
+    return {"coefs_": coefs or [W1, W2], "intercepts_": intercepts or [b1, b2]}
+
+
+def test_a_warm_start_takes_what_passes_for_arrays():
+    start = WarmStart.of(attributes([np.ones((3, 4)).tolist(), np.ones((4, 2), int)]), None)
+    assert [W.dtype for W in start.coefs] == [np.float64, np.float64]
+    start = WarmStart.of(attributes([W.astype(np.float32) for W in start.coefs]), None)
+    assert [W.dtype for W in start.coefs] == [np.float32, np.float32]
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"coefs": [np.ones((3, 4))]}, r"shapes \[\(3, 4\), \(4,\), \(2,\)\].* W1 \(f, h\)"),
+        ({"coefs": [np.ones((3, 4)), np.ones((5, 2))]}, "have shapes"),
+        ({"coefs": [np.ones((3, 4)), np.ones(4)]}, "have shapes"),
+        ({"intercepts": [np.ones(3), np.ones(2)]}, "have shapes"),
+        ({"intercepts": [np.ones(4), np.ones(1)]}, "have shapes"),
+        ({"coefs": [np.full((3, 4), np.nan), np.ones((4, 2))]}, "hold nan or infinity"),
+        ({"intercepts": [np.zeros(4), np.array([0, np.inf])]}, "hold nan or infinity"),
+    ],
+)
+def test_a_warm_start_refuses_what_is_no_network(weights, message):
+    with pytest.raises(ValueError, match=message):
+        WarmStart.of(attributes(**weights), None)
+
+
 @pytest.mark.parametrize("is_stream", [False, True])
 def test_a_solver_goes_on_with_its_own_state_only(is_stream):
     state = StochasticState(np.zeros(2), np.zeros(2), rule_state="moments")

@@ -210,7 +210,7 @@ MUTATIONS = {
     "_bayes/evidence.py": (
         "_bayes/test_reestimation.py",
         ("np.clip(strength * gamma / squares", "np.clip(gamma / squares"),
-        ("> MAX_EFFECTIVE_SHARE * likelihood.n_residuals", "> np.inf"),
+        ("> MAX_EFFECTIVE_SHARE * likelihood.n_telling", "> np.inf"),
         ("while calm < 3 and", "while calm < 1 and"),
     ),
     "_bayes/leave_one_out.py": (
@@ -220,12 +220,15 @@ MUTATIONS = {
         ("rows.total_weight / inflation", "rows.total_weight"),
     ),
     "_bayes/noise.py": (
-        "test_posterior.py test_error_bars_of_any_fit.py _bayes/test_error_bars.py",
+        "_bayes/test_reestimation.py test_posterior.py test_error_bars_of_any_fit.py "
+        "_bayes/test_error_bars.py",
         (
             "return 0.5 * noise_precision * self.n_residuals if",
             "return noise_precision * self.n_residuals if",
         ),
-        ("self.n_residuals - min(n_effective, MAX", "self.n_residuals - min(0, MAX"),
+        ("self.n_telling - min(n_effective, MAX", "self.n_telling - min(0, MAX"),
+        ("self.share_varying * gamma[-2:]", "gamma[-2:]"),
+        ("n_telling=share * n_residuals", "n_telling=n_residuals"),
         ("degrees + is_constant, squares + is_constant", "degrees, squares"),
         ("np.minimum(n_effective * shares,", "np.minimum(n_effective,"),
     ),
@@ -375,7 +378,8 @@ MUTATIONS = {
     "_fit/choose.py": (
         "_fit/test_choose.py test_choose_penalty.py test_compared_penalties.py",
         ("if noise.max() < SAME_NOISE * noise.min():", "if False:"),
-        ("        problem = replace(problem, scale=scale)\n", "        pass\n"),
+        ("np.flatnonzero(~column_moments(rows).is_constant)", "np.arange(k)"),
+        ("        y_scale[varies] *= noise\n", "        pass\n"),
         ("learning_alpha=alpha / 10 if start is None else None", "learning_alpha=None"),
         ("max_iter=min(settings.max_iter, n_steps)", "max_iter=settings.max_iter"),
         ("total_weight=size.n_counted)", "total_weight=0)"),

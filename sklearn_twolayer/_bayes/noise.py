@@ -11,7 +11,8 @@ hat matrix H is the sum of the leverages of the rows (Hastie, Tibshirani & Fried
 
 A target that never varies says nothing of its noise, however well it is fitted. It is given one
 more row, whose residual is 1 on the standardised scale, and n equal rows are believed as much
-as that: 1 / beta_c = 1 / (n + 1 - gamma_c).
+as that: 1 / beta_c = 1 / (n + 1 - gamma_c). Beside other targets it has no part in the beta of
+all: its residuals of zero are none, and its weights, which they determine, are not in gamma.
 """
 
 from dataclasses import dataclass
@@ -44,6 +45,10 @@ class Likelihood:
     ----------
     n_residuals : float
         S k.
+    share_varying : float
+        Of the targets, those that vary; 1 if all are constant.
+    n_telling : float
+        S times their number: the residuals that tell of the noise.
     variance : float
         Mean of the variances; 1 if all targets are constant.
     """
@@ -54,8 +59,10 @@ class Likelihood:
     variances: np.ndarray | float = 1.0
 
     def __post_init__(self):
-        variance = float(np.mean(self.variances)) or 1.0
-        vars(self).update(n_residuals=self.total_weight * self.n_outputs, variance=variance)
+        n_residuals, variance = self.total_weight * self.n_outputs, float(np.mean(self.variances))
+        share = float(np.mean(np.asarray(self.variances) > 0)) or 1.0
+        vars(self).update(n_residuals=n_residuals, variance=variance or 1.0)
+        vars(self).update(share_varying=share, n_telling=share * n_residuals)
 
     @classmethod
     def of(cls, mean_loss):
@@ -73,18 +80,28 @@ class Likelihood:
         """The factor c with M = c F and alpha_g = a_g / c."""
         return 0.5 * noise_precision * self.n_residuals if self.is_gaussian else self.total_weight
 
+    def of_varying(self, gamma):
+        """The effective parameters (G,) of groups, W2 and b2 last, that targets that vary have.
+
+        The columns of W2 are all determined by the same hidden layer, each about as far as another.
+        """
+        return np.append(gamma[:-2], self.share_varying * gamma[-2:])
+
     def noise_precision(self, loss, n_effective):
-        """Beta = (S k - gamma) / sum_i s_i |r_i|^2, within bounds; 1 for log loss."""
+        """Beta = (S k - gamma) / sum_i s_i |r_i|^2, within bounds; 1 for log loss.
+
+        Targets that are constant are not among the k.
+        """
         if not self.is_gaussian:
             return 1.0
-        degrees = self.n_residuals - min(n_effective, MAX_USED_SHARE * self.n_residuals)
+        degrees = self.n_telling - min(n_effective, MAX_USED_SHARE * self.n_telling)
         return float(precision_within_bounds(degrees, self.n_residuals * loss, self.variance))
 
     def log_normalizer(self, noise_precision):
-        """Logarithm of (beta / 2 pi)^(S k / 2); 0 for log loss."""
+        """Logarithm of (beta / 2 pi)^(S k / 2), of targets that vary; 0 for log loss."""
         if not self.is_gaussian:
             return 0.0
-        return 0.5 * self.n_residuals * np.log(noise_precision / (2 * np.pi))
+        return 0.5 * self.n_telling * np.log(noise_precision / (2 * np.pi))
 
 
 def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):

@@ -255,6 +255,9 @@ MUTATIONS = {
         ("        if encoded.shape[1] != self.n_outputs:", "        if False:"),
         ('if output_activation == "logistic" and (least < 0 or greatest > 1):', "if False:"),
         ("    if is_missing.any():", "    if False:"),
+        ("variance if is_logistic else max(variance**0.5, LEAST_UNIT)", "variance"),
+        ("max(variance**0.5, LEAST_UNIT)", "variance**0.5"),
+        ("moments.scale[~moments.is_constant]", "moments.scale"),
     ),
     "_data/labels.py": (
         "_data/test_targets.py _data/test_scores.py test_validation.py test_partial_fit.py "
@@ -307,7 +310,8 @@ MUTATIONS = {
         ("        if not is_valid(value):", "        if False:"),
         ("MAX_CLASSIFIER_COST = 1e5", "MAX_CLASSIFIER_COST = 1e9"),
         ("MAX_COMPARED_COST = 1e8", "MAX_COMPARED_COST = 5e6"),
-        ("return 1 / (size.n_counted", "return 2 / (size.n_rows"),
+        ("return size.penalty_unit / (size.n_counted", "return 2 / (size.n_rows"),
+        ("return size.penalty_unit / (size.n_counted", "return 1 / (size.n_counted"),
         ("n_free_steps=sum(FREE_STEPS)", "n_free_steps=0"),
         ("not goes_on and cost", "cost"),
         ("UNITS * np.sqrt(S", "np.sqrt(S"),
@@ -318,13 +322,18 @@ MUTATIONS = {
         ("    if of_collections:", "    if False:"),
     ),
     "_fit/run.py": (
-        "_fit/test_training.py test_committee.py test_stopping.py test_gradient_descent.py",
+        "_fit/test_training.py test_committee.py test_stopping.py test_gradient_descent.py "
+        "test_choose_penalty.py",
         ("    if settings.n_members > 1 and settings.warm_start:", "    if False:"),
         (
             '    if settings.n_members > 1 and settings.output_activation == "logistic":',
             "    if False:",
         ),
         ("                monitor.interrupt()\n", "                pass\n"),
+        (
+            "targets = targets.in_units(column_moments(rows))",
+            "targets.in_units(column_moments(rows))",
+        ),
     ),
     "_fit/training.py": (
         "_fit/test_training.py test_train.py test_compared_penalties.py",

@@ -95,7 +95,8 @@ class Problem:
         constant = targets.loss.constant(mean)
         is_steep = settings.solver == "lm" and targets.loss.is_squared_error
         says_little = is_stream or table.n_rows == 1  # what is constant here need not stay so
-        is_constant = () if says_little else targets.is_constant
+        inputs = self.moments["X"].is_constant if "X" in self.moments else ()
+        is_constant = ((), ()) if says_little else (inputs, targets.is_constant)
         kind = {"is_steep": is_steep, "is_constant": is_constant}
         return initial_weights(random_state, self.network, constant, **kind)
 

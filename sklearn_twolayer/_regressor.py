@@ -143,7 +143,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         Prior precision of the same groups on the standardised scale, where all have one.
     noise_precision_ : float or ndarray of shape (n_outputs,)
         1 / variance of the noise of each target, in the units of y. A target that is
-        constant says nothing of its noise: it is that of one more row with a residual of 1.
+        constant says nothing of its noise: it is that of one more row with a residual of 1. Nor
+        do one or two distinct rows: there it is one standard deviation of y.
     n_effective_params_ : float
         How many weights the data determine. There where error bars are.
     curvature_rows_ : int

@@ -229,7 +229,11 @@ MUTATIONS = {
         ("self.n_telling - min(n_effective, MAX", "self.n_telling - min(0, MAX"),
         ("self.share_varying * gamma[-2:]", "gamma[-2:]"),
         ("n_telling=share * n_residuals", "n_telling=n_residuals"),
-        ("degrees + is_constant, squares + is_constant", "degrees, squares"),
+        ("degrees + says_nothing, squares + says_nothing * units", "degrees, squares"),
+        ("squares + says_nothing * units", "squares + says_nothing"),
+        ("says_nothing |= n_distinct(mean_loss.rows) < MIN_DISTINCT", "pass"),
+        ("if total is None else _distinct(np.vstack([total, part]))", "if True else total"),
+        ("        rows = rows[(rows != rows[0]).any(axis=1)]\n", "        rows = rows[1:]\n"),
         ("np.minimum(n_effective * shares,", "np.minimum(n_effective,"),
     ),
     "_bayes/choose_penalty.py": (

@@ -13,6 +13,8 @@ A target that never varies says nothing of its noise, however well it is fitted.
 more row, whose residual is 1 on the standardised scale, and n equal rows are believed as much
 as that: 1 / beta_c = 1 / (n + 1 - gamma_c). Beside other targets it has no part in the beta of
 all: its residuals of zero are none, and its weights, which they determine, are not in gamma.
+Nor do one or two distinct rows, through which any network goes, tell of the noise, however often
+they are repeated: each target is given one more row there, too.
 """
 
 from dataclasses import dataclass
@@ -20,10 +22,15 @@ from functools import partial
 
 import numpy as np
 
+from sklearn_twolayer._network.products import dense
+
 #: Range of the noise precision of a target whose variance is 1, as on the standardised scale.
 NOISE_PRECISION_BOUNDS = (1e-6, 1e8)
 #: Largest share of the rows that the weights may use up in the estimate of the noise.
 MAX_USED_SHARE = 0.99
+#: Fewer distinct rows tell nothing of the noise: a network goes through two, under the weakest of
+#: penalties, as none can be left out to judge a stronger one by (``cross_validate``).
+MIN_DISTINCT = 3
 
 
 @dataclass(frozen=True)
@@ -125,9 +132,34 @@ def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
     total_weight = mean_loss.rows.total_weight
     shares = shares_of_targets(few, params, factor)
     degrees = total_weight - np.minimum(n_effective * shares, MAX_USED_SHARE * total_weight)
-    is_constant = variances == 0
-    degrees, squares = degrees + is_constant, squares + is_constant
-    return precision_within_bounds(degrees, squares, variances + is_constant)
+    units = variances + (variances == 0)
+    says_nothing = variances == 0
+    if n_effective < MIN_DISTINCT * len(variances):  # it is k times the distinct rows at most
+        says_nothing |= n_distinct(mean_loss.rows) < MIN_DISTINCT
+    degrees, squares = degrees + says_nothing, squares + says_nothing * units
+    return precision_within_bounds(degrees, squares, units)
+
+
+def n_distinct(rows):
+    """How many rows of X and y differ from each other, counted up to ``MIN_DISTINCT``."""
+    return len(rows.sum(_block_distinct, _merge_distinct))
+
+
+def _block_distinct(X, y, weight):
+    return _distinct(np.hstack([dense(X), y]))
+
+
+def _merge_distinct(total, part):
+    return part if total is None else _distinct(np.vstack([total, part]))
+
+
+def _distinct(rows):
+    """The first few distinct ones of some rows (n, f + k)."""
+    found = []
+    while len(rows) and len(found) < MIN_DISTINCT:
+        found.append(rows[:1])
+        rows = rows[(rows != rows[0]).any(axis=1)]
+    return np.vstack([rows[:0], *found])
 
 
 def precision_within_bounds(degrees, squares, variance):

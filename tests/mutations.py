@@ -284,6 +284,7 @@ MUTATIONS = {
         ("LARGEST_SHARE, SHARE_OF_EACH = 0.02, 1e-4", "LARGEST_SHARE, SHARE_OF_EACH = 0.2, 1e-2"),
         ("len(values) > FEW_VALUES and share", "share"),
         ("total > MANY_TIMES * n", "False"),
+        ("if isinstance(alpha, str) and total", "if total"),
         ("if n < LEAST_ROWS or", "if"),
     ),
     "_data/rows.py": (

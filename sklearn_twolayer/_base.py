@@ -123,7 +123,7 @@ class BaseTwoLayer(
         learned = getattr(self, "_learned_", None)
         start = WarmStart.of(vars(self), learned) if settings.warm_start else None
         problem, settings = pose(settings, targets, table, held_out=held_out, start=start)
-        warn(complaints(problem, settings.solver, vars(fitted)), UserWarning, 1)
+        warn(complaints(problem, vars(fitted)), UserWarning, 1)
         if settings.verbose:
             tell_ignored(settings, self.get_params(deep=False), type(self), X_val is not None)
         how = {"deadline": deadline, "start": start}
@@ -284,7 +284,7 @@ class BaseTwoLayer(
         random_state = random_state_of_stream(start, settings.random_state)
         problem, settings = pose(settings, targets, table, scale=scale, start=start)
         if learned is None:
-            warn(complaints(problem, settings.solver, vars(fitted)), UserWarning, 2)
+            warn(complaints(problem, vars(fitted)), UserWarning, 2)
         how = {"deadline": Deadline(), "start": start}
         warn(fitted._train(problem, settings, random_state, **how), ConvergenceWarning, 2)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new

@@ -12,6 +12,7 @@ from sklearn_twolayer._fit.settings import Size, checked, compares_penalties, re
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
 X = np.random.RandomState(0).normal(size=(60, 3))
 Y = (X[:, 0] + X[:, 1] ** 2 + 0.3 * np.random.RandomState(1).normal(size=60) > 0.5).astype(int)
+CURVE = np.sin(2 * X[:, 0]) + X[:, 1]
 
 
 def fitted(Estimator, X=X, y=Y, sample_weight=None, **parameters):
@@ -199,6 +200,46 @@ def test_many_targets_share_the_loss_and_the_penalty():
     y += 0.1 * y.std(axis=0) * rng.normal(size=y.shape)
     model = TwoLayerRegressor(solver="lbfgs", random_state=0).fit(inputs, y)
     assert model.score(new, target) > 0.95
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "parameters", [{"standardize": False}, {"output_activation": "logistic"}, {}], ids=str
+)
+def test_auto_is_in_units_of_a_y_that_is_not_standardised(parameters, weighted):
+    """Of its standard deviation, or with logistic output its variance, over S k."""
+    weight = np.arange(60) % 3 if weighted else np.ones(60)
+    S, y = max(weight.sum(), 60), np.column_stack([CURVE, -0.5 * CURVE])
+    y = 1 / (1 + np.exp(-y)) if "output_activation" in parameters else 3 * y
+    mean = np.average(y, axis=0, weights=weight)
+    variance = np.average((y - mean) ** 2, axis=0, weights=weight).mean()
+    units = {"standardize": variance**0.5, "output_activation": variance}
+    model = TwoLayerRegressor(3, solver="adam", max_iter=1, random_state=0, **parameters)
+    model.fit(X, y, sample_weight=weight)
+    unit = units.get(next(iter(parameters), None), 1.0)
+    assert model.penalty_[0] == pytest.approx(unit / (2 * S), rel=1e-12)
+
+
+@pytest.mark.parametrize("parameters", [{"early_stopping": True}, {"solver": "lbfgs"}], ids=str)
+@pytest.mark.parametrize("width", [1.0, 0.3])
+def test_small_targets_are_learnt_by_a_logistic_output(parameters, width):
+    """Whose variance is far below 1: under 1 / S the penalty outweighs them."""
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(300, 4))
+    signal = np.sin(2 * inputs[:, 0]) + inputs[:, 1] + 0.3 * rng.normal(size=300)
+    y = 0.5 + width * (1 / (1 + np.exp(-signal)) - 0.5)
+    model = TwoLayerRegressor(20, output_activation="logistic", random_state=0, **parameters)
+    assert model.fit(inputs, y).score(inputs, y) > 0.85
+
+
+def test_a_stream_keeps_the_unit_of_its_first_rows():
+    parameters = {"solver": "adam", "output_activation": "logistic", "random_state": 0}
+    model, y = TwoLayerRegressor(3, **parameters), 1 / (1 + np.exp(-CURVE))
+    for call, rows in enumerate([slice(20), slice(20, 40), slice(40, 41)], 1):
+        model.partial_fit(X[rows], y[rows])
+        n_rows = min(20 * call, 41)
+        assert model.penalty_[0] == pytest.approx(np.var(y[:20]) / n_rows, rel=1e-12)
 
 
 def test_a_stream_counts_all_of_its_rows():

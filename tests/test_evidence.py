@@ -168,3 +168,29 @@ def test_weights_below_one_count_by_their_ratios(Estimator, alpha):
     for model in models[1:]:
         found, expected = model._raw_prediction(X), models[0]._raw_prediction(X)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def of_sines(n_constant, seed, n_rows=60):
+    """A regressor of a noisy target beside constant ones, and its error on new rows."""
+    rng = np.random.default_rng(seed)
+    X, new = rng.normal(size=(n_rows, 4)), rng.normal(size=(500, 4))
+    y, truth = (np.sin(2 * x[:, 0]) + x[:, 1] for x in (X, new))
+    Y = np.column_stack([y + 0.3 * rng.normal(size=n_rows), np.ones((n_rows, n_constant))])
+    model = TwoLayerRegressor(10, alpha="evidence", random_state=0).fit(X, Y)
+    prediction = model.predict(new).reshape(500, -1)
+    np.testing.assert_allclose(prediction[:, 1:], 1, rtol=1e-9)
+    return model, np.sqrt(np.mean((prediction[:, 0] - truth) ** 2))
+
+
+def test_constant_targets_cost_the_others_nothing():
+    """Their residuals of zero would make all targets noiseless, and the penalty weak."""
+    error = {n: np.mean([of_sines(n, seed)[1] for seed in range(5)]) for n in (0, 3)}
+    assert error[3] < 1.1 * error[0]
+
+
+@pytest.mark.parametrize("n_constant", [1, 3])
+def test_the_noise_of_a_constant_target_is_that_of_one_more_row(n_constant):
+    """Also beside others, in whose units it is not measured: 1 / sqrt(n), or so."""
+    noise = of_sines(n_constant, seed=1)[0].noise_precision_ ** -0.5
+    assert noise[0] == pytest.approx(0.3, rel=0.1)
+    np.testing.assert_allclose(noise[1:], np.full(n_constant, 60**-0.5), rtol=0.1)

@@ -179,13 +179,17 @@ def test_an_absurd_learning_rate_is_told(solver, method):
 RELATIVE = 1 / np.random.RandomState(1).uniform(0.05, 0.2, size=40) ** 2
 
 
-@pytest.mark.parametrize("settings", [{}, {"alpha": "evidence"}, {"solver": "lbfgs"}])
-def test_weights_that_are_no_counts_are_told(settings):
-    model = TwoLayerRegressor(4, random_state=0, **settings)
+@pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])
+@pytest.mark.parametrize(
+    "settings", [{}, {"alpha": "evidence"}, {"solver": "lbfgs"}, {"solver": "adam"}], ids=str
+)
+def test_weights_that_are_no_counts_are_told(settings, Estimator):
+    """Whatever finds the penalty, it is one for so many rows."""
+    model = Estimator(4, random_state=0, **settings)
     with pytest.warns(
         UserWarning, match="each row counts as .* divide them by their mean"
     ) as caught:
-        model.fit(X, X[:, 0], RELATIVE)
+        model.fit(X, X[:, 0] > 0, RELATIVE)
     assert caught[0].filename == __file__
     assert f"sum to {RELATIVE.sum():.6g}" in str(caught[0].message)
 
@@ -195,7 +199,14 @@ def test_weights_of_ordinary_size_are_not(weight):
     TwoLayerRegressor(4, random_state=0).fit(X, X[:, 0], weight)
 
 
-@pytest.mark.parametrize("settings", [{"alpha": 0.1}, {"solver": "adam"}])
+def test_weights_that_are_no_counts_are_told_of_a_stream():
+    model = TwoLayerRegressor(4, solver="adam", random_state=0)
+    with pytest.warns(UserWarning, match="each row counts as") as caught:
+        model.partial_fit(X, X[:, 0], RELATIVE)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("settings", [{"alpha": 0.1}, {"alpha": 0.1, "solver": "adam"}])
 def test_where_no_penalty_is_chosen_weights_may_be_anything(settings):
     TwoLayerRegressor(4, random_state=0, **settings).fit(X, X[:, 0], RELATIVE)
 

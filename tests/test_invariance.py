@@ -292,3 +292,25 @@ def test_fit(change, kind, solver, max_iter, seed):
     found = changed.predictions(solver=solver, max_iter=max_iter)
     scale = np.abs(expected).max()
     np.testing.assert_allclose(found, expected.reshape(found.shape), rtol=0, atol=1e-8 * scale)
+
+
+CONVERSIONS = {"dense": np.asarray, "sparse": sparse.csr_array, "single": np.float32}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("convert", CONVERSIONS.values(), ids=CONVERSIONS)
+@pytest.mark.parametrize("parameters", [{"alpha": 0.0}, {"solver": "adam"}], ids=str)
+@pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])
+def test_a_column_that_is_constant_in_training_has_no_effect(Estimator, parameters, convert):
+    """Not that of its starting weights either, which nothing takes away.
+
+    Adam makes a little of the rounding in implicitly standardised sparse columns.
+    """
+    rng = np.random.default_rng(0)
+    columns = rng.normal(size=(90, 3))
+    y = columns[:, 0] > 0 if Estimator is TwoLayerClassifier else columns[:, 0]
+    inputs, moved = (convert(np.column_stack([columns, np.full(90, c)])) for c in (5.0, 6.0))
+    model = Estimator(4, max_iter=5, random_state=0, **parameters).fit(inputs, y)
+    assert abs(model.coefs_[0][3]).max() < 1e-3 * abs(model.coefs_[0][:3]).max()
+    found, expected = (model.transform(rows) for rows in (moved, inputs))
+    np.testing.assert_allclose(found, expected, atol=1e-3)

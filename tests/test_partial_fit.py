@@ -328,3 +328,10 @@ def test_a_refused_call_draws_no_random_numbers():
     for model in models:
         model.partial_fit(X, SIGNAL)
     np.testing.assert_array_equal(models[0].coefs_[0], models[1].coefs_[0])
+
+
+def test_a_column_that_is_constant_in_the_first_batch_has_its_weights():
+    """It need not stay so."""
+    rows = np.column_stack([X, np.full(len(X), 5.0)])
+    model = network(TwoLayerRegressor).partial_fit(rows, SIGNAL)
+    assert abs(model.coefs_[0][-1]).min() > 0

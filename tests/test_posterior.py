@@ -181,6 +181,22 @@ def test_std_of_a_constant_target_is_that_of_one_more_row(level, alpha):
     np.testing.assert_allclose(prediction, level, rtol=1e-6, atol=1e-3)
 
 
+@pytest.mark.parametrize("parameters", [{}, {"standardize": False}], ids=str)
+def test_two_rows_do_not_tell_how_much_noise_there_is(parameters):
+    """A network goes through both, and that is no news of the next; repeats are no further rows."""
+    rows, y = X[:2], 4 * CURVE[:2]
+    model = TwoLayerRegressor(random_state=0, **parameters).fit(rows, y)
+    std = model.predict(rows, return_std=True)[1]
+    assert (std > 0.9 * y.std()).all()
+    assert model.predict(X, return_std=True)[1].min() > 0.9 * y.std()
+    weighted = TwoLayerRegressor(random_state=0, **parameters).fit(rows, y, [3, 2])
+    repeated = TwoLayerRegressor(random_state=0, **parameters).fit(
+        rows[[0, 0, 0, 1, 1]], y[[0, 0, 0, 1, 1]]
+    )
+    assert weighted.noise_precision_ == pytest.approx(repeated.noise_precision_, rel=1e-3)
+    assert weighted.noise_precision_**-0.5 == pytest.approx(y.std() / 2, rel=0.1)  # of 5 + 1 - 2
+
+
 def test_std_scales_with_y_and_not_with_X():
     model, other = regressor(), regressor(X * [8, 1, 0.25], 4 * CURVE)
     _, std = model.predict(X, return_std=True)

@@ -128,3 +128,12 @@ def test_rare_levels_of_a_category_are_not_learned_by_heart(container):
         log_loss(y[1000:], model.fit(train, y[:1000]).predict_proba(new)) for model in models
     )
     assert found < expected + 0.02
+
+
+def test_float32_columns_may_lie_far_from_zero():
+    """As far as the user guide says: the means, folded into b1, cancel again in a prediction."""
+    columns = np.random.default_rng(0).normal(size=(300, 4))
+    target = np.sin(2 * columns[:, 0]) + columns[:, 1]
+    rows = (columns + 1e5).astype(np.float32)
+    model = TwoLayerRegressor(12, alpha=1e-5, random_state=0).fit(rows, target)
+    assert model.score(rows, target) > 0.999

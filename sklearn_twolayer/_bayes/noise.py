@@ -11,7 +11,10 @@ hat matrix H is the sum of the leverages of the rows (Hastie, Tibshirani & Fried
 
 A target that never varies says nothing of its noise, however well it is fitted. It is given one
 more row, whose residual is 1 on the standardised scale, and n equal rows are believed as much
-as that: 1 / beta_c = 1 / (n + 1 - gamma_c).
+as that: 1 / beta_c = 1 / (n + 1 - gamma_c). Beside other targets it has no part in the beta of
+all: its residuals of zero are none, and its weights, which they determine, are not in gamma.
+Nor do one or two distinct rows, through which any network goes, tell of the noise, however often
+they are repeated: each target is given one more row there, too.
 """
 
 from dataclasses import dataclass
@@ -19,10 +22,15 @@ from functools import partial
 
 import numpy as np
 
+from sklearn_twolayer._network.products import dense
+
 #: Range of the noise precision of a target whose variance is 1, as on the standardised scale.
 NOISE_PRECISION_BOUNDS = (1e-6, 1e8)
 #: Largest share of the rows that the weights may use up in the estimate of the noise.
 MAX_USED_SHARE = 0.99
+#: Fewer distinct rows tell nothing of the noise: a network goes through two, under the weakest of
+#: penalties, as none can be left out to judge a stronger one by (``cross_validate``).
+MIN_DISTINCT = 3
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,10 @@ class Likelihood:
     ----------
     n_residuals : float
         S k.
+    share_varying : float
+        Of the targets, those that vary; 1 if all are constant.
+    n_telling : float
+        S times their number: the residuals that tell of the noise.
     variance : float
         Mean of the variances; 1 if all targets are constant.
     """
@@ -54,8 +66,10 @@ class Likelihood:
     variances: np.ndarray | float = 1.0
 
     def __post_init__(self):
-        variance = float(np.mean(self.variances)) or 1.0
-        vars(self).update(n_residuals=self.total_weight * self.n_outputs, variance=variance)
+        n_residuals, variance = self.total_weight * self.n_outputs, float(np.mean(self.variances))
+        share = float(np.mean(np.asarray(self.variances) > 0)) or 1.0
+        vars(self).update(n_residuals=n_residuals, variance=variance or 1.0)
+        vars(self).update(share_varying=share, n_telling=share * n_residuals)
 
     @classmethod
     def of(cls, mean_loss):
@@ -73,18 +87,28 @@ class Likelihood:
         """The factor c with M = c F and alpha_g = a_g / c."""
         return 0.5 * noise_precision * self.n_residuals if self.is_gaussian else self.total_weight
 
+    def of_varying(self, gamma):
+        """The effective parameters (G,) of groups, W2 and b2 last, that targets that vary have.
+
+        The columns of W2 are all determined by the same hidden layer, each about as far as another.
+        """
+        return np.append(gamma[:-2], self.share_varying * gamma[-2:])
+
     def noise_precision(self, loss, n_effective):
-        """Beta = (S k - gamma) / sum_i s_i |r_i|^2, within bounds; 1 for log loss."""
+        """Beta = (S k - gamma) / sum_i s_i |r_i|^2, within bounds; 1 for log loss.
+
+        Targets that are constant are not among the k.
+        """
         if not self.is_gaussian:
             return 1.0
-        degrees = self.n_residuals - min(n_effective, MAX_USED_SHARE * self.n_residuals)
+        degrees = self.n_telling - min(n_effective, MAX_USED_SHARE * self.n_telling)
         return float(precision_within_bounds(degrees, self.n_residuals * loss, self.variance))
 
     def log_normalizer(self, noise_precision):
-        """Logarithm of (beta / 2 pi)^(S k / 2); 0 for log loss."""
+        """Logarithm of (beta / 2 pi)^(S k / 2), of targets that vary; 0 for log loss."""
         if not self.is_gaussian:
             return 0.0
-        return 0.5 * self.n_residuals * np.log(noise_precision / (2 * np.pi))
+        return 0.5 * self.n_telling * np.log(noise_precision / (2 * np.pi))
 
 
 def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
@@ -108,9 +132,34 @@ def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
     total_weight = mean_loss.rows.total_weight
     shares = shares_of_targets(few, params, factor)
     degrees = total_weight - np.minimum(n_effective * shares, MAX_USED_SHARE * total_weight)
-    is_constant = variances == 0
-    degrees, squares = degrees + is_constant, squares + is_constant
-    return precision_within_bounds(degrees, squares, variances + is_constant)
+    units = variances + (variances == 0)
+    says_nothing = variances == 0
+    if n_effective < MIN_DISTINCT * len(variances):  # it is k times the distinct rows at most
+        says_nothing |= n_distinct(mean_loss.rows) < MIN_DISTINCT
+    degrees, squares = degrees + says_nothing, squares + says_nothing * units
+    return precision_within_bounds(degrees, squares, units)
+
+
+def n_distinct(rows):
+    """How many rows of X and y differ from each other, counted up to ``MIN_DISTINCT``."""
+    return len(rows.sum(_block_distinct, _merge_distinct))
+
+
+def _block_distinct(X, y, weight):
+    return _distinct(np.hstack([dense(X), y]))
+
+
+def _merge_distinct(total, part):
+    return part if total is None else _distinct(np.vstack([total, part]))
+
+
+def _distinct(rows):
+    """The first few distinct ones of some rows (n, f + k)."""
+    found = []
+    while len(rows) and len(found) < MIN_DISTINCT:
+        found.append(rows[:1])
+        rows = rows[(rows != rows[0]).any(axis=1)]
+    return np.vstack([rows[:0], *found])
 
 
 def precision_within_bounds(degrees, squares, variance):

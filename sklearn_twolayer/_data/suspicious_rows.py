@@ -25,7 +25,7 @@ ROWS_AT_ONCE = 1024
 MANY_TIMES = 10
 
 
-def complaints(problem, solver, attributes):
+def complaints(problem, attributes):
     """What to warn the user of before the training; None where there is nothing.
 
     The ``attributes`` {name: value} of the estimator are what the user has set, ``alpha`` among
@@ -35,8 +35,7 @@ def complaints(problem, solver, attributes):
     names = attributes.get("feature_names_in_")
     found.append(complaint_of_columns(table, problem.moments, names))
     total, n = table.total_frequency, table.n_rows
-    chooses = isinstance(alpha, str) and solver not in ("sgd", "adam")
-    if chooses and total > MANY_TIMES * n:
+    if isinstance(alpha, str) and total > MANY_TIMES * n:
         found.append(
             f"The weights of the {n} rows sum to {total:.6g}. Weights are frequencies: each row "
             f"counts as {total / n:.3g} rows, and alpha={alpha!r} chooses a penalty for so many, "

@@ -10,7 +10,7 @@ With all rows in memory there is one part, and nothing to merge. Targets are sma
 pickled: they go to the workers of a cluster instead of an estimator.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -19,6 +19,9 @@ from sklearn_twolayer._network.losses import LogisticSquaredError, SquaredError
 
 #: Labels that an error names.
 MOST_LISTED = 10
+#: Least standard deviation of y in whose units a penalty is: solvers minimise F to ``tol`` and in
+#: steps of some hundredths, and under a weaker penalty would leave the weights where they start.
+LEAST_UNIT = 0.3
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class RealTargets:
         What to warn the user of.
     is_constant : tuple of bool
         Which outputs have one target in all rows: a fit starts there.
+    penalty_unit : float
+        What a penalty on the weights is in proportion to: 1 where y is standardised.
     """
 
     n_outputs: int
@@ -43,6 +48,7 @@ class RealTargets:
     output_activation: str
     complaint: str | None = None
     is_constant: tuple = field(default=(), compare=False)
+    penalty_unit: float = field(default=1.0, compare=False)
 
     class_weight = None
     is_numeric = True
@@ -82,6 +88,20 @@ class RealTargets:
     def loss(self):
         """The squared error of the output activation."""
         return SquaredError() if self.output_activation == "identity" else LogisticSquaredError()
+
+    def in_units(self, moments):
+        """The targets, with the unit of a penalty where y is not standardised, of its moments.
+
+        A weight of W1 with a prior precision of 1 has a penalty in proportion to the variance of
+        the noise, and so of y. The weights of W2 are as large as the targets, so that theirs is
+        in proportion to nothing, and one alpha for both to the geometric mean, the standard
+        deviation. Before a logistic output both have a precision of 1.
+        """
+        varying = moments.scale[~moments.is_constant]
+        variance = np.mean(varying**2) if len(varying) else 1.0
+        is_logistic = self.output_activation == "logistic"
+        unit = variance if is_logistic else max(variance**0.5, LEAST_UNIT)
+        return replace(self, penalty_unit=float(unit))
 
     def encode(self, y):
         """Targets as the losses want them: (n, k); ValueError if their number is another one."""

@@ -24,6 +24,7 @@ from sklearn_twolayer._fit.settings import (
 from sklearn_twolayer._fit.training import LEARNING_STEPS, left_out_losses
 from sklearn_twolayer._fit.weights import WarmStart
 from sklearn_twolayer._network.objective import Penalty
+from sklearn_twolayer._network.scale import column_moments
 
 #: Pilot fits that tell the noise of several targets; after the second it moved no more
 #: (docs/benchmarks.md).
@@ -46,7 +47,8 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
 
     Squared errors of several targets count by their noise precisions beta_c, as in their
     likelihood, if y_c is measured in units of beta_c^-1/2. The noise is that of pilot fits by
-    the evidence: the first weighs all targets alike, and noisy ones drown the others.
+    the evidence: the first weighs all targets alike, and noisy ones drown the others. A target
+    that is constant in these rows tells of no noise, and stays as it is.
 
     Returns
     -------
@@ -62,6 +64,10 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
     solver, table = settings.solver, problem.table
     if n_rows < table.n_rows:
         solver, table = "lm", table.part(n_rows).collected()
+    with table.raw_rows("encoded", 4096) as rows:
+        varies = np.flatnonzero(~column_moments(rows).is_constant)
+    if len(varies) < 2:
+        return problem, start
     quiet = {"early_stopping": False, "verbose": 0}
     pilot = replace(settings, alpha="evidence", solver=solver, **quiet)
     for number in range(1, MOST_PILOTS + 1):
@@ -71,11 +77,12 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
         fit = fit_member(part, pilot, states, watch=watch, start=start)
         if deadline.is_over():
             return problem, WarmStart(*problem.weights(fit.params))
-        noise = fit.posterior.noise_precision**-0.5
+        noise = fit.posterior.noise_precision[varies] ** -0.5
         noise = np.maximum(noise, LEAST_NOISE * noise.max())
         noise /= np.exp(np.log(noise).mean())
-        scale = replace(problem.scale, y_scale=problem.scale.y_scale * noise)
-        problem = replace(problem, scale=scale)
+        y_scale = problem.scale.y_scale.copy()
+        y_scale[varies] *= noise
+        problem = replace(problem, scale=replace(problem.scale, y_scale=y_scale))
         if noise.max() < SAME_NOISE * noise.min():
             break
     return problem, start

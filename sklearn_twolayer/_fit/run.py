@@ -59,7 +59,8 @@ class Problem:
         table, is_regression = self.table, self.targets.loss.is_squared_error
         shape = table.n_rows, table.n_features, self.targets.n_outputs
         kind = is_regression, table.is_in_memory, table.density
-        return Size(*shape, table.total_weight, *kind)
+        unit = self.targets.penalty_unit if is_regression else 1.0
+        return Size(*shape, table.total_weight, *kind, unit)
 
     @property
     def attributes(self):
@@ -94,7 +95,8 @@ class Problem:
         constant = targets.loss.constant(mean)
         is_steep = settings.solver == "lm" and targets.loss.is_squared_error
         says_little = is_stream or table.n_rows == 1  # what is constant here need not stay so
-        is_constant = () if says_little else targets.is_constant
+        inputs = self.moments["X"].is_constant if "X" in self.moments else ()
+        is_constant = ((), ()) if says_little else (inputs, targets.is_constant)
         kind = {"is_steep": is_steep, "is_constant": is_constant}
         return initial_weights(random_state, self.network, constant, **kind)
 
@@ -147,6 +149,9 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     moments = {}
     if scale is None:
         scale, moments = standardization_of(table, targets, settings.standardize)
+        if settings.alpha == "auto" and targets.is_numeric and "encoded" not in moments:
+            with table.raw_rows("encoded", 4096) as rows:
+                targets = targets.in_units(column_moments(rows))
     problem = Problem(targets, scale, table, held_out, moments=moments)
     if settings.n_hidden == "auto" and start is not None:
         settings = replace(settings, n_hidden=start.coefs[0].shape[1])

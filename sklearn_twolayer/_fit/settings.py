@@ -15,9 +15,9 @@ takes lm on small tables, or to find the evidence; a regression takes lbfgs on w
 alpha is chosen by cross-validation (classifier, lm and lbfgs, and regressor, lbfgs: tables in
 memory of moderate size; regressor, lm, up to 40 targets) or by the evidence and its rivals
 (regressor, lm; lbfgs takes over what lm finds on a part of many rows). Elsewhere it is a float,
-1 / S or for k targets 1 / (S k), where S is the sum of the weights, in partial_fit those of all
-calls so far. A regression by lm under a float alpha takes the best of five starts where its matrix
-is cheap and max_iter is "auto".
+1 / S or for k targets 1 / (S k), in units of a y that is not standardised, where S is the sum of
+the weights, in partial_fit those of all calls so far. A regression by lm under a float alpha takes
+the best of five starts where its matrix is cheap and max_iter is "auto".
 The constants are measured: docs/benchmarks.md says on what.
 """
 
@@ -115,7 +115,8 @@ class Settings:
 class Size:
     """What "auto" goes by: n rows of total weight S, f features, k outputs, and the kind of y.
 
-    ``density`` is the share of the entries of X that are stored: 1, if X is not sparse.
+    ``density`` is the share of the entries of X that are stored, 1 if X is not sparse; penalties
+    are in proportion to ``penalty_unit``, 1 if y is standardised.
     """
 
     n_rows: int
@@ -125,6 +126,7 @@ class Size:
     is_regression: bool = True
     is_in_memory: bool = True
     density: float = 1.0
+    penalty_unit: float = 1.0
 
     @property
     def n_counted(self):
@@ -141,16 +143,14 @@ def checked(attributes, estimator_name):
 def resolve(settings, size):
     """The settings with a value for every "auto"."""
     n_hidden = choose_width(size) if settings.n_hidden == "auto" else int(settings.n_hidden)
-    solver = settings.solver
-    at_low_noise = None
+    solver, at_low_noise = settings.solver, None
     if solver == "auto":
         solver = choose_solver(size, n_hidden, most_affordable(settings, size, n_hidden))
         if learns_wide(replace(settings, n_hidden=n_hidden), size):
             at_low_noise = resolve(replace(settings, solver="lm"), size) if solver == "lm" else None
             solver = "lbfgs"
-    learning_rate = settings.learning_rate
-    if learning_rate == "auto":
-        learning_rate = LEARNING_RATE.get(solver)
+    rate = settings.learning_rate
+    learning_rate = LEARNING_RATE.get(solver) if rate == "auto" else rate
     batch_size = settings.batch_size
     if batch_size == "auto":
         batch_size = min(max(size.n_rows // N_BATCHES, MIN_BATCH), MAX_BATCH)
@@ -331,9 +331,9 @@ def unit_precision(size):
     """The alpha of a prior precision of 1 for every weight of W1 and W2.
 
     It is 1 / S under the log loss, and under the squared error, a mean over k targets, 2 v / (S k)
-    with noise of variance v: 1 / (S k) where that is taken for half of the variance of y.
+    with noise of variance v: half of var(y), which is 1, or else see ``RealTargets.in_units``.
     """
-    return 1 / (size.n_counted * (size.n_outputs if size.is_regression else 1))
+    return size.penalty_unit / (size.n_counted * (size.n_outputs if size.is_regression else 1))
 
 
 def compares_penalties(settings, size):

@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 
-def initial_weights(random_state, network, constant, *, is_steep=False, is_constant=()):
+def initial_weights(random_state, network, constant, *, is_steep=False, is_constant=((), ())):
     """Weights (p,) of a network that starts near a constant raw prediction.
 
     Parameters
@@ -30,8 +30,9 @@ def initial_weights(random_state, network, constant, *, is_steep=False, is_const
         The raw prediction around which the network starts.
     is_steep : bool, default=False
         Whether many units of few inputs start steeper.
-    is_constant : tuple of bool, default=()
-        Outputs that start exactly at the constant; none of them where it is empty.
+    is_constant : tuple of two sequences of bool, default=((), ())
+        Inputs that tell nothing, and start without a weight, lest one be left to them where
+        training ends early; and outputs that start exactly at the constant. None where empty.
     """
     f, h = network.n_features, network.n_hidden
     gain = np.sqrt(0.5) if network.activation in ("relu", "softplus") else 0.5
@@ -39,7 +40,8 @@ def initial_weights(random_state, network, constant, *, is_steep=False, is_const
     W1 = steepness * random_state.normal(scale=gain / np.sqrt(f), size=(f, h))
     b1 = steepness * random_state.uniform(-0.5, 0.5, size=h)
     W2 = random_state.normal(scale=0.5 / np.sqrt(h), size=(h, len(constant)))
-    W2[:, np.flatnonzero(is_constant)] = 0
+    inputs, outputs = (np.flatnonzero(which) for which in is_constant)
+    W1[inputs], W2[:, outputs] = 0, 0
     b2 = np.array(constant, float)
     if network.activation == "logistic":
         W1, b1, W2, b2 = 2 * W1, 2 * b1, 2 * W2, b2 - W2.sum(axis=0)

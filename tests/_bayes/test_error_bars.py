@@ -169,6 +169,37 @@ def test_a_constant_target_is_given_one_more_row_and_the_others_are_not():
     assert found.noise_precision[0] == pytest.approx(before.noise_precision[0], rel=1e-8)
 
 
+@pytest.mark.parametrize("is_sparse", [False, True])
+@pytest.mark.parametrize("n_distinct", [1, 2, 3])
+def test_distinct_rows_are_counted_up_to_three(n_distinct, is_sparse):
+    """Across blocks, whatever their order; rows that differ in y alone are two."""
+    problem = random_problem(SquaredError, n_rows=60, is_sparse=is_sparse)
+    first = np.zeros(60, int)
+    first[-n_distinct:] = np.arange(n_distinct)
+    few = taken(problem, first)
+    with few.rows() as rows:
+        assert noise.n_distinct(rows) == n_distinct
+    with problem.rows() as rows:
+        assert noise.n_distinct(rows) == 3
+    few = taken(problem, np.zeros(60, int))
+    few.y[7] += 1
+    with few.rows() as rows:
+        assert noise.n_distinct(rows) == 2
+
+
+@pytest.mark.parametrize("repeats", [1, 20])
+def test_two_distinct_rows_are_given_one_more_and_three_are_not(repeats):
+    """Of each target, whose residual is one standard deviation of it."""
+    for n_distinct in (2, 3):
+        rows = np.repeat(np.arange(n_distinct), repeats)
+        problem = taken(random_problem(SquaredError, n_outputs=2, is_weighted=False), rows)
+        found = posterior(problem)
+        degrees = len(rows) - np.minimum(found.n_effective * shares(problem), 0.99 * len(rows))
+        more, variance = n_distinct < 3, problem.y.var(axis=0)
+        expected = (degrees + more) / (sum_of_squares(problem) + more * variance)
+        np.testing.assert_allclose(found.noise_precision, expected, rtol=1e-6)
+
+
 def sum_of_squares(problem):
     with problem.rows() as rows:
         return sums_of_targets(problem.mean_loss(rows), problem.params)

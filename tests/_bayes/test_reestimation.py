@@ -183,6 +183,20 @@ def test_noise_precision_stays_within_its_bounds(loss):
     assert NOISE_PRECISION_BOUNDS[0] <= found <= NOISE_PRECISION_BOUNDS[1]
 
 
+def test_targets_that_are_constant_tell_of_no_noise_and_have_no_part_in_gamma():
+    """The evidence is that of the others alone; where all are constant it is as if none was."""
+    likelihood, alone = Likelihood(10.0, 3, True, np.array([1.0, 0, 0])), Likelihood(10.0, 1, True)
+    loss, gamma = 0.3, np.array([4.0, 2.0, 3.0, 0.9])  # the loss is a mean over the targets
+    assert likelihood.noise_precision(loss / 3, 2.0) == pytest.approx(
+        alone.noise_precision(loss, 2.0)
+    )
+    assert likelihood.log_normalizer(5.0) == pytest.approx(alone.log_normalizer(5.0))
+    assert likelihood.scale(5.0) == pytest.approx(3 * alone.scale(5.0))  # of a third of the loss
+    np.testing.assert_allclose(likelihood.of_varying(gamma), [4.0, 2.0, 1.0, 0.3])
+    np.testing.assert_array_equal(alone.of_varying(gamma), gamma)
+    assert Likelihood(10.0, 3, True, np.zeros(3)).n_telling == 30
+
+
 def test_an_almost_singular_curvature_gets_the_jitter_it_needs():
     ones = np.ones((4, 4))
     factor = posterior_factor(DenseCurvature(ones, np.full(4, -1e-13)))

@@ -304,6 +304,28 @@ def test_real_targets(y, parts):
     assert within.complaint is None
 
 
+@pytest.mark.parametrize(
+    ("output_activation", "deviations", "unit"),
+    [
+        ("identity", [3.0, 4.0], 12.5**0.5),
+        ("identity", [0.2], 0.3),
+        ("logistic", [0.2], 0.04),
+        ("logistic", [1e-3, 3e-3], 5e-6),
+        ("identity", [], 1.0),
+        ("logistic", [], 1.0),
+    ],
+)
+def test_a_penalty_is_in_units_of_y(output_activation, deviations, unit):
+    """Of targets that vary: of the root of their mean variance, of itself for logistic output."""
+    moments = SimpleNamespace(
+        scale=np.array([*deviations, 1.0]),
+        is_constant=np.arange(len(deviations) + 1) == len(deviations),
+    )
+    targets = RealTargets(len(deviations) + 1, False, output_activation)
+    assert targets.penalty_unit == 1
+    assert targets.in_units(moments).penalty_unit == pytest.approx(unit, rel=1e-12)
+
+
 def test_scores_are_those_of_scikit_learn():
     rng = np.random.default_rng(0)
     y, Z2, weight = rng.normal(size=(30, 2)), rng.normal(size=(30, 2)), rng.uniform(size=30)

@@ -21,15 +21,16 @@ def settings_of(alpha):
     return checked(parameters.get_params(), "TwoLayerRegressor")
 
 
-def posed(n_outputs, n_rows=20):
+def posed(n_outputs, n_rows=20, constant=()):
     random = np.random.RandomState(0)
     X, y = random.normal(size=(n_rows, 3)), random.normal(size=(n_rows, n_outputs))
+    y[:, list(constant)] = 7.0
     table, targets = Table(X, y, None, encoded=y), RealTargets(n_outputs, False, "identity")
     network = TwoLayerNetwork(3, 4, n_outputs, "logistic")
     return Problem(targets, Standardization.none(3, n_outputs), table, network=network)
 
 
-def weighed(deviations, monkeypatch, alpha="evidence"):
+def weighed(deviations, monkeypatch, alpha="evidence", constant=()):
     """The scales of targets after pilots that find these deviations, and how many there were."""
     pilots = []
 
@@ -41,7 +42,10 @@ def weighed(deviations, monkeypatch, alpha="evidence"):
     monkeypatch.setattr(choose, "fit_member", fit_member)
     options = {"deadline": Deadline()}
     problem, _ = choose.weigh_targets(
-        posed(len(deviations)), settings_of(alpha), np.random.RandomState(0), **options
+        posed(len(deviations), constant=constant),
+        settings_of(alpha),
+        np.random.RandomState(0),
+        **options,
     )
     return problem.scale.y_scale, pilots
 
@@ -57,6 +61,20 @@ def test_targets_of_about_the_same_noise_need_no_second_pilot(monkeypatch):
     scale, pilots = weighed([1.0, 1.21], monkeypatch)
     np.testing.assert_allclose(scale, [1 / 1.1, 1.1])
     assert len(pilots) == 1
+
+
+def test_a_constant_target_is_not_weighed_and_the_others_are_as_without_it(monkeypatch):
+    """Its noise is in no unit: in that of the pilot before it would compound."""
+    scale, pilots = weighed([1.0, 0.05, 4.0], monkeypatch, constant=[1])
+    np.testing.assert_allclose(scale, [0.5, 1.0, 2.0])
+    assert len(pilots) == choose.MOST_PILOTS
+
+
+@pytest.mark.parametrize("constant", [[0], [0, 1]])
+def test_one_target_that_varies_has_nothing_to_be_weighed_against(constant, monkeypatch):
+    scale, pilots = weighed([1.0, 4.0], monkeypatch, constant=constant)
+    assert not pilots
+    assert (scale == 1).all()
 
 
 @pytest.mark.parametrize(("deviations", "alpha"), [([3.0], "evidence"), ([1.0, 4.0], 0.1)])

@@ -60,6 +60,12 @@ def test_a_regression_starts_on_four_rows_for_each_weight(n_rows, n_hidden, n_st
     assert rows_to_start_on(replace(size, is_regression=False), found) == n_rows
 
 
+def test_the_alpha_where_nothing_is_compared_is_in_units_of_y():
+    asked = settings_of(TwoLayerRegressor(solver="adam"))
+    assert resolve(asked, Size(500, 3, 2, penalty_unit=0.04)).alpha == 0.04 / 1000
+    assert resolve(asked, Size(500, 3, 2)).alpha == 1 / 1000
+
+
 def test_lbfgs_starts_on_a_part_that_lm_can_afford():
     asked = settings_of(TwoLayerRegressor(50, solver="lbfgs"))
     for n_features, alpha in ((10, "auto"), (17, "auto"), (30, 2e-5)):  # 4 p^3 multiply-adds

@@ -70,6 +70,21 @@ def test_constant_is_not_shared():
     assert not np.shares_memory(start("tanh")[3], CONSTANT)
 
 
+def test_constant_inputs_and_outputs_start_without_weights_and_the_others_as_they_would():
+    network = TwoLayerNetwork(30, 5, 2, "tanh")
+    inputs, outputs = np.arange(30) % 10 == 3, (False, True)
+    every = network.unpack(initial_weights(check_random_state(0), network, CONSTANT))
+    found = network.unpack(
+        initial_weights(check_random_state(0), network, CONSTANT, is_constant=(inputs, outputs))
+    )
+    assert not found[0][inputs].any()
+    assert not found[2][:, 1].any()
+    np.testing.assert_array_equal(found[0][~inputs], every[0][~inputs])
+    np.testing.assert_array_equal(found[2][:, 0], every[2][:, 0])
+    for bias, same in zip(found[1::2], every[1::2]):
+        np.testing.assert_array_equal(bias, same)
+
+
 def a_fold(n_members=1, seed=0):
     """A standardisation, a network, and the weights of some members."""
     random = np.random.RandomState(seed)

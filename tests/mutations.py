@@ -243,8 +243,16 @@ MUTATIONS = {
     "_bayes/cross_validate.py": (
         "_bayes/test_cross_validate.py test_choose_penalty.py",
         ("losses[strength] < MARGIN * losses[chosen]", "losses[strength] <= losses[chosen]"),
-        ("        if n_distinct < self.min_rows:", "        if False:"),
-        ("is_new[1:] = (np.diff(labels[order]) != 0) | (np.diff(position[order]) != 0)", "pass"),
+        ("        if n_dealt < self.min_rows:", "        if False:"),
+        ("is_new[1:] = (np.diff(labels[order]) != 0) | (np.diff(inputs[order]) != 0)", "pass"),
+        ("are_labels and (rows", "(rows"),
+        ("(n_labels > 1).sum() > CONTESTED *", "(n_labels > 1).sum() > 0 *"),
+        ("if frequency.sum() <= 2 * n_inputs:", "if False:"),
+        ("n_before + n_levels - 1", "n_before"),
+        ("        return n_cells > 1\n", "        return True\n"),
+        ("fold[np.lexsort((at_random, label))]", "fold[at_random]"),
+        ("RandomState(0).permutation(n_units)", "RandomState(0).permutation(n_units) * 0"),
+        ("len(frequency) / frequency.sum()", "0"),
     ),
     "_data/targets.py": (
         "_data/test_targets.py _data/test_scores.py test_validation.py test_faults.py",
@@ -378,7 +386,7 @@ MUTATIONS = {
         ("        problem = replace(problem, scale=scale)\n", "        pass\n"),
         ("learning_alpha=alpha / 10 if start is None else None", "learning_alpha=None"),
         ("max_iter=min(settings.max_iter, n_steps)", "max_iter=settings.max_iter"),
-        ("total_weight=size.n_counted)", "total_weight=0)"),
+        ('{"frequency": table.frequency', '{"frequency": table.weight'),
     ),
     "_learned.py": (
         "test_base.py test_explain.py test_posterior.py test_copies.py",

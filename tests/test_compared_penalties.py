@@ -78,8 +78,8 @@ def test_compared_networks_take_few_steps(times, n_steps, monkeypatch):
 
 
 @pytest.mark.parametrize("is_weighted", [False, True])
-def test_where_most_rows_repeat_others_nothing_is_compared(is_weighted):
-    """Without all rows of one label a level speaks for the other label."""
+def test_rows_that_repeat_others_are_left_out_one_by_one(is_weighted):
+    """Without all rows of one label a level would speak for the other label."""
     level, random = np.arange(300) % 30, np.random.RandomState(0)
     probability = 1 / (1 + np.exp(-2 * random.normal(size=30)))
     rows, labels, weight = np.eye(30)[level], random.uniform(size=300) < probability[level], None
@@ -87,9 +87,49 @@ def test_where_most_rows_repeat_others_nothing_is_compared(is_weighted):
         pairs, weight = np.unique(np.c_[rows, labels], axis=0, return_counts=True)
         rows, labels = pairs[:, :-1], pairs[:, -1]
     model = TwoLayerClassifier(5, random_state=0).fit(rows, labels, sample_weight=weight)
-    assert model.penalty_[0] == 1 / 300
+    assert 1 <= round(300 * model.penalty_[0], 9) <= 3
     found = model.predict_proba(np.eye(30))[:, 1]
     assert np.corrcoef(found, probability)[0, 1] > 0.8
+
+
+def test_a_table_of_cells_is_learned():
+    """What tells the cells apart is worth weights that are larger than 1."""
+    random = np.random.RandomState(0)
+    levels = random.randint(12, size=(800, 2))
+    y = ((levels // 3 % 2).sum(axis=1) + (random.uniform(size=800) < 0.1)) % 2
+    model = TwoLayerClassifier(20, random_state=0).fit(levels[:400], y[:400])
+    assert model.score(levels[400:], y[400:]) > 0.75
+
+
+@pytest.mark.parametrize("times", [3, 60])
+def test_a_truth_table_is_learned(times):
+    """Sixteen cells, none of which the others tell of."""
+    bits = np.indices((2, 2, 2, 2)).reshape(4, -1).T
+    rows = np.repeat(bits, times, axis=0)
+    y = rows.sum(axis=1) % 2
+    assert TwoLayerClassifier(random_state=0).fit(rows, y).score(rows, y) == 1
+
+
+def test_weights_of_classes_copy_no_rows():
+    """A label that is mostly noise asks for small weights, whatever an error in it costs."""
+    random = np.random.RandomState(0)
+    rows = random.normal(size=(300, 10))
+    y = random.uniform(size=300) < 1 / (1 + np.exp(1.8 - rows[:, 0]))
+    model = TwoLayerClassifier(random_state=0, class_weight={False: 1, True: 10}).fit(rows, y)
+    assert model.penalty_[0] * (300 + 9 * y.sum()) > 2.9
+
+
+def test_rows_with_the_same_weight_choose_as_without():
+    """Whose labels are mostly noise, which a row in both parts would betray."""
+    random = np.random.RandomState(0)
+    rows = random.normal(size=(300, 10))
+    y = (rows[:, 0] > 0) ^ (random.uniform(size=300) < 0.3)
+    plain, weighted = (
+        TwoLayerClassifier(random_state=0).fit(rows, y, sample_weight=np.full(300, weight))
+        for weight in (1, 2.5)
+    )
+    assert plain.penalty_[0] >= 3 / 300 * 0.99
+    assert 1 <= weighted.penalty_[0] / plain.penalty_[0] * 2.5 <= 4
 
 
 def test_large_tables_take_unit_precision(monkeypatch):

@@ -333,11 +333,12 @@ def left_out_losses(problem, settings, params, candidates, *, rows):
     """Sums of the losses of left-out rows under each candidate, by networks of the kept rows.
 
     The first network starts at ``params``, each other one where that before it ended. Candidates
-    are penalties with S times their strengths, ``rows`` the kept and the left-out ones (n,).
+    are penalties with S times their strengths, ``rows`` the shares (n,) of each row that are kept
+    and left out.
     """
     if not all(part.any() for part in rows):
         return np.zeros(len(candidates))
-    part, out = (problem.table.take(np.flatnonzero(part)) for part in rows)
+    part, out = (_shared(problem.table, share) for share in rows)
     dtype, loss = np.float64 if settings.solver == "lm" else problem.table.dtype, []
     width = problem.network.width_of_steps if settings.solver == "lm" else problem.network.width
     with ExitStack() as stack:
@@ -350,3 +351,12 @@ def left_out_losses(problem, settings, params, candidates, *, rows):
             params = training.minimize(params, penalty, **options).params
             loss.append(left_out_loss.value(params) * float(out.total_weight))
     return np.array(loss)
+
+
+def _shared(table, share):
+    """The table of these shares (n,) of its rows."""
+    taken = np.flatnonzero(share)
+    part, share = table.take(taken), share[taken]
+    if (share == 1).all():
+        return part
+    return replace(part, weight=share if part.weight is None else part.weight * share)

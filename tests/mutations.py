@@ -242,7 +242,10 @@ MUTATIONS = {
     ),
     "_bayes/cross_validate.py": (
         "_bayes/test_cross_validate.py test_choose_penalty.py",
-        ("losses[strength] < MARGIN * losses[chosen]", "losses[strength] <= losses[chosen]"),
+        ("< MARGIN * losses.get(chosen, 0.0)", "<= losses.get(chosen, 0.0)"),
+        ("losses.get(chosen, 0.0)", "losses.get(chosen, np.inf)"),
+        ("if number == 0 or not is_cut:", "if True:"),
+        ("            if is_cut:\n", "            if False:\n"),
         ("        if n_dealt < self.min_rows:", "        if False:"),
         ("is_new[1:] = (np.diff(labels[order]) != 0) | (np.diff(inputs[order]) != 0)", "pass"),
         ("are_labels and (rows", "(rows"),
@@ -343,7 +346,9 @@ MUTATIONS = {
             "        return params, state\n",
         ),
         ("max(settings.max_iter // 2, 1)", "settings.max_iter"),
-        ("candidate.strengths / total_weight", "candidate.strengths"),
+        ("candidate.strengths / S", "candidate.strengths"),
+        ("monitor = deadline and Monitor(", "monitor = None and Monitor("),
+        ("part.weight * share)", "part.weight)"),
         ("BENDING_SHARE * self.mean_loss", "0 * self.mean_loss"),
     ),
     "_fit/weights.py": (
@@ -357,6 +362,7 @@ MUTATIONS = {
         ("score > self._bar + self.settings.tol else", "score > self._bar else"),
         ("            self.best_params = params.copy()", "            self.best_params = params"),
         ("        if not np.isfinite(score):", "        if False:"),
+        ("share * (self._end", "(self._end"),
         ("    if not table.is_in_memory:", "    if False:"),
     ),
     "_fit/results.py": (
@@ -386,6 +392,8 @@ MUTATIONS = {
         ("        problem = replace(problem, scale=scale)\n", "        pass\n"),
         ("learning_alpha=alpha / 10 if start is None else None", "learning_alpha=None"),
         ("max_iter=min(settings.max_iter, n_steps)", "max_iter=settings.max_iter"),
+        ("deadline.share(COMPARING_SHARE)", "deadline"),
+        ("if len(found) == len(strengths):", "if True:"),
         ('{"frequency": table.frequency', '{"frequency": table.weight'),
     ),
     "_learned.py": (

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_twolayer import TwoLayerClassifier
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._bayes.cross_validate import CLASSES_GRID, N_FOLDS, folds
-from sklearn_twolayer._fit import choose, settings
+from sklearn_twolayer._fit import choose, monitor, settings
 from sklearn_twolayer._fit.training import left_out_losses
 
 GRID = CLASSES_GRID
@@ -144,6 +144,26 @@ def test_a_comparison_that_takes_too_long_ends(max_time):
         model = TwoLayerClassifier(50, solver="lm", max_time=max_time, random_state=0).fit(X, Y)
     assert model.n_iter_ >= 1
     assert np.isfinite(model.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("max_time", [20, 100])
+def test_comparing_takes_half_of_the_time_at_most(max_time, monkeypatch):
+    """By a clock that is read once in each iteration: the other half is left to the fit."""
+    clock = iter(range(10**6))
+    monkeypatch.setattr(monitor, "perf_counter", lambda: next(clock))
+    model = TwoLayerClassifier(5, solver="lbfgs", tol=0, max_time=max_time, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="max_time"):
+        model.fit(X, Y)
+    assert max_time / 2 - 2 <= model.n_iter_ <= max_time / 2 + 1
+
+
+def test_a_regression_compares_in_half_of_the_time(monkeypatch):
+    clock = iter(range(10**6))
+    monkeypatch.setattr(monitor, "perf_counter", lambda: next(clock))
+    model = TwoLayerRegressor(5, solver="lbfgs", tol=0, max_time=100, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="max_time"):
+        model.fit(np.vstack([X, X + 1]), np.tile(X[:, 0] * X[:, 1], 2))
+    assert 48 <= model.n_iter_ <= 51
 
 
 def test_an_interrupt_in_the_comparison_leaves_the_estimator_as_it_was(monkeypatch):

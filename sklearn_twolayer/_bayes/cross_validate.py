@@ -52,10 +52,13 @@ class Grid:
     min_rows: int
 
     def least(self, losses):
-        """The strength with the least of the losses {strength: loss}, with a margin."""
+        """The strength with the least of the losses {strength: loss}, with a margin.
+
+        Where the preferred one has none there was no time to compare.
+        """
         chosen = self.preference[0]
         for strength in self.preference[1:]:
-            if losses[strength] < MARGIN * losses[chosen]:
+            if losses.get(strength, np.inf) < MARGIN * losses.get(chosen, 0.0):
                 chosen = strength
         return chosen
 
@@ -66,23 +69,25 @@ class Grid:
         ----------
         left_out_losses : callable
             ``left_out_losses(number, strengths)``: the sum of the losses of what a fold leaves out
-            under each strength, by networks that were fitted to the rest; None if the time is over.
+            under each strength, by networks that were fitted to the rest; under the first of them
+            where the time is over.
         n_dealt : int
             How many rows the folds share out.
         """
         if n_dealt < self.min_rows:
             return self.strengths[0]
-        total = dict.fromkeys(self.strengths, 0.0)
+        total = {}
         for number in range(n_folds_asked(n_dealt)):
-            raced = [strength for strength in self.strengths if total[strength] < np.inf]
+            raced = [s for s in self.strengths if total.get(s, 0.0) < np.inf]
             losses = left_out_losses(number, raced)
-            if losses is None:
+            is_cut = len(losses) < len(raced)
+            if number == 0 or not is_cut:  # all strengths are judged by the same rows
+                total.update({s: total.get(s, 0.0) + loss for s, loss in zip(raced, losses)})
+            if is_cut:
                 break
-            for strength, loss in zip(raced, losses):
-                total[strength] += loss
             if number == 0 and n_dealt >= MIN_RACED:
                 hopeless = HOPELESS * min(losses)
-                total.update({s: np.inf for s, loss in zip(raced, losses) if loss > hopeless})
+                total.update({s: np.inf for s, loss in total.items() if loss > hopeless})
         return self.least(total)
 
 

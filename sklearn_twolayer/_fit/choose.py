@@ -39,6 +39,9 @@ LOW_NOISE = 0.05
 #: Most iterations under each of the penalties that are compared: of 100 distinct rows and more
 #: twice as many chose no better; fewer rows, which cost little, leave a plateau too late for that.
 COMPARED_STEPS = 50
+#: The share of the time that is left before ``max_time`` in which penalties are compared: the fit
+#: itself, which no penalty replaces, has the other half.
+COMPARING_SHARE = 0.5
 
 
 def weigh_targets(problem, settings, random_state, *, deadline, start=None):
@@ -110,18 +113,18 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
     n_steps = COMPARED_STEPS if n_dealt >= ENOUGH_ROWS else LEARNING_STEPS
     brief = replace(settings, max_iter=min(settings.max_iter, n_steps))
 
-    told = []
+    told, until = [], deadline.share(COMPARING_SHARE)
 
     def losses(number, strengths):
-        if deadline.is_over():
-            return None
         out = left_out[:, number]
         rows = f"{np.count_nonzero(out)} left-out rows"
         where = f"fold {number + 1} of {n_folds_asked(n_dealt)}"
         announce(settings, f"Comparing {len(strengths)} penalties on {rows}, {where}")
         candidates = [Penalty.fixed(network, c * unit * size.n_counted) for c in strengths]
-        found = left_out_losses(problem, brief, params, candidates, rows=(1 - out, out))
-        told.append((dict(zip(strengths, found)), weight @ out))
+        options = {"rows": (1 - out, out), "deadline": until}
+        found = left_out_losses(problem, brief, params, candidates, **options)
+        if len(found) == len(strengths):
+            told.append((dict(zip(strengths, found)), weight @ out))
         return found
 
     strength = grid.choose(losses, n_dealt)

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, STRATEGIES, Search, of_all_rows
 from sklearn_twolayer._bayes.cross_validate import MARGIN
 from sklearn_twolayer._bayes.noise import Likelihood
-from sklearn_twolayer._fit.monitor import announce
+from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
 from sklearn_twolayer._fit.weights import are_equal, published_weights
 from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty
 from sklearn_twolayer._optimize.first_order import (
@@ -329,12 +329,12 @@ def _least(fits):
     return least
 
 
-def left_out_losses(problem, settings, params, candidates, *, rows):
+def left_out_losses(problem, settings, params, candidates, *, rows, deadline=None):
     """Sums of the losses of left-out rows under each candidate, by networks of the kept rows.
 
     The first network starts at ``params``, each other one where that before it ended. Candidates
     are penalties with S times their strengths, ``rows`` the shares (n,) of each row that are kept
-    and left out.
+    and left out. There are fewer sums than candidates where the ``deadline`` comes before.
     """
     if not all(part.any() for part in rows):
         return np.zeros(len(candidates))
@@ -344,11 +344,15 @@ def left_out_losses(problem, settings, params, candidates, *, rows):
     with ExitStack() as stack:
         mean_loss = problem.mean_loss(part, dtype, stack, width=width)
         left_out_loss = problem.mean_loss(out, dtype, stack)
-        training, total_weight = Training(problem, settings, mean_loss), mean_loss.rows.total_weight
+        monitor = deadline and Monitor(replace(settings, verbose=0), deadline)
+        training, S = Training(problem, settings, mean_loss, monitor), mean_loss.rows.total_weight
         for number, candidate in enumerate(candidates):
-            penalty = Penalty(candidate.groups, candidate.strengths / total_weight)
+            penalty = Penalty(candidate.groups, candidate.strengths / S)
             options = {"max_iter": settings.max_iter, "flat": FLAT_TO_COMPARE if number else None}
-            params = training.minimize(params, penalty, **options).params
+            try:
+                params = training.minimize(params, penalty, **options).params
+            except Stop:
+                break
             loss.append(left_out_loss.value(params) * float(out.total_weight))
     return np.array(loss)
 

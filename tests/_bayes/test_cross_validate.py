@@ -100,10 +100,25 @@ def test_every_fold_is_left_out_once():
     assert seen == list(range(N_FOLDS))
 
 
-def test_what_was_judged_counts_where_the_time_is_over():
-    answers = [np.arange(len(GRID.strengths), 0.0, -1), None]
-    assert GRID.choose(lambda *_: answers.pop(0), 20) == GRID.strengths[-1]
-    assert GRID.choose(lambda *_: None, 20) == 1
+def falling(n_told):
+    """Losses of so many strengths from the weakest, each far less than that before."""
+    return [2.0 ** (9 - number) for number in range(n_told)]
+
+
+@pytest.mark.parametrize(
+    ("n_told", "chosen"), [(0, 1.0), (1, 1.0), (3, 1.0), (4, 1.0), (5, 3.0), (7, 30.0)]
+)
+def test_where_the_time_is_over_the_best_that_was_told_is_chosen(n_told, chosen):
+    """The preferred one before it was told: what was told are networks that had to learn first."""
+    answers = [falling(n_told), []]
+    assert GRID.choose(lambda number, strengths: answers.pop(0), 20) == chosen
+
+
+def test_a_fold_that_was_cut_short_does_not_count():
+    """Its losses are of rows by which not all were judged."""
+    answers = [falling(7), [1e9] * 6]
+    assert GRID.choose(lambda number, strengths: answers.pop(0), 20) == 30
+    assert not answers
 
 
 def test_what_is_hopeless_in_the_first_fold_is_not_asked_again():

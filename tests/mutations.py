@@ -308,6 +308,8 @@ MUTATIONS = {
         ("    if weight.shape != (X.shape[0],):", "    if False:"),
         ("        if sample_weight_val is not None:", "        if False:"),
         ("np.flatnonzero(weight)}", "np.flatnonzero(weight >= 0)}"),
+        ("table.weight * shares)", "table.weight)"),
+        ("        if (shares == 1).all():", "        if False:"),
     ),
     "_fit/settings.py": (
         "_fit/test_settings.py _fit/test_training.py test_parameters.py test_validation.py "
@@ -348,7 +350,7 @@ MUTATIONS = {
         ("max(settings.max_iter // 2, 1)", "settings.max_iter"),
         ("candidate.strengths / S", "candidate.strengths"),
         ("monitor = deadline and Monitor(", "monitor = None and Monitor("),
-        ("part.weight * share)", "part.weight)"),
+        ("    if fit.loss > LEARNED_SHARE * start:", "    if False:"),
         ("BENDING_SHARE * self.mean_loss", "0 * self.mean_loss"),
     ),
     "_fit/weights.py": (

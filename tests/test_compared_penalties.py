@@ -101,6 +101,15 @@ def test_a_table_of_cells_is_learned():
     assert model.score(levels[400:], y[400:]) > 0.75
 
 
+def test_penalties_are_compared_after_a_plateau():
+    """The colours of a board look like noise until a network has learned where they change."""
+    random = np.random.RandomState(1)
+    cells = random.randint(6, size=(2000, 2))
+    y = (cells.sum(axis=1) + (random.uniform(size=2000) < 0.15)) % 2
+    model = TwoLayerClassifier(random_state=0).fit(cells[:1000], y[:1000])
+    assert model.score(cells[1000:], y[1000:]) > 0.75
+
+
 @pytest.mark.parametrize("times", [3, 60])
 def test_a_truth_table_is_learned(times):
     """Sixteen cells, none of which the others tell of."""
@@ -138,7 +147,7 @@ def test_large_tables_take_unit_precision(monkeypatch):
     assert model.penalty_.tolist() == [1 / 60, 0, 1 / 60, 0]
 
 
-@pytest.mark.parametrize("max_time", [1e-9, 0.03])
+@pytest.mark.parametrize("max_time", [1e-9, 1e-3])
 def test_a_comparison_that_takes_too_long_ends(max_time):
     with pytest.warns(ConvergenceWarning, match="max_time"):
         model = TwoLayerClassifier(50, solver="lm", max_time=max_time, random_state=0).fit(X, Y)

@@ -46,6 +46,9 @@ TRIAL_STEPS = 20
 CURVATURE_SHARE = 0.5
 #: Most iterations in which a network learns before it is penalised, or compared.
 LEARNING_STEPS = 100
+#: A network has learned where F, under the weakest penalty, is this share of that at the start.
+#: Else there may be a plateau, which takes so many times more iterations (docs/benchmarks.md).
+LEARNED_SHARE, PLATEAU = 0.5, 3
 #: To compare penalties lbfgs has gone far enough where so many iterations together gain less than
 #: tells two of them apart: ten chose no better, and took longer (docs/benchmarks.md).
 COMPARED_ITERATIONS = 5
@@ -338,7 +341,7 @@ def left_out_losses(problem, settings, params, candidates, *, rows, deadline=Non
     """
     if not all(part.any() for part in rows):
         return np.zeros(len(candidates))
-    part, out = (_shared(problem.table, share) for share in rows)
+    part, out = (problem.table.take_shares(shares) for shares in rows)
     dtype, loss = np.float64 if settings.solver == "lm" else problem.table.dtype, []
     width = problem.network.width_of_steps if settings.solver == "lm" else problem.network.width
     with ExitStack() as stack:
@@ -346,21 +349,22 @@ def left_out_losses(problem, settings, params, candidates, *, rows, deadline=Non
         left_out_loss = problem.mean_loss(out, dtype, stack)
         monitor = deadline and Monitor(replace(settings, verbose=0), deadline)
         training, S = Training(problem, settings, mean_loss, monitor), mean_loss.rows.total_weight
-        for number, candidate in enumerate(candidates):
+        search = partial(_to_learn, training)
+        for candidate in candidates:
             penalty = Penalty(candidate.groups, candidate.strengths / S)
-            options = {"max_iter": settings.max_iter, "flat": FLAT_TO_COMPARE if number else None}
             try:
-                params = training.minimize(params, penalty, **options).params
+                params = search(params, penalty).params
             except Stop:
                 break
             loss.append(left_out_loss.value(params) * float(out.total_weight))
+            search = partial(training.minimize, max_iter=settings.max_iter, flat=FLAT_TO_COMPARE)
     return np.array(loss)
 
 
-def _shared(table, share):
-    """The table of these shares (n,) of its rows."""
-    taken = np.flatnonzero(share)
-    part, share = table.take(taken), share[taken]
-    if (share == 1).all():
-        return part
-    return replace(part, weight=share if part.weight is None else part.weight * share)
+def _to_learn(training, params, penalty):
+    """The fit of a network that has learned its rows, or had the time that a plateau takes."""
+    max_iter, start = training.settings.max_iter, training.mean_loss.value(params)
+    fit = training.minimize(params, penalty, max_iter=max_iter)
+    if fit.loss > LEARNED_SHARE * start:
+        fit = training.minimize(fit.params, penalty, max_iter=PLATEAU * max_iter)
+    return fit

@@ -253,7 +253,7 @@ MUTATIONS = {
         ("(n_labels > 1).sum() > CONTESTED *", "(n_labels > 1).sum() > 0 *"),
         ("if frequency.sum() <= 2 * n_inputs:", "if False:"),
         ("n_before + n_levels - 1", "n_before"),
-        ("        return n_cells > 1\n", "        return True\n"),
+        ("if n_values == n_inputs or n_cells", "if n_cells"),
         ("fold[np.lexsort((at_random, label))]", "fold[at_random]"),
         ("RandomState(0).permutation(n_units)", "RandomState(0).permutation(n_units) * 0"),
         ("len(frequency) / frequency.sum()", "0"),

@@ -26,8 +26,8 @@ ENOUGH_ROWS = 100
 #: What loses by this factor in the first fold is not asked again, if that has 20 rows or more.
 HOPELESS, MIN_RACED = 1.5, 100
 #: Share of the repeated inputs that have several labels, above which rows meet by chance: errors
-#: in copies are fewer, and the noise of categories, which are met often, shows in more.
-CONTESTED = 0.1
+#: in copies are fewer, and the noise of categories shows in more (docs/benchmarks.md).
+CONTESTED = 0.05
 #: Most units that are dealt, where weights are huge; and the digits of a share, so that rounding
 #: leaves no trace of a row behind.
 MOST_UNITS, ROUNDED = 10**6, 12
@@ -205,8 +205,8 @@ class SortedRows:
         """Whether most rows repeat others, and most cells of a table of the columns are seen.
 
         New rows are in its cells, too. A factor is a column, or the indicators of one, which have
-        together no more values than levels; a single factor is no table, as between numbers
-        are others.
+        together no more values than levels. Where one alone tells the inputs apart there is no
+        table: it may be a number, and between numbers are others.
         """
         _, one_of_each = np.unique(self.inputs, return_index=True)
         n_inputs, n_cells, factor = len(one_of_each), 1, np.zeros(len(one_of_each), int)
@@ -218,9 +218,10 @@ class SortedRows:
             both = np.unique(factor * n_levels + level, return_inverse=True)[1]
             is_other = both.max() + 1 > n_before + n_levels - 1
             n_cells, factor = (n_cells * n_before, level) if is_other else (n_cells, both)
-            if n_cells * (factor.max() + 1) > 2 * n_inputs:
+            n_values = factor.max() + 1
+            if n_values == n_inputs or n_cells * n_values > 2 * n_inputs:
                 return False
-        return n_cells > 1
+        return True
 
     def deal_units(self, frequency):
         """``left_out_shares`` where each unit of weight is a row of its own.

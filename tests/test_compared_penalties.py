@@ -7,7 +7,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._bayes.cross_validate import CLASSES_GRID, N_FOLDS, folds
+from sklearn_twolayer._bayes.cross_validate import CLASSES_GRID, N_FOLDS, folds, left_out_shares
 from sklearn_twolayer._fit import choose, monitor, settings
 from sklearn_twolayer._fit.training import left_out_losses
 
@@ -126,6 +126,19 @@ def test_weights_of_classes_copy_no_rows():
     y = random.uniform(size=300) < 1 / (1 + np.exp(1.8 - rows[:, 0]))
     model = TwoLayerClassifier(random_state=0, class_weight={False: 1, True: 10}).fit(rows, y)
     assert model.penalty_[0] * (300 + 9 * y.sum()) > 2.9
+
+
+@pytest.mark.parametrize("weight", [None, np.tile([1.0, 2.0], 30)])
+def test_rows_are_counted_by_the_weights_of_the_user(weight, monkeypatch):
+    counted = []
+
+    def shares(*rows, frequency, are_labels):
+        counted.append(frequency)
+        return left_out_shares(*rows, frequency=frequency, are_labels=are_labels)
+
+    monkeypatch.setattr(choose, "left_out_shares", shares)
+    TwoLayerClassifier(5, class_weight={0: 1, 1: 10}, random_state=0).fit(X, Y, weight)
+    np.testing.assert_array_equal(counted, [weight])
 
 
 def test_rows_with_the_same_weight_choose_as_without():

@@ -116,8 +116,8 @@ def test_where_the_time_is_over_the_best_that_was_told_is_chosen(n_told, chosen)
 
 def test_a_fold_that_was_cut_short_does_not_count():
     """Its losses are of rows by which not all were judged."""
-    answers = [falling(7), [1e9] * 6]
-    assert GRID.choose(lambda number, strengths: answers.pop(0), 20) == 30
+    answers = [falling(7)[::-1], [1e9] * 6]
+    assert GRID.choose(lambda number, strengths: answers.pop(0), 20) == 0.03
     assert not answers
 
 

@@ -186,8 +186,9 @@ MUTATIONS = {
     ),
     "_bayes/posterior.py": (
         "_bayes/test_error_bars.py _bayes/test_reestimation.py _bayes/test_moderation.py "
-        "test_posterior.py",
+        "test_posterior.py test_classes_without_weight.py",
         ("- 0.5 * log_determinant + 0.5 * log_prior", "- 0.5 * log_determinant"),
+        ("    elif penalty.strengths[-1] == 0:", "    elif False:"),
         ("V *= self.temperature / self.scale *", "V *= 1 / self.scale *"),
         ("/ len(parts) + between", "/ len(parts)"),
         ("TIE * losses.min())[-1]", "np.inf * losses.min())[-1]"),
@@ -249,9 +250,20 @@ MUTATIONS = {
     ),
     "_bayes/cross_validate.py": (
         "_bayes/test_cross_validate.py test_choose_penalty.py",
-        ("losses[strength] < MARGIN * losses[chosen]", "losses[strength] <= losses[chosen]"),
-        ("        if n_distinct < self.min_rows:", "        if False:"),
-        ("is_new[1:] = (np.diff(labels[order]) != 0) | (np.diff(position[order]) != 0)", "pass"),
+        ("< MARGIN * losses.get(chosen, 0.0)", "<= losses.get(chosen, 0.0)"),
+        ("losses.get(chosen, 0.0)", "losses.get(chosen, np.inf)"),
+        ("if number == 0 or not is_cut:", "if True:"),
+        ("            if is_cut:\n", "            if False:\n"),
+        ("        if n_dealt < self.min_rows:", "        if False:"),
+        ("is_new[1:] = (np.diff(labels[order]) != 0) | (np.diff(inputs[order]) != 0)", "pass"),
+        ("are_labels and (rows", "(rows"),
+        ("(n_labels > 1).sum() > CONTESTED *", "(n_labels > 1).sum() > 0 *"),
+        ("if frequency.sum() <= 2 * n_inputs:", "if False:"),
+        ("n_before + n_levels - 1", "n_before"),
+        ("if n_values == n_inputs or n_cells", "if n_cells"),
+        ("fold[np.lexsort((at_random, label))]", "fold[at_random]"),
+        ("RandomState(0).permutation(n_units)", "RandomState(0).permutation(n_units) * 0"),
+        ("len(frequency) / frequency.sum()", "0"),
     ),
     "_data/targets.py": (
         "_data/test_targets.py _data/test_scores.py test_validation.py test_faults.py",
@@ -328,6 +340,8 @@ MUTATIONS = {
         ("    if weight.shape != (X.shape[0],):", "    if False:"),
         ("        if sample_weight_val is not None:", "        if False:"),
         ("np.flatnonzero(weight)}", "np.flatnonzero(weight >= 0)}"),
+        ("table.weight * shares)", "table.weight)"),
+        ("        if (shares == 1).all():", "        if False:"),
     ),
     "_fit/settings.py": (
         "_fit/test_settings.py _fit/test_training.py test_parameters.py test_validation.py "
@@ -378,7 +392,9 @@ MUTATIONS = {
             "        return params, state\n",
         ),
         ("max(settings.max_iter // 2, 1)", "settings.max_iter"),
-        ("candidate.strengths / total_weight", "candidate.strengths"),
+        ("candidate.strengths / S", "candidate.strengths"),
+        ("monitor = deadline and Monitor(", "monitor = None and Monitor("),
+        ("    if fit.loss > LEARNED_SHARE * start:", "    if False:"),
         ("BENDING_SHARE * self.mean_loss", "0 * self.mean_loss"),
     ),
     "_fit/weights.py": (
@@ -396,6 +412,7 @@ MUTATIONS = {
         ("score > self._bar + self.settings.tol else", "score > self._bar else"),
         ("            self.best_params = params.copy()", "            self.best_params = params"),
         ("        if not np.isfinite(score):", "        if False:"),
+        ("share * (self._end", "(self._end"),
         ("    if not table.is_in_memory:", "    if False:"),
     ),
     "_fit/results.py": (
@@ -426,7 +443,9 @@ MUTATIONS = {
         ("        y_scale[varies] *= noise\n", "        pass\n"),
         ("learning_alpha=alpha / 10 if start is None else None", "learning_alpha=None"),
         ("max_iter=min(settings.max_iter, n_steps)", "max_iter=settings.max_iter"),
-        ("total_weight=size.n_counted)", "total_weight=0)"),
+        ("deadline.share(COMPARING_SHARE)", "deadline"),
+        ("if len(found) == len(strengths):", "if True:"),
+        ('{"frequency": table.frequency', '{"frequency": table.weight'),
     ),
     "_learned.py": (
         "test_base.py test_explain.py test_posterior.py test_copies.py",

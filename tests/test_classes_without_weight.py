@@ -101,3 +101,20 @@ def test_a_partition_of_class_weight_zero():
     model = network(class_weight={0: 0.0}).fit(*data)
     expected = network(class_weight={0: 0.0}).fit(X, Y)
     np.testing.assert_allclose(model.predict_proba(X), expected.predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"n_hidden": 20}, {"solver": "lm"}])
+@pytest.mark.parametrize("weight", [0.0, 1e-6])
+def test_moderated_probabilities_do_not_speak_for_a_class_that_no_row_has_shown(weight, options):
+    """Its raw prediction bends the loss nowhere: without a prior it would be anything."""
+    seen = Y != 2
+    model = network(**options)
+    if weight:
+        model.set_params(class_weight={2: weight}).fit(X, Y)
+    else:
+        model.fit(X, Y, seen)
+    plain, moderated = model.predict_proba(X[seen]), model.predict_proba(X[seen], moderated=True)
+    assert moderated[:, 2].max() < 0.01
+    rows = np.arange(seen.sum())
+    loss, least = (-np.log(p[rows, Y[seen]]).mean() for p in (moderated, plain))
+    assert loss < 1.5 * least

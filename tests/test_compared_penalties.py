@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_twolayer import TwoLayerClassifier
-from sklearn_twolayer._bayes.cross_validate import CLASSES_GRID, N_FOLDS, folds
-from sklearn_twolayer._fit import choose, settings
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._bayes.cross_validate import CLASSES_GRID, N_FOLDS, folds, left_out_shares
+from sklearn_twolayer._fit import choose, monitor, settings
 from sklearn_twolayer._fit.training import left_out_losses
 
 GRID = CLASSES_GRID
@@ -78,8 +78,8 @@ def test_compared_networks_take_few_steps(times, n_steps, monkeypatch):
 
 
 @pytest.mark.parametrize("is_weighted", [False, True])
-def test_where_most_rows_repeat_others_nothing_is_compared(is_weighted):
-    """Without all rows of one label a level speaks for the other label."""
+def test_rows_that_repeat_others_are_left_out_one_by_one(is_weighted):
+    """Without all rows of one label a level would speak for the other label."""
     level, random = np.arange(300) % 30, np.random.RandomState(0)
     probability = 1 / (1 + np.exp(-2 * random.normal(size=30)))
     rows, labels, weight = np.eye(30)[level], random.uniform(size=300) < probability[level], None
@@ -87,9 +87,71 @@ def test_where_most_rows_repeat_others_nothing_is_compared(is_weighted):
         pairs, weight = np.unique(np.c_[rows, labels], axis=0, return_counts=True)
         rows, labels = pairs[:, :-1], pairs[:, -1]
     model = TwoLayerClassifier(5, random_state=0).fit(rows, labels, sample_weight=weight)
-    assert model.penalty_[0] == 1 / 300
+    assert 1 <= round(300 * model.penalty_[0], 9) <= 3
     found = model.predict_proba(np.eye(30))[:, 1]
     assert np.corrcoef(found, probability)[0, 1] > 0.8
+
+
+def test_a_table_of_cells_is_learned():
+    """What tells the cells apart is worth weights that are larger than 1."""
+    random = np.random.RandomState(0)
+    levels = random.randint(12, size=(800, 2))
+    y = ((levels // 3 % 2).sum(axis=1) + (random.uniform(size=800) < 0.1)) % 2
+    model = TwoLayerClassifier(20, random_state=0).fit(levels[:400], y[:400])
+    assert model.score(levels[400:], y[400:]) > 0.75
+
+
+def test_penalties_are_compared_after_a_plateau():
+    """The colours of a board look like noise until a network has learned where they change."""
+    random = np.random.RandomState(1)
+    cells = random.randint(6, size=(2000, 2))
+    y = (cells.sum(axis=1) + (random.uniform(size=2000) < 0.15)) % 2
+    model = TwoLayerClassifier(random_state=0).fit(cells[:1000], y[:1000])
+    assert model.score(cells[1000:], y[1000:]) > 0.75
+
+
+@pytest.mark.parametrize("times", [3, 60])
+def test_a_truth_table_is_learned(times):
+    """Sixteen cells, none of which the others tell of."""
+    bits = np.indices((2, 2, 2, 2)).reshape(4, -1).T
+    rows = np.repeat(bits, times, axis=0)
+    y = rows.sum(axis=1) % 2
+    assert TwoLayerClassifier(random_state=0).fit(rows, y).score(rows, y) == 1
+
+
+def test_weights_of_classes_copy_no_rows():
+    """A label that is mostly noise asks for small weights, whatever an error in it costs."""
+    random = np.random.RandomState(0)
+    rows = random.normal(size=(300, 10))
+    y = random.uniform(size=300) < 1 / (1 + np.exp(1.8 - rows[:, 0]))
+    model = TwoLayerClassifier(random_state=0, class_weight={False: 1, True: 10}).fit(rows, y)
+    assert model.penalty_[0] * (300 + 9 * y.sum()) > 2.9
+
+
+@pytest.mark.parametrize("weight", [None, np.tile([1.0, 2.0], 30)])
+def test_rows_are_counted_by_the_weights_of_the_user(weight, monkeypatch):
+    counted = []
+
+    def shares(*rows, frequency, are_labels):
+        counted.append(frequency)
+        return left_out_shares(*rows, frequency=frequency, are_labels=are_labels)
+
+    monkeypatch.setattr(choose, "left_out_shares", shares)
+    TwoLayerClassifier(5, class_weight={0: 1, 1: 10}, random_state=0).fit(X, Y, weight)
+    np.testing.assert_array_equal(counted, [weight])
+
+
+def test_rows_with_the_same_weight_choose_as_without():
+    """Whose labels are mostly noise, which a row in both parts would betray."""
+    random = np.random.RandomState(0)
+    rows = random.normal(size=(300, 10))
+    y = (rows[:, 0] > 0) ^ (random.uniform(size=300) < 0.3)
+    plain, weighted = (
+        TwoLayerClassifier(random_state=0).fit(rows, y, sample_weight=np.full(300, weight))
+        for weight in (1, 2.5)
+    )
+    assert plain.penalty_[0] >= 3 / 300 * 0.99
+    assert 1 <= weighted.penalty_[0] / plain.penalty_[0] * 2.5 <= 4
 
 
 def test_large_tables_take_unit_precision(monkeypatch):
@@ -98,12 +160,32 @@ def test_large_tables_take_unit_precision(monkeypatch):
     assert model.penalty_.tolist() == [1 / 60, 0, 1 / 60, 0]
 
 
-@pytest.mark.parametrize("max_time", [1e-9, 0.03])
+@pytest.mark.parametrize("max_time", [1e-9, 1e-3])
 def test_a_comparison_that_takes_too_long_ends(max_time):
     with pytest.warns(ConvergenceWarning, match="max_time"):
         model = TwoLayerClassifier(50, solver="lm", max_time=max_time, random_state=0).fit(X, Y)
     assert model.n_iter_ >= 1
     assert np.isfinite(model.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("max_time", [20, 100])
+def test_comparing_takes_half_of_the_time_at_most(max_time, monkeypatch):
+    """By a clock that is read once in each iteration: the other half is left to the fit."""
+    clock = iter(range(10**6))
+    monkeypatch.setattr(monitor, "perf_counter", lambda: next(clock))
+    model = TwoLayerClassifier(5, solver="lbfgs", tol=0, max_time=max_time, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="max_time"):
+        model.fit(X, Y)
+    assert max_time / 2 - 2 <= model.n_iter_ <= max_time / 2 + 1
+
+
+def test_a_regression_compares_in_half_of_the_time(monkeypatch):
+    clock = iter(range(10**6))
+    monkeypatch.setattr(monitor, "perf_counter", lambda: next(clock))
+    model = TwoLayerRegressor(5, solver="lbfgs", tol=0, max_time=100, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="max_time"):
+        model.fit(np.vstack([X, X + 1]), np.tile(X[:, 0] * X[:, 1], 2))
+    assert 48 <= model.n_iter_ <= 51
 
 
 def test_an_interrupt_in_the_comparison_leaves_the_estimator_as_it_was(monkeypatch):

@@ -53,6 +53,10 @@ from sklearn_twolayer._network.second_order import jacobian, without_shift
 
 #: Range of a prior precision on the standardised scale.
 PRIOR_PRECISION_BOUNDS = (1e-6, 1e6)
+#: Prior precision of the output biases of classes, where they have no penalty: that of a weight of
+#: ordinary size. A class of which no row has weight bends F nowhere, and without a prior its Z2
+#: would be anything.
+PRECISION_OF_CLASSES = 1.0
 #: Share of the largest curvature that is told from none at all, as in the dual form.
 TRACE = LOW_RANK_FLOOR
 #: Temperature under squared error: the variance of predictions from different starts was
@@ -242,17 +246,20 @@ def _with_least_prior(penalty, loss, likelihood, *, largest):
     """The penalty, but with no weaker prior than the evidence knows, at a mean ``loss``.
 
     Without one, as with alpha = 0, weights that the data leave alone have an infinite variance.
-    Under the log loss biases have it too: the common shift of b2 under the softmax, or b1 of
-    equal units, have no curvature, and their inverse would be made of rounding. Under squared
+    Under the log loss biases have it too: b1 of equal units has no curvature, and its inverse
+    would be made of rounding; b2, whose common shift has none under the softmax, as the b2 of a
+    class without rows, has a prior like that of weights, of unit precision. Under squared
     error biases stay free, as the intercept of least squares is, but for a trace of the
     ``largest`` curvature, which every weight has: what moves nothing, as the b1 of linear or dead
     units, or as most weights do where they are more than the residuals, must not count as
     determined.
     """
-    least = PRIOR_PRECISION_BOUNDS[0] / likelihood.scale(likelihood.noise_precision(loss, 0))
-    strengths = np.maximum(penalty.strengths, least)
+    scale = likelihood.scale(likelihood.noise_precision(loss, 0))
+    strengths = np.maximum(penalty.strengths, PRIOR_PRECISION_BOUNDS[0] / scale)
     if likelihood.is_gaussian:
         strengths[[-3, -1]] = penalty.strengths[[-3, -1]]
+    elif penalty.strengths[-1] == 0:
+        strengths[-1] = PRECISION_OF_CLASSES / scale
     return Penalty(penalty.groups, np.maximum(strengths, TRACE * largest))
 
 

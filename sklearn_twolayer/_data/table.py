@@ -138,6 +138,14 @@ class Table:
         numbers = np.asarray(indices) if self.numbers is None else self.numbers[indices]
         return Table(*parts, numbers=numbers, partition=self.partition)
 
+    def take_shares(self, shares):
+        """The table of shares (n,) of the rows: their weights are less, none is not there."""
+        taken = np.flatnonzero(shares)
+        table, shares = self.take(taken), shares[taken]
+        if (shares == 1).all():
+            return table
+        return replace(table, weight=shares if table.weight is None else table.weight * shares)
+
     def find(self, name, column, value):
         """Where the first row is that has this value in a column of ``name``, X or encoded."""
         rows = np.flatnonzero(dense(getattr(self, name)[:, [column]])[:, 0] == value)

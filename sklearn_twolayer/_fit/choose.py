@@ -10,7 +10,7 @@ from sklearn_twolayer._bayes.cross_validate import (
     ENOUGH_ROWS,
     FEW_NUMBERS_GRID,
     NUMBERS_GRID,
-    folds,
+    left_out_shares,
     n_folds_asked,
 )
 from sklearn_twolayer._fit.monitor import Watch, announce
@@ -40,6 +40,9 @@ LOW_NOISE = 0.05
 #: Most iterations under each of the penalties that are compared: of 100 distinct rows and more
 #: twice as many chose no better; fewer rows, which cost little, leave a plateau too late for that.
 COMPARED_STEPS = 50
+#: The share of the time that is left before ``max_time`` in which penalties are compared: the fit
+#: itself, which no penalty replaces, has the other half.
+COMPARING_SHARE = 0.5
 
 
 def weigh_targets(problem, settings, random_state, *, deadline, start=None):
@@ -105,30 +108,33 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
         return settings
     size, network = problem.size, problem.network
     grid, unit = grid_of(size), unit_precision(size)
-    fold, n_distinct = folds(problem.table.X, problem.table.encoded, problem.scale)
-    weight = np.ones(len(fold)) if problem.table.weight is None else problem.table.weight
+    table, are_labels = problem.table, not size.is_regression
+    options = {"frequency": table.frequency, "are_labels": are_labels}
+    left_out, n_dealt = left_out_shares(table.X, table.encoded, problem.scale, **options)
+    weight = np.ones(len(left_out)) if table.weight is None else table.weight
     if start is None:
         params = problem.draw_start(deepcopy(random_state), settings)
     else:
         params = start.params(network, problem.scale)
 
-    n_steps = COMPARED_STEPS if n_distinct >= ENOUGH_ROWS else LEARNING_STEPS
+    n_steps = COMPARED_STEPS if n_dealt >= ENOUGH_ROWS else LEARNING_STEPS
     brief = replace(settings, max_iter=min(settings.max_iter, n_steps))
 
-    told = []
+    told, until = [], deadline.share(COMPARING_SHARE)
 
-    def losses(kept, left_out, strengths):
-        if deadline.is_over():
-            return None
-        number = f"fold {fold[left_out][0] + 1} of {n_folds_asked(n_distinct)}"
-        rows = f"{left_out.sum()} left-out rows"
-        announce(settings, f"Comparing {len(strengths)} penalties on {rows}, {number}")
+    def losses(number, strengths):
+        out = left_out[:, number]
+        rows = f"{np.count_nonzero(out)} left-out rows"
+        where = f"fold {number + 1} of {n_folds_asked(n_dealt)}"
+        announce(settings, f"Comparing {len(strengths)} penalties on {rows}, {where}")
         candidates = [Penalty.fixed(network, c * unit * size.n_counted) for c in strengths]
-        found = left_out_losses(problem, brief, params, candidates, rows=(kept, left_out))
-        told.append((dict(zip(strengths, found)), weight[left_out].sum()))
+        options = {"rows": (1 - out, out), "deadline": until}
+        found = left_out_losses(problem, brief, params, candidates, **options)
+        if len(found) == len(strengths):
+            told.append((dict(zip(strengths, found)), weight @ out))
         return found
 
-    strength = grid.choose(losses, fold, n_distinct, total_weight=size.n_counted)
+    strength = grid.choose(losses, n_dealt)
     if settings.at_low_noise is not None and told:
         lost = sum(found[strength] for found, _ in told) / sum(of_fold for _, of_fold in told)
         if lost < LOW_NOISE:

@@ -38,6 +38,10 @@ class Deadline:
         self._end = np.inf if max_time is None else perf_counter() + max_time
         self.reason = OUT_OF_TIME
 
+    def share(self, share):
+        """The deadline of something that may take this share of the time that is left."""
+        return Deadline(share * (self._end - perf_counter()))
+
     def interrupt(self):
         """End the fit now."""
         self.reason = INTERRUPT

@@ -72,3 +72,17 @@ def test_rows_that_are_left_keep_the_numbers_by_which_the_user_knows_them():
     assert table.weightless.tolist() == [3, 2]
     assert table.numbers.tolist() == [1, 3]
     assert table.find("X", 0, X[3, 0]) == "row 3"
+
+
+def test_shares_of_rows_weigh_less():
+    table = read_arrays(lambda X, y: (X, y), X, Y, [2, 1, 0.5, 4])
+    part = table.take_shares(np.array([0.5, 0, 1, 0.25]))
+    assert np.array_equal(part.X, X[[0, 2, 3]])
+    assert part.weight.tolist() == [1, 0.5, 1]
+    assert part.total_weight == 2.5
+
+
+def test_shares_of_rows_without_weights():
+    table = read_arrays(lambda X, y: (X, y), X, Y, None)
+    assert table.take_shares(np.array([0.5, 0, 1, 0.25])).weight.tolist() == [0.5, 1, 0.25]
+    assert table.take_shares(np.array([0.0, 1, 0, 1])).weight is None

@@ -1,11 +1,13 @@
 """What is asked of the rows before a fit: the noise of each target, and the penalty."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from sklearn_twolayer import TwoLayerRegressor
+from sklearn_twolayer._bayes.cross_validate import FEW_NUMBERS_GRID
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit import choose
@@ -86,7 +88,7 @@ def test_nothing_is_weighed_where_nothing_is_to_be_chosen(deviations, alpha, mon
 
 def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeypatch):
     """But not where it goes on from weights that have learnt."""
-    grid = SimpleNamespace(choose=lambda losses, fold, n_distinct, total_weight: 3.0)
+    grid = SimpleNamespace(choose=lambda losses, n_dealt: 3.0)
     monkeypatch.setattr(choose, "grid_of", lambda size: grid)
     problem, settings = posed(1), settings_of("auto")
     options = {"deadline": Deadline()}
@@ -96,3 +98,23 @@ def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeyp
     found = choose.choose_alpha(problem, settings, None, start=start, **options)
     assert found.alpha == pytest.approx(3 / 20)
     assert found.learning_alpha is None
+
+
+@pytest.mark.parametrize(("loss", "is_low"), [(0.001, True), (10.0, False)])
+def test_a_fold_that_was_cut_short_does_not_tell_the_noise(loss, is_low, monkeypatch):
+    """What whole folds lose under the chosen penalty does: here the strongest, so the first."""
+    n_told = [len(FEW_NUMBERS_GRID.strengths), 1]
+
+    def losses(problem, settings, params, candidates, *, rows, deadline):
+        return loss * 0.5 ** np.arange(n_told.pop(0))
+
+    monkeypatch.setattr(choose, "left_out_losses", losses)
+    quiet = settings_of("evidence")
+    settings = replace(settings_of("auto"), at_low_noise=quiet)
+    options = {"deadline": Deadline()}
+    found = choose.choose_alpha(posed(1), settings, np.random.RandomState(0), **options)
+    assert not n_told
+    if is_low:
+        assert found is quiet
+    else:
+        assert found.alpha == pytest.approx(FEW_NUMBERS_GRID.strengths[-1] / 20)

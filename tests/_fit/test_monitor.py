@@ -99,6 +99,20 @@ def test_best_params_are_a_copy():
     assert watch.best_params.tolist() == [0]
 
 
+def test_a_share_of_the_time_that_is_left(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+    deadline = Deadline(10)
+    now[0] = 4.0
+    half = deadline.share(0.5)
+    for now[0], is_over in ((6.9, False), (7.0, True)):
+        assert half.is_over() == is_over
+        assert not deadline.is_over()
+    now[0] = 11.0
+    assert deadline.share(0.5).is_over()
+    assert not Deadline().share(0.5).is_over()
+
+
 @pytest.mark.parametrize("verbose", [1, 2, True])
 def test_a_verbose_monitor_prints_a_line_per_iteration(verbose, capsys):
     run(monitor(verbose=verbose), 2)

@@ -242,7 +242,10 @@ MUTATIONS = {
         ("FREE_STEPS, MUCH_LEFT = (20, 100)", "FREE_STEPS, MUCH_LEFT = (1, 1)"),
         ("if loss < MARGIN * chosen[1] else chosen", "if loss < 2 * chosen[1] else chosen"),
         ("            elif loss < np.inf:", "            elif False:"),
-        ("if _factor_and_used_share(search, fit)[1] > MAX_JUDGED_SHARE:  # it", "if False:  # it"),
+        ("if _factor_and_used_share(search, fit)[1] > MUCH_USED_SHARE:  # it", "if False:  # it"),
+        ("INFLATION if used <= MUCH_USED_SHARE else 1.0", "INFLATION"),
+        ("return share >= 1 or (", "return False and ("),
+        ("best = np.flatnonzero(MARGIN * losses <= losses.min())[-1]", "best = losses.argmin()"),
         (
             "if used > MAX_JUDGED_SHARE:\n        return np",
             "if 0:\n        return np",

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sklearn_twolayer._bayes.choose_penalty import MAX_JUDGED_SHARE
+from sklearn_twolayer._bayes.choose_penalty import MUCH_USED_SHARE
 from sklearn_twolayer._bayes.cross_validate import HOPELESS, MARGIN, N_FOLDS, folds
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.monitor import announce
@@ -33,7 +33,7 @@ def constant_or_better(training, fit, deadline):
     problem, settings, network = training.problem, training.settings, training.problem.network
     n_residuals = training.mean_loss.rows.total_weight * network.n_outputs
     _, cost = gauss_newton_size_and_cost(problem.size, network.n_hidden)
-    has_freedom = MAX_JUDGED_SHARE * n_residuals < network.n_params
+    has_freedom = MUCH_USED_SHARE * n_residuals < network.n_params
     is_tried = has_freedom and cost <= MAX_COST and problem.table.is_in_memory
     if not is_tried or fit.loss < NEARLY_ALL * Likelihood.of(training.mean_loss).variance:
         return fit

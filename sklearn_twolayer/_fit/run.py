@@ -13,6 +13,7 @@ from joblib import Parallel, delayed
 
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
 from sklearn_twolayer._fit.monitor import Monitor, Stop, Validation, announce
+from sklearn_twolayer._fit.refits import Refits
 from sklearn_twolayer._fit.results import posterior_of_fit
 from sklearn_twolayer._fit.rival import constant_or_better
 from sklearn_twolayer._fit.settings import Size, resolve, rows_to_start_on
@@ -230,11 +231,13 @@ def _training(problem, settings, random_state, stack, *, watch, start):
     options = {"width": width, "is_textbook": settings.solver == "gd"}
     mean_loss = problem.mean_loss(problem.table, dtype, stack, **options)
     training = Training(problem, settings, mean_loss, monitor, random_state)
-    n_rows = rows_to_start_on(problem.size, settings)
-    if start is not None or n_rows == problem.table.n_rows:
-        return training
-    part, width = problem.table.part(n_rows).collected(), problem.network.width_of_steps
-    return replace(training, part=problem.mean_loss(part, np.float64, stack, width=width))
+    n_rows, part = rows_to_start_on(problem.size, settings), problem.table
+    if start is None and n_rows < problem.table.n_rows:
+        part, width = problem.table.part(n_rows).collected(), problem.network.width_of_steps
+        training.part = problem.mean_loss(part, np.float64, stack, width=width)
+    if settings.alpha == "auto" and part.is_in_memory:
+        training.refits = Refits(replace(problem, table=part), settings, watch.deadline)
+    return training
 
 
 def _tell(task, problem, params):

@@ -122,6 +122,8 @@ class Training:
         Steps of lm bend where F is below.
     part : MeanLoss or None
         Over a part of the rows, on which the evidence starts.
+    refits : Refits or None
+        Of the rows on which it compares penalties.
     """
 
     problem: object
@@ -131,6 +133,7 @@ class Training:
     random_state: object = None
     bends_below: float = 0.0
     part: MeanLoss | None = None
+    refits: object = None
 
     def run(self, start):
         """The fit from a warm start, or from weights that are drawn.
@@ -185,7 +188,8 @@ class Training:
         most = settings.max_iter + settings.n_free_steps
         stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
         minimize, stage = partial(self.minimize, flat=flat), partial(announce, settings)
-        return Search(self.mean_loss, likelihood, most, minimize, stride=stride, stage=stage)
+        how = {"stride": stride, "stage": stage, "refits": self.refits}
+        return Search(self.mean_loss, likelihood, most, minimize, **how)
 
     def minimize(self, params, penalty, *, max_iter, state=None, keep=None, flat=None):
         """The fit that the solver comes to under one penalty.

@@ -17,6 +17,7 @@ from sklearn_twolayer._bayes.choose_penalty import (
     most_steps,
     of_all_rows,
 )
+from sklearn_twolayer._bayes.leave_one_out import leave_one_out_loss
 from sklearn_twolayer._bayes.posterior import Likelihood
 from sklearn_twolayer._fit.training import Fit
 from sklearn_twolayer._network.losses import BinaryLogLoss, SquaredError
@@ -78,18 +79,92 @@ def test_multiples_of_a_penalty_go_on_as_long_as_they_help(losses, index, monkey
     assert chosen_among(losses, monkeypatch, most_multiples=3)[0] == index
 
 
+class ToldLosses:
+    """Refits that lose what they are told to."""
+
+    def __init__(self, losses, has_copies=False):
+        self.has_copies = has_copies
+        self._losses = losses
+
+    def losses(self, start, penalties):
+        self.strengths = [float(penalty.strengths[0]) for penalty in penalties]
+        return self._losses
+
+
+def chosen_by_refits(refits, monkeypatch, *, left_out_loss=3.0, used=1.0):
+    """The strength that ``automatic`` ends under, of an evidence that found 1, and its loss."""
+    replacements = {
+        "_grouped_evidence": lambda search, start, state, n_steps: (first, None),
+        "_relevance": lambda search, fit, precisions, n_steps, keep: first,
+        "go_on": lambda search, before, penalty, max_iter, keep: replace(before, penalty=penalty),
+        "_loss_of_left_out_rows": lambda search, fit: left_out_loss,
+        "_finish": lambda search, fit: fit,
+        "_factor_and_used_share": lambda search, fit: (None, used),
+    }
+    first = Fit(0, Penalty(np.zeros(1, int), np.ones(1)), 1.0)
+    for name, replacement in replacements.items():
+        monkeypatch.setattr(choose_penalty, name, replacement)
+    likelihood = SimpleNamespace(is_gaussian=True, variance=2.0)
+    search = Search(SimpleNamespace(network=None), likelihood, 100, None, refits=refits)
+    fit = automatic(search, None)
+    return float(fit.penalty.strengths[0]), fit.left_out_loss
+
+
+@pytest.mark.parametrize(
+    ("losses", "chosen"),
+    [
+        ([9, 9, 9, 1, 9, 9, 9, 9, 9], 3),
+        ([1, 9, 9, 9, 9, 9, 9, 9, 9], 1 / 9),
+        ([1, 1, 1, 1, 1, 1.005, 9, 9, 9], 27),  # of those within a hundredth the strongest
+        ([1, 1, 1, 1, 1, 1.02, 9, 9, 9], 9),
+    ],
+)
+def test_refits_decide_where_the_constant_seems_to_be_better(losses, chosen, monkeypatch):
+    refits = ToldLosses(np.array(losses, float))
+    strength, loss = chosen_by_refits(refits, monkeypatch)
+    assert strength == pytest.approx(chosen)
+    assert loss == pytest.approx(losses[refits.strengths.index(strength)] / 2)
+    np.testing.assert_allclose(refits.strengths, 3.0 ** np.arange(-2, 7))
+
+
+@pytest.mark.parametrize(
+    ("has_copies", "left_out_loss", "used", "chosen"),
+    [
+        (True, 1.0, 1.0, 3),
+        (True, 0.01, 1.0, 1),  # the noise is too little to be learned
+        (True, 1.0, 0.05, 1),  # too few weights
+        (False, 1.0, 1.0, 1),
+        (False, 2.0, 0.05, 3),  # the variance of y
+    ],
+)
+def test_refits_decide_among_copies(has_copies, left_out_loss, used, chosen, monkeypatch):
+    refits = ToldLosses(np.array([9.0, 9, 9, 1, 9, 9, 9, 9, 9]), has_copies)
+    told = {"left_out_loss": left_out_loss, "used": used}
+    assert chosen_by_refits(refits, monkeypatch, **told)[0] == chosen
+
+
+def test_without_refits_the_evidence_stays(monkeypatch):
+    assert chosen_by_refits(ToldLosses(None), monkeypatch) == (1, 1.5)
+    assert chosen_by_refits(None, monkeypatch) == (1, 1.5)
+
+
 def test_a_fit_that_uses_up_most_residuals_cannot_be_judged():
     """Its linearised network does not tell what a fit without a row would do."""
-    problem = random_problem(SquaredError, n_rows=8, n_hidden=3)
+    problem = random_problem(SquaredError, n_rows=12, n_hidden=12)
     with problem.rows() as rows:
         mean_loss = problem.mean_loss(rows)
         search = Search(mean_loss, Likelihood.of(mean_loss), 100, None)
-        losses = []
-        for alpha in (1e-8, 1.0):
-            fit = Fit(problem.params, Penalty.fixed(problem.network, alpha))
+        shares, losses, plain = [], [], []
+        for alpha in (1e-8, 3e-4, 1.0):
+            fit = Fit(problem.params, Penalty.of(problem.network, np.full(4, alpha)))
+            factor, used = choose_penalty._factor_and_used_share(search, fit)
             losses.append(choose_penalty._loss_of_left_out_rows(search, fit))
+            plain.append(leave_one_out_loss(mean_loss, fit.params, factor, inflation=1.0))
+            shares.append(used)
+    assert shares[0] > 0.9 > shares[1] > 0.6 > shares[2]
     assert losses[0] == np.inf
-    assert np.isfinite(losses[1])
+    assert losses[1] == plain[1]  # leverages as they are
+    assert np.inf > losses[2] > plain[2]
 
 
 def test_waves_are_learned_before_anything_is_penalised():

@@ -1,0 +1,124 @@
+"""Penalties compared by refits, where a linearised network cannot tell what a fit would do."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import BayesianRidge, RidgeCV
+
+from sklearn_twolayer import TwoLayerRegressor
+from sklearn_twolayer._fit.monitor import Deadline
+from sklearn_twolayer._fit.refits import Refits
+from sklearn_twolayer._fit.settings import checked
+from sklearn_twolayer._network.objective import Penalty
+
+SEEDS = range(3)
+
+
+def heteroscedastic(n, seed):
+    """The first of two columns, with noise whose deviation grows as exp of the second."""
+    random = np.random.RandomState(seed)
+    X = random.normal(size=(n, 2))
+    return X, X[:, 0] + 0.3 * np.exp(X[:, 1]) * random.normal(size=n)
+
+
+def bootstrap_of_diabetes(seed):
+    """200 rows drawn from 200, and 242 others."""
+    X, y = load_diabetes(return_X_y=True)
+    random = np.random.RandomState(seed)
+    order = random.permutation(442)
+    return random.choice(order[:200], 200), order[200:], X, y
+
+
+@pytest.mark.parametrize("shape", [(60, 50), (100, 80), (150, 120)])
+def test_as_many_columns_as_rows_are_as_good_as_in_a_linear_model(shape):
+    """The right penalty leaves the weights two thirds of the residuals and more."""
+    lost = []
+    for seed in SEEDS:
+        (n, f), random = shape, np.random.RandomState(seed)
+        X = random.normal(size=(n + 300, f))
+        signal = X @ np.linspace(1, 0.1, f)
+        y = signal + 0.5 * random.normal(size=n + 300)
+        ours, linear = TwoLayerRegressor(random_state=seed), BayesianRidge()
+        scores = [model.fit(X[:n], y[:n]).score(X[n:], signal[n:]) for model in (ours, linear)]
+        lost.append(scores[1] - scores[0])
+    assert np.mean(lost) < 0.08
+
+
+def test_copies_of_rows_are_not_taken_for_left_out_ones():
+    """The mean would have R^2 = 0; one copy predicts the other."""
+    scores, linear = [], []
+    for seed in SEEDS:
+        drawn, new, X, y = bootstrap_of_diabetes(seed)
+        fits = [TwoLayerRegressor(random_state=seed), RidgeCV(np.logspace(-3, 1, 9))]
+        fits = [model.fit(X[drawn], y[drawn]).score(X[new], y[new]) for model in fits]
+        scores.append(fits[0])
+        linear.append(fits[1])
+    assert min(scores) > 0.15
+    assert np.mean(scores) > np.mean(linear) - 0.1
+
+
+def test_noise_that_grows_on_one_side_is_not_learned():
+    """A few rows far out make the evidence take it for a signal."""
+    lost = []
+    for seed in range(4):
+        model = TwoLayerRegressor(random_state=seed).fit(*heteroscedastic(1000, seed))
+        X, _ = heteroscedastic(1000, 100 + seed)
+        lost.append(1 - model.score(X, X[:, 0]))
+    assert np.mean(lost) < 0.2
+
+
+def test_weights_are_compared_as_repeats():
+    drawn, new, X, y = bootstrap_of_diabetes(0)
+    rows, counts = np.unique(drawn, return_counts=True)
+    repeated = TwoLayerRegressor(5, random_state=0).fit(X[np.sort(drawn)], y[np.sort(drawn)])
+    weighted = TwoLayerRegressor(5, random_state=0).fit(X[rows], y[rows], sample_weight=counts)
+    np.testing.assert_allclose(weighted.penalty_, repeated.penalty_, rtol=0.05)
+    np.testing.assert_allclose(
+        weighted.predict(X[new]), repeated.predict(X[new]), atol=0.02 * y.std()
+    )
+
+
+def test_losses_are_means_over_left_out_rows(monkeypatch):
+    """Under a penalty that leaves nothing the network answers with 0: the loss is y'y / n."""
+    seen, losses = [], Refits.losses
+
+    def recorded(refits, start, penalties):
+        seen.append((refits, start, penalties, losses(refits, start, penalties)))
+        return seen[-1][-1]
+
+    monkeypatch.setattr(Refits, "losses", recorded)
+    X, y = heteroscedastic(120, 2)
+    model = TwoLayerRegressor(10, random_state=2).fit(X, y)
+    [(refits, start, penalties, found)] = seen
+    strengths = [penalty.strengths for penalty in penalties]
+    np.testing.assert_allclose(np.divide(strengths[1:], strengths[:-1]), 3.0)
+    assert any(np.allclose(model.penalty_, each) for each in strengths)
+    assert found.min() < 0.7
+    nothing = Penalty(penalties[0].groups, np.full(len(strengths[0]), 1e6))
+    target = refits.problem.scale.apply_targets(y[:, None], np.float64)
+    assert losses(refits, start, [nothing]) == pytest.approx(np.mean(target**2), rel=1e-3)
+
+
+@pytest.mark.parametrize(("times", "has_copies"), [(1, False), (2, True)])
+def test_rows_have_copies(times, has_copies):
+    X, y = heteroscedastic(50, 0)
+    problem = posed(np.tile(X, (times, 1)), np.tile(y, times))
+    assert Refits(problem, None, None).has_copies == has_copies
+    assert Refits(posed(X, y, np.full(50, float(times))), None, None).has_copies == has_copies
+
+
+def posed(X, y, weight=None):
+    """As much of a problem as the folds ask for."""
+    table = SimpleNamespace(X=X, encoded=y[:, None], n_rows=len(y), weight=weight)
+    scale = SimpleNamespace(mean=X.mean(axis=0), scale=X.std(axis=0))
+    return SimpleNamespace(table=table, scale=scale)
+
+
+def test_what_is_too_late_is_not_compared():
+    X, y = heteroscedastic(50, 0)
+    problem, settings = posed(X, y), checked(vars(TwoLayerRegressor(max_iter=5)), "Regressor")
+    deadline = Deadline()
+    deadline.interrupt()
+    assert Refits(problem, settings, deadline).losses(None, []) is None

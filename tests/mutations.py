@@ -383,6 +383,15 @@ MUTATIONS = {
             "targets.in_units(column_moments(rows))",
         ),
     ),
+    "_fit/refits.py": (
+        "_fit/test_refits.py test_compared_penalties.py",
+        ("candidate.strengths / S", "candidate.strengths"),
+        ("monitor = deadline and Monitor(", "monitor = None and Monitor("),
+        ("    if fit.loss > LEARNED_SHARE * start:", "    if False:"),
+        ("> MANY_COPIES * n_distinct", "> 3 * n_distinct"),
+        ("lost / left_out_weight if left_out_weight else None", "lost / left_out_weight"),
+        ("max(table.n_rows / weight.sum(), 1)", "1"),
+    ),
     "_fit/training.py": (
         "_fit/test_training.py test_train.py test_compared_penalties.py",
         ("if fit.loss < MARGIN * least.loss:", "if fit.loss > least.loss:"),
@@ -395,9 +404,6 @@ MUTATIONS = {
             "        return params, state\n",
         ),
         ("max(settings.max_iter // 2, 1)", "settings.max_iter"),
-        ("candidate.strengths / S", "candidate.strengths"),
-        ("monitor = deadline and Monitor(", "monitor = None and Monitor("),
-        ("    if fit.loss > LEARNED_SHARE * start:", "    if False:"),
         ("BENDING_SHARE * self.mean_loss", "0 * self.mean_loss"),
     ),
     "_fit/weights.py": (

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._bayes.cross_validate import CLASSES_GRID, N_FOLDS, folds, left_out_shares
 from sklearn_twolayer._fit import choose, monitor, settings
-from sklearn_twolayer._fit.training import left_out_losses
+from sklearn_twolayer._fit.refits import left_out_losses
 
 GRID = CLASSES_GRID
 RNG = np.random.default_rng(0)

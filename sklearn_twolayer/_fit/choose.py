@@ -14,6 +14,7 @@ from sklearn_twolayer._bayes.cross_validate import (
     n_folds_asked,
 )
 from sklearn_twolayer._fit.monitor import Watch, announce
+from sklearn_twolayer._fit.refits import left_out_losses
 from sklearn_twolayer._fit.run import fit_member
 from sklearn_twolayer._fit.settings import (
     compares_penalties,
@@ -21,7 +22,7 @@ from sklearn_twolayer._fit.settings import (
     rows_to_start_on,
     unit_precision,
 )
-from sklearn_twolayer._fit.training import LEARNING_STEPS, left_out_losses
+from sklearn_twolayer._fit.training import LEARNING_STEPS
 from sklearn_twolayer._fit.weights import WarmStart
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._network.scale import column_moments

@@ -1,21 +1,31 @@
-"""Real refits, where the linearised network cannot tell what a fit without a row would do."""
+"""Networks that are fitted without some of the rows and predict them, to compare penalties."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
-from sklearn_twolayer._bayes.cross_validate import folds, n_folds_asked
-from sklearn_twolayer._fit.training import LEARNING_STEPS, left_out_losses
+from sklearn_twolayer._bayes.cross_validate import MARGIN, folds, n_folds_asked
+from sklearn_twolayer._fit.monitor import Monitor, Stop
+from sklearn_twolayer._fit.training import LEARNING_STEPS, Training
 from sklearn_twolayer._network.objective import Penalty
+from sklearn_twolayer._optimize.first_order import Flat
 
 #: Rows repeat where there are so many times as many as are distinct: a bootstrap has 1.6.
 MANY_COPIES = 1.1
+#: A network has learned where F, under the weakest penalty, is this share of that at the start.
+#: Else there may be a plateau, which takes so many times more iterations (docs/benchmarks.md).
+LEARNED_SHARE, PLATEAU = 0.5, 3
+#: To compare penalties lbfgs has gone far enough where so many iterations together gain less than
+#: tells two of them apart: ten chose no better, and took longer (docs/benchmarks.md).
+COMPARED_ITERATIONS = 5
+FLAT_TO_COMPARE = Flat(COMPARED_ITERATIONS, (1 - MARGIN) / COMPARED_ITERATIONS)
 
 
 @dataclass(frozen=True)
 class Refits:
-    """Networks that are fitted to the rows of all folds but one, by L-BFGS, and predict that.
+    """Refits by L-BFGS, where the linearised network cannot tell what a fit without a row would do.
 
     Parameters
     ----------
@@ -63,9 +73,50 @@ class Refits:
             Penalty(penalty.groups, weight.sum() * penalty.strengths) for penalty in penalties
         ]
         for number in range(n_folds_asked(n_distinct)):
-            if self.deadline.is_over():
-                break
             rows = fold != number, fold == number
-            lost += left_out_losses(problem, brief, start, candidates, rows=rows)
+            found = left_out_losses(
+                problem, brief, start, candidates, rows=rows, deadline=self.deadline
+            )
+            if len(found) < len(candidates):
+                break
+            lost += found
             left_out_weight += weight[rows[1]].sum()
         return lost / left_out_weight if left_out_weight else None
+
+
+def left_out_losses(problem, settings, params, candidates, *, rows, deadline=None):
+    """Sums of the losses of left-out rows under each candidate, by networks of the kept rows.
+
+    The first network starts at ``params``, each other one where that before it ended. Candidates
+    are penalties with S times their strengths, ``rows`` the shares (n,) of each row that are kept
+    and left out. There are fewer sums than candidates where the ``deadline`` comes before.
+    """
+    if not all(part.any() for part in rows):
+        return np.zeros(len(candidates))
+    part, out = (problem.table.take_shares(shares) for shares in rows)
+    dtype, loss = np.float64 if settings.solver == "lm" else problem.table.dtype, []
+    width = problem.network.width_of_steps if settings.solver == "lm" else problem.network.width
+    with ExitStack() as stack:
+        mean_loss = problem.mean_loss(part, dtype, stack, width=width)
+        left_out_loss = problem.mean_loss(out, dtype, stack)
+        monitor = deadline and Monitor(replace(settings, verbose=0), deadline)
+        training, S = Training(problem, settings, mean_loss, monitor), mean_loss.rows.total_weight
+        search = partial(_to_learn, training)
+        for candidate in candidates:
+            penalty = Penalty(candidate.groups, candidate.strengths / S)
+            try:
+                params = search(params, penalty).params
+            except Stop:
+                break
+            loss.append(left_out_loss.value(params) * float(out.total_weight))
+            search = partial(training.minimize, max_iter=settings.max_iter, flat=FLAT_TO_COMPARE)
+    return np.array(loss)
+
+
+def _to_learn(training, params, penalty):
+    """The fit of a network that has learned its rows, or had the time that a plateau takes."""
+    max_iter, start = training.settings.max_iter, training.mean_loss.value(params)
+    fit = training.minimize(params, penalty, max_iter=max_iter)
+    if fit.loss > LEARNED_SHARE * start:
+        fit = training.minimize(fit.params, penalty, max_iter=PLATEAU * max_iter)
+    return fit

@@ -15,8 +15,9 @@ from sklearn_twolayer._bayes.choose_penalty import MUCH_USED_SHARE
 from sklearn_twolayer._bayes.cross_validate import HOPELESS, MARGIN, N_FOLDS, folds
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.monitor import announce
+from sklearn_twolayer._fit.refits import left_out_losses
 from sklearn_twolayer._fit.settings import gauss_newton_size_and_cost
-from sklearn_twolayer._fit.training import LEARNING_STEPS, left_out_losses
+from sklearn_twolayer._fit.training import LEARNING_STEPS
 from sklearn_twolayer._network.objective import Penalty
 
 #: Values of S alpha while the rival learns, and after it: with alpha = 2 v / S they are priors of

@@ -4,7 +4,6 @@
 solver, every choice of the penalty and a best of several starts asks for.
 """
 
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,7 +12,7 @@ import numpy as np
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, STRATEGIES, Search, of_all_rows
 from sklearn_twolayer._bayes.cross_validate import MARGIN
 from sklearn_twolayer._bayes.noise import Likelihood
-from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
+from sklearn_twolayer._fit.monitor import announce
 from sklearn_twolayer._fit.weights import are_equal, published_weights
 from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty
 from sklearn_twolayer._optimize.first_order import (
@@ -46,13 +45,6 @@ TRIAL_STEPS = 20
 CURVATURE_SHARE = 0.5
 #: Most iterations in which a network learns before it is penalised, or compared.
 LEARNING_STEPS = 100
-#: A network has learned where F, under the weakest penalty, is this share of that at the start.
-#: Else there may be a plateau, which takes so many times more iterations (docs/benchmarks.md).
-LEARNED_SHARE, PLATEAU = 0.5, 3
-#: To compare penalties lbfgs has gone far enough where so many iterations together gain less than
-#: tells two of them apart: ten chose no better, and took longer (docs/benchmarks.md).
-COMPARED_ITERATIONS = 5
-FLAT_TO_COMPARE = Flat(COMPARED_ITERATIONS, (1 - MARGIN) / COMPARED_ITERATIONS)
 
 
 @dataclass(frozen=True)
@@ -334,41 +326,3 @@ def _least(fits):
         if fit.loss < MARGIN * least.loss:
             least = fit
     return least
-
-
-def left_out_losses(problem, settings, params, candidates, *, rows, deadline=None):
-    """Sums of the losses of left-out rows under each candidate, by networks of the kept rows.
-
-    The first network starts at ``params``, each other one where that before it ended. Candidates
-    are penalties with S times their strengths, ``rows`` the shares (n,) of each row that are kept
-    and left out. There are fewer sums than candidates where the ``deadline`` comes before.
-    """
-    if not all(part.any() for part in rows):
-        return np.zeros(len(candidates))
-    part, out = (problem.table.take_shares(shares) for shares in rows)
-    dtype, loss = np.float64 if settings.solver == "lm" else problem.table.dtype, []
-    width = problem.network.width_of_steps if settings.solver == "lm" else problem.network.width
-    with ExitStack() as stack:
-        mean_loss = problem.mean_loss(part, dtype, stack, width=width)
-        left_out_loss = problem.mean_loss(out, dtype, stack)
-        monitor = deadline and Monitor(replace(settings, verbose=0), deadline)
-        training, S = Training(problem, settings, mean_loss, monitor), mean_loss.rows.total_weight
-        search = partial(_to_learn, training)
-        for candidate in candidates:
-            penalty = Penalty(candidate.groups, candidate.strengths / S)
-            try:
-                params = search(params, penalty).params
-            except Stop:
-                break
-            loss.append(left_out_loss.value(params) * float(out.total_weight))
-            search = partial(training.minimize, max_iter=settings.max_iter, flat=FLAT_TO_COMPARE)
-    return np.array(loss)
-
-
-def _to_learn(training, params, penalty):
-    """The fit of a network that has learned its rows, or had the time that a plateau takes."""
-    max_iter, start = training.settings.max_iter, training.mean_loss.value(params)
-    fit = training.minimize(params, penalty, max_iter=max_iter)
-    if fit.loss > LEARNED_SHARE * start:
-        fit = training.minimize(fit.params, penalty, max_iter=PLATEAU * max_iter)
-    return fit

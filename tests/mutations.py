@@ -244,7 +244,7 @@ MUTATIONS = {
         ("            elif loss < np.inf:", "            elif False:"),
         ("if _factor_and_used_share(search, fit)[1] > MUCH_USED_SHARE:  # it", "if False:  # it"),
         ("INFLATION if used <= MUCH_USED_SHARE else 1.0", "INFLATION"),
-        ("return share >= 1 or (", "return False and ("),
+        ("return share >= DOUBTFUL_LOSS or (", "return False and ("),
         ("best = np.flatnonzero(MARGIN * losses <= losses.min())[-1]", "best = losses.argmin()"),
         (
             "if used > MAX_JUDGED_SHARE:\n        return np",

@@ -14,8 +14,8 @@ alone would not do: it is right at low noise, and under-regularises under heavy 
 with more weights than rows. A row of weight 2 counts as two rows of which one is left
 out, so the choice is the same for weights and repeats.
 
-Where that says that the constant predicts better, a few rows far out make it say so, or a network
-that has learned the noise; and where rows are copies of others, leaving one of them out is no
+Where that says that the mean of y predicts far better, a few rows far out make it say so, or a
+network that has learned the noise; and where rows are copies of others, leaving one of them out is no
 test. There networks are refitted without a fold of the rows, under a ninth of the penalty to 729
 times as much.
 
@@ -71,6 +71,8 @@ MAX_JUDGED_SHARE = 0.9
 EVIDENT_SHARE = 0.1
 #: Where left-out rows lose less than this share of the variance of y, it is right whatever repeats.
 EVIDENT_LOSS = 0.02
+#: Where they are said to lose so many times the variance, a few rows say so: it may be anything.
+DOUBTFUL_LOSS = 2.0
 #: Multiples of the penalty that are compared by refits, as powers of ``FACTOR``.
 REFITTED_POWERS = range(-2, 7)
 

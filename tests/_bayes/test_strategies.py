@@ -91,7 +91,7 @@ class ToldLosses:
         return self._losses
 
 
-def chosen_by_refits(refits, monkeypatch, *, left_out_loss=3.0, used=1.0):
+def chosen_by_refits(refits, monkeypatch, *, left_out_loss=5.0, used=1.0):
     """The strength that ``automatic`` ends under, of an evidence that found 1, and its loss."""
     replacements = {
         "_grouped_evidence": lambda search, start, state, n_steps: (first, None),
@@ -134,7 +134,7 @@ def test_refits_decide_where_the_constant_seems_to_be_better(losses, chosen, mon
         (True, 0.01, 1.0, 1),  # the noise is too little to be learned
         (True, 1.0, 0.05, 1),  # too few weights
         (False, 1.0, 1.0, 1),
-        (False, 2.0, 0.05, 3),  # the variance of y
+        (False, 4.0, 0.05, 3),  # twice the variance of y
     ],
 )
 def test_refits_decide_among_copies(has_copies, left_out_loss, used, chosen, monkeypatch):
@@ -144,8 +144,8 @@ def test_refits_decide_among_copies(has_copies, left_out_loss, used, chosen, mon
 
 
 def test_without_refits_the_evidence_stays(monkeypatch):
-    assert chosen_by_refits(ToldLosses(None), monkeypatch) == (1, 1.5)
-    assert chosen_by_refits(None, monkeypatch) == (1, 1.5)
+    assert chosen_by_refits(ToldLosses(None), monkeypatch) == (1, 2.5)
+    assert chosen_by_refits(None, monkeypatch) == (1, 2.5)
 
 
 def test_a_fit_that_uses_up_most_residuals_cannot_be_judged():

@@ -8,6 +8,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import BayesianRidge, RidgeCV
 
 from sklearn_twolayer import TwoLayerRegressor
+from sklearn_twolayer._fit import refits as module
 from sklearn_twolayer._fit.monitor import Deadline
 from sklearn_twolayer._fit.refits import Refits
 from sklearn_twolayer._fit.settings import checked
@@ -116,9 +117,12 @@ def posed(X, y, weight=None):
     return SimpleNamespace(table=table, scale=scale)
 
 
-def test_what_is_too_late_is_not_compared():
-    X, y = heteroscedastic(50, 0)
-    problem, settings = posed(X, y), checked(vars(TwoLayerRegressor(max_iter=5)), "Regressor")
-    deadline = Deadline()
-    deadline.interrupt()
-    assert Refits(problem, settings, deadline).losses(None, []) is None
+def test_what_is_too_late_is_not_compared(monkeypatch):
+    """Sums of a fold that was cut short are fewer than penalties, and none counts."""
+    settings = checked(vars(TwoLayerRegressor(max_iter=5)), "Regressor")
+    refits = Refits(posed(*heteroscedastic(50, 0)), settings, Deadline())
+    penalties, sums = [Penalty(np.zeros(1, int), np.ones(1))] * 2, [np.ones(2), np.ones(1)]
+    monkeypatch.setattr(module, "left_out_losses", lambda *arguments, **options: sums.pop(0))
+    np.testing.assert_allclose(refits.losses(None, penalties), 0.1)  # of the ten rows of a fold
+    sums.append(np.ones(0))
+    assert refits.losses(None, penalties) is None

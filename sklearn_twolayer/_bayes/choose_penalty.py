@@ -15,9 +15,9 @@ with more weights than rows. A row of weight 2 counts as two rows of which one i
 out, so the choice is the same for weights and repeats.
 
 Where that says that the mean of y predicts far better, a few rows far out make it say so, or a
-network that has learned the noise; and where rows are copies of others, leaving one of them out is no
-test. There networks are refitted without a fold of the rows, under a ninth of the penalty to 729
-times as much.
+network that has learned the noise; and where rows are copies of others, leaving one of them out
+is no test. There networks are refitted without a fold of the rows, under a ninth of the penalty
+to 729 times as much.
 
 A strategy is a function ``strategy(search, start, state=None) -> Fit``. It handles no
 stopping: ``search.minimize`` is told what to keep of each stage while it runs.
@@ -158,10 +158,9 @@ def _is_doubtful(search, loss, used):
     """Whether the ``loss`` of left-out rows by the linearised network says nothing of refits."""
     if search.refits is None:
         return False
-    share = loss / search.likelihood.variance
-    return share >= 1 or (
-        used > EVIDENT_SHARE and share > EVIDENT_LOSS and search.refits.has_copies
-    )
+    share, is_evident = loss / search.likelihood.variance, used <= EVIDENT_SHARE
+    has_weight = share > EVIDENT_LOSS and not is_evident
+    return share >= DOUBTFUL_LOSS or (has_weight and search.refits.has_copies)
 
 
 def _best_by_leave_one_out(search, evident):
@@ -185,7 +184,8 @@ def _best_by_leave_one_out(search, evident):
 def _best_by_refits(search, start, evident):
     """The same by networks that were fitted without the rows that they predict.
 
-    Of multiples that predict alike it is the strongest: less would be taken on faith.
+    Of multiples that predict alike it is the strongest: less would be taken on faith. Its loss is
+    of the same kind as that of other members of a committee.
     """
     (fit, _), powers = evident, list(REFITTED_POWERS)
     search.stage("Comparing penalties by networks of left-out rows")
@@ -197,7 +197,7 @@ def _best_by_refits(search, start, evident):
     rival, factor = replace(fit, resume=None), FACTOR ** np.sign(powers[best])
     for _ in range(abs(powers[best])):
         rival = _multiplied(search, rival, factor, instead=fit)
-    return (rival, losses[best]), FACTOR ** powers[best]
+    return (rival, _loss_of_left_out_rows(search, rival)), FACTOR ** powers[best]
 
 
 def _multiplied(search, fit, factor, *, instead):
@@ -250,7 +250,8 @@ def _grouped_evidence(search, start, state, n_steps):
     likelihood, groups = search.likelihood, penalty_groups(search.mean_loss.network)
     learned = _learned_freely(search, start, groups) if likelihood.is_gaussian else None
     for precision, steps in FIRST_PRECISIONS[likelihood.is_gaussian]:
-        first = Precisions(groups, np.full(groups.max() + 1, precision), 1.0)
+        prior = np.full(groups.max() + 1, precision)
+        first = Precisions(groups, prior, 1 / likelihood.variance)
         if learned is not None:
             break
         steps, penalty = search.most(steps), first.penalty(likelihood)
@@ -269,7 +270,7 @@ def _learned_freely(search, start, groups):
 
     Waves are learnt that way only: under any prior worth its name the way to them goes uphill.
     """
-    penalty, fit = Penalty(groups, FREE_PENALTY), None
+    penalty, fit = Penalty(groups, search.likelihood.variance * FREE_PENALTY), None
     search.stage("Learning under next to no penalty")
     for n_steps in FREE_STEPS:
         if fit is None:
@@ -315,5 +316,5 @@ def _factor_and_used_share(search, fit):
     """The factor of the curvature of F at a fit, and the share of the residuals that it uses up."""
     _, _, curvature = search.mean_loss.quadratic(fit.params)
     factor = posterior_factor(replace(curvature, penalties=fit.penalty.per_weight))
-    n_effective = effective_parameters(fit.penalty, factor).sum()
-    return factor, n_effective / search.likelihood.n_residuals
+    n_effective = search.likelihood.of_varying(effective_parameters(fit.penalty, factor)).sum()
+    return factor, n_effective / search.likelihood.n_telling

@@ -120,7 +120,7 @@ def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
         Over all rows.
     params : ndarray, shape (p,)
     n_effective : float
-        gamma.
+        gamma, of all targets.
     variances : ndarray, shape (k,)
         Of the targets.
     few : MeanLoss
@@ -133,11 +133,17 @@ def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
     shares = shares_of_targets(few, params, factor)
     degrees = total_weight - np.minimum(n_effective * shares, MAX_USED_SHARE * total_weight)
     units = variances + (variances == 0)
-    says_nothing = variances == 0
-    if n_effective < MIN_DISTINCT * len(variances):  # it is k times the distinct rows at most
-        says_nothing |= n_distinct(mean_loss.rows) < MIN_DISTINCT
+    says_nothing = (variances == 0) | are_few(mean_loss.rows, n_effective / len(variances))
     degrees, squares = degrees + says_nothing, squares + says_nothing * units
     return precision_within_bounds(degrees, squares, units)
+
+
+def are_few(rows, n_effective):
+    """Whether the distinct rows of X and y are too few to tell of the noise.
+
+    The effective weights of a target are no more than they, and need not be counted.
+    """
+    return n_effective < MIN_DISTINCT and n_distinct(rows) < MIN_DISTINCT
 
 
 def n_distinct(rows):

@@ -46,7 +46,7 @@ from sklearn_twolayer._bayes.averages import (
     expected_softmax,
 )
 from sklearn_twolayer._bayes.leave_one_out import covariance, leave_one_out_mean
-from sklearn_twolayer._bayes.noise import Likelihood, noise_precisions
+from sklearn_twolayer._bayes.noise import Likelihood, are_few, noise_precisions
 from sklearn_twolayer._network.curvature import LOW_RANK_FLOOR
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._network.second_order import jacobian, without_shift
@@ -209,7 +209,8 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None):
     loss = loss if part is mean_loss else mean_loss.value(params)
     held = _with_least_prior(penalty, loss, likelihood, largest=curvature.diagonal.max())
     factor = posterior_factor(replace(curvature, penalties=held.per_weight))
-    n_effective = float(effective_parameters(held, factor).sum())
+    gamma = effective_parameters(held, factor)
+    n_effective = float(likelihood.of_varying(gamma).sum())
     noise_precision = likelihood.noise_precision(loss, n_effective)
     scale = likelihood.scale(noise_precision)
     evidence = -np.inf
@@ -217,10 +218,13 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None):
         precisions = Precisions(penalty.groups, penalty.strengths * scale, noise_precision)
         value = loss + penalty.value(params)
         evidence = log_marginal_likelihood(value, factor, precisions, likelihood)
-    of_targets = np.ones(likelihood.n_outputs)
+    of_targets = spread = np.ones(likelihood.n_outputs)
     if likelihood.is_gaussian:
         options = {"variances": likelihood.variances, "few": few, "factor": factor}
-        of_targets = noise_precisions(mean_loss, params, n_effective, **options)
+        of_targets = noise_precisions(mean_loss, params, gamma.sum(), **options)
+        spread = np.sqrt(noise_precision / of_targets)
+        if are_few(mean_loss.rows, gamma.sum() / likelihood.n_outputs):
+            spread = np.ones_like(spread)
     if part.loss.is_squared_error:
         is_linear = mean_loss.network.activation == mean_loss.loss.output_activation == "identity"
         temperature = 1.0 if is_linear else VALLEYS_TEMPERATURE
@@ -232,7 +236,7 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None):
         factor=factor.inverse,
         scale=scale,
         noise_precision=of_targets,
-        spread=np.sqrt(noise_precision / of_targets),
+        spread=spread,
         n_effective=n_effective,
         total_weight=likelihood.total_weight,
         log_marginal_likelihood=evidence,

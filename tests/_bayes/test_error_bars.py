@@ -163,10 +163,11 @@ def test_a_constant_target_is_given_one_more_row_and_the_others_are_not():
     problem.y[:, 1] = 0.7
     found = posterior(problem)
     residual = sum_of_squares(problem)[1]
-    share = shares(problem)[1]
-    expected = (61 - found.n_effective * share) / (residual + 1)
+    share, gamma = shares(problem)[1], before.n_effective
+    expected = (61 - gamma * share) / (residual + 1)
     assert found.noise_precision[1] == pytest.approx(expected, rel=1e-8)
     assert found.noise_precision[0] == pytest.approx(before.noise_precision[0], rel=1e-8)
+    assert found.n_effective < before.n_effective
 
 
 @pytest.mark.parametrize("is_sparse", [False, True])

@@ -8,12 +8,14 @@ import numpy as np
 
 from sklearn_twolayer._bayes.cross_validate import MARGIN, folds, n_folds_asked
 from sklearn_twolayer._fit.monitor import Monitor, Stop
-from sklearn_twolayer._fit.training import LEARNING_STEPS, Training
+from sklearn_twolayer._fit.training import Training
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._optimize.first_order import Flat
 
 #: Rows repeat where there are so many times as many as are distinct: a bootstrap has 1.6.
 MANY_COPIES = 1.1
+#: Steps of lm under each penalty of a refit.
+REFIT_STEPS = 30
 #: A network has learned where F, under the weakest penalty, is this share of that at the start.
 #: Else there may be a plateau, which takes so many times more iterations (docs/benchmarks.md).
 LEARNED_SHARE, PLATEAU = 0.5, 3
@@ -25,7 +27,9 @@ FLAT_TO_COMPARE = Flat(COMPARED_ITERATIONS, (1 - MARGIN) / COMPARED_ITERATIONS)
 
 @dataclass(frozen=True)
 class Refits:
-    """Refits by L-BFGS, where the linearised network cannot tell what a fit without a row would do.
+    """Refits by lm, where the linearised network cannot tell what a fit without a row would do.
+
+    Before they have converged L-BFGS makes a hundredth of a loss out of rounding, lm does not.
 
     Parameters
     ----------
@@ -66,8 +70,8 @@ class Refits:
         problem, (fold, n_distinct), weight = self.problem, self._folds, self._weight
         if problem.table.weight is not None:
             problem = replace(problem, table=replace(problem.table, weight=weight))
-        n_steps = min(self.settings.max_iter, LEARNING_STEPS)
-        brief = replace(self.settings, solver="lbfgs", max_iter=n_steps)
+        n_steps = min(self.settings.max_iter, REFIT_STEPS)
+        brief = replace(self.settings, solver="lm", max_iter=n_steps)
         lost, left_out_weight = np.zeros(len(penalties)), 0.0
         candidates = [
             Penalty(penalty.groups, weight.sum() * penalty.strengths) for penalty in penalties

@@ -148,7 +148,7 @@ def automatic(search, start, state=None):
     elif used > EVIDENT_SHARE:
         chosen, times = _best_by_leave_one_out(search, evident)
     of = "input" if evident[0] is by_column else "group of weights"
-    strength = "" if chosen is evident else f", {times:.2g} times as strong"
+    strength = "" if times == 1 else f", {times:.2g} times as strong"
     search.stage(f"Chosen: the evidence by {of}{strength}")
     left_out_loss = chosen[1] / search.likelihood.variance
     return replace(_finish(search, chosen[0]), left_out_loss=left_out_loss)
@@ -158,9 +158,10 @@ def _is_doubtful(search, loss, used):
     """Whether the ``loss`` of left-out rows by the linearised network says nothing of refits."""
     if search.refits is None:
         return False
-    share, is_evident = loss / search.likelihood.variance, used <= EVIDENT_SHARE
-    has_weight = share > EVIDENT_LOSS and not is_evident
-    return share >= DOUBTFUL_LOSS or (has_weight and search.refits.has_copies)
+    share = loss / search.likelihood.variance
+    if share >= DOUBTFUL_LOSS:
+        return True
+    return used > EVIDENT_SHARE and share > EVIDENT_LOSS and search.refits.has_copies
 
 
 def _best_by_leave_one_out(search, evident):
@@ -182,7 +183,7 @@ def _best_by_leave_one_out(search, evident):
 
 
 def _best_by_refits(search, start, evident):
-    """The same by networks that were fitted without the rows that they predict.
+    """The best multiple by networks that were fitted without the rows that they predict.
 
     Of multiples that predict alike it is the strongest: less would be taken on faith. Its loss is
     of the same kind as that of other members of a committee.
@@ -191,9 +192,9 @@ def _best_by_refits(search, start, evident):
     search.stage("Comparing penalties by networks of left-out rows")
     penalties = [Penalty(fit.penalty.groups, FACTOR**n * fit.penalty.strengths) for n in powers]
     losses = search.refits.losses(start, penalties)
-    if losses is None:
+    if losses is None or not np.isfinite(losses).any():
         return evident, 1.0
-    best = np.flatnonzero(MARGIN * losses <= losses.min())[-1]
+    best = np.flatnonzero(MARGIN * losses <= np.nanmin(losses))[-1]
     rival, factor = replace(fit, resume=None), FACTOR ** np.sign(powers[best])
     for _ in range(abs(powers[best])):
         rival = _multiplied(search, rival, factor, instead=fit)
@@ -203,7 +204,7 @@ def _best_by_refits(search, start, evident):
 def _multiplied(search, fit, factor, *, instead):
     """From a fit some steps under a multiple of its penalty; half-way it cannot be judged."""
     penalty = Penalty(fit.penalty.groups, factor * fit.penalty.strengths)
-    search.stage(f"Comparing penalties: {factor:.2g} times those before")
+    search.stage(f"Under {factor:.2g} times the penalties before")
     n_steps = search.most(MULTIPLE_STEPS, fit.curve)
     return go_on(search, fit, penalty, max_iter=n_steps, keep=lambda running: instead)
 
@@ -250,8 +251,7 @@ def _grouped_evidence(search, start, state, n_steps):
     likelihood, groups = search.likelihood, penalty_groups(search.mean_loss.network)
     learned = _learned_freely(search, start, groups) if likelihood.is_gaussian else None
     for precision, steps in FIRST_PRECISIONS[likelihood.is_gaussian]:
-        prior = np.full(groups.max() + 1, precision)
-        first = Precisions(groups, prior, 1 / likelihood.variance)
+        first = Precisions(groups, np.full(groups.max() + 1, precision), 1.0)
         if learned is not None:
             break
         steps, penalty = search.most(steps), first.penalty(likelihood)
@@ -270,7 +270,7 @@ def _learned_freely(search, start, groups):
 
     Waves are learnt that way only: under any prior worth its name the way to them goes uphill.
     """
-    penalty, fit = Penalty(groups, search.likelihood.variance * FREE_PENALTY), None
+    penalty, fit = Penalty(groups, FREE_PENALTY), None
     search.stage("Learning under next to no penalty")
     for n_steps in FREE_STEPS:
         if fit is None:

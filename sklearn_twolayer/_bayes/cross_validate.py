@@ -176,7 +176,7 @@ class SortedRows:
     def of(cls, X, y, standardization):
         direction = np.random.RandomState(0).normal(size=X.shape[1]) / standardization.scale
         if sparse.issparse(X):
-            position = X @ direction
+            position = X.sorted_indices() @ direction
         else:  # the same bits for the same row, wherever it stands
             position = ((X - standardization.mean) * direction).sum(axis=1)
         labels = np.unique(y, axis=0, return_inverse=True)[1].ravel()

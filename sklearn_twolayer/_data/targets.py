@@ -22,6 +22,9 @@ MOST_LISTED = 10
 #: Least standard deviation of y in whose units a penalty is: solvers minimise F to ``tol`` and in
 #: steps of some hundredths, and under a weaker penalty would leave the weights where they start.
 LEAST_UNIT = 0.3
+#: Before a logistic output F is the variance of y at most: where that is less, ``tol`` is reached
+#: before anything is learnt, and a penalty as of variance 1 at least leads to the mean.
+LEAST_VARIANCE = 2e-5
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,9 @@ class RealTargets:
         """
         varying = moments.scale[~moments.is_constant]
         variance = np.mean(varying**2) if len(varying) else 1.0
-        is_logistic = self.output_activation == "logistic"
-        unit = variance if is_logistic else max(variance**0.5, LEAST_UNIT)
+        unit = max(variance**0.5, LEAST_UNIT)
+        if self.output_activation == "logistic":
+            unit = variance if variance > LEAST_VARIANCE else 1.0
         return replace(self, penalty_unit=float(unit))
 
     def encode(self, y):

@@ -14,7 +14,7 @@ from sklearn_twolayer._bayes.cross_validate import (
     n_folds_asked,
 )
 from sklearn_twolayer._fit.monitor import Watch, announce
-from sklearn_twolayer._fit.refits import left_out_losses
+from sklearn_twolayer._fit.refits import COMPARING_SHARE, left_out_losses
 from sklearn_twolayer._fit.run import fit_member
 from sklearn_twolayer._fit.settings import (
     compares_penalties,
@@ -41,9 +41,6 @@ LOW_NOISE = 0.05
 #: Most iterations under each of the penalties that are compared: of 100 distinct rows and more
 #: twice as many chose no better; fewer rows, which cost little, leave a plateau too late for that.
 COMPARED_STEPS = 50
-#: The share of the time that is left before ``max_time`` in which penalties are compared: the fit
-#: itself, which no penalty replaces, has the other half.
-COMPARING_SHARE = 0.5
 
 
 def weigh_targets(problem, settings, random_state, *, deadline, start=None):

@@ -12,6 +12,9 @@ from sklearn_twolayer._fit.training import Training
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._optimize.first_order import Flat
 
+#: The share of the time that is left before ``max_time`` in which penalties are compared: the fit
+#: itself, which no penalty replaces, has the other half.
+COMPARING_SHARE = 0.5
 #: Rows repeat where there are so many times as many as are distinct: a bootstrap has 1.6.
 MANY_COPIES = 1.1
 #: Steps of lm under each penalty of a refit.
@@ -37,7 +40,8 @@ class Refits:
         Its table is that of the rows on which penalties are compared, in memory.
     settings : Settings
     deadline : Deadline
-        After it no further fold is left out.
+        Of the fit. Comparing takes half of the time that is left before it at most, and ends within
+        an iteration: a fold that is cut short does not count.
     """
 
     problem: object
@@ -73,14 +77,13 @@ class Refits:
         n_steps = min(self.settings.max_iter, REFIT_STEPS)
         brief = replace(self.settings, solver="lm", max_iter=n_steps)
         lost, left_out_weight = np.zeros(len(penalties)), 0.0
+        until = self.deadline.share(COMPARING_SHARE)
         candidates = [
             Penalty(penalty.groups, weight.sum() * penalty.strengths) for penalty in penalties
         ]
         for number in range(n_folds_asked(n_distinct)):
             rows = fold != number, fold == number
-            found = left_out_losses(
-                problem, brief, start, candidates, rows=rows, deadline=self.deadline
-            )
+            found = left_out_losses(problem, brief, start, candidates, rows=rows, deadline=until)
             if len(found) < len(candidates):
                 break
             lost += found

@@ -72,10 +72,12 @@ def _left_out_loss(training, start, loss, deadline):
     announce(training.settings, "The evidence ends at the constant: a rival on left-out rows")
     candidates, lost = [Penalty.fixed(network, strength) for strength in STRENGTHS], 0.0
     for number in range(N_FOLDS):
-        if deadline.is_over():
-            return np.inf
         rows = fold != number, fold == number
-        lost += left_out_losses(problem, brief, start, candidates, rows=rows)[-1]
+        told = {"rows": rows, "deadline": deadline}
+        losses = left_out_losses(problem, brief, start, candidates, **told)
+        if len(losses) < len(candidates):
+            return np.inf
+        lost += losses[-1]
         is_hopeless = number == 0 and lost > HOPELESS * loss * weight[rows[1]].sum()
         if is_hopeless or lost >= MARGIN * loss * weight.sum():
             return np.inf

@@ -1,7 +1,7 @@
 """The networks of a fit: what is learnt, the members of a committee, and how they ended.
 
-A training that is told to stop, or interrupted, ends in ``fit_member``, the one place that
-catches that: it goes on with the fit that the monitor has kept.
+A training that is told to stop, or interrupted, ends in ``fit_member``: it goes on with the fit
+that the monitor has kept.
 """
 
 from contextlib import ExitStack
@@ -235,7 +235,7 @@ def _training(problem, settings, random_state, stack, *, watch, start):
     if start is None and n_rows < problem.table.n_rows:
         part, width = problem.table.part(n_rows).collected(), problem.network.width_of_steps
         training.part = problem.mean_loss(part, np.float64, stack, width=width)
-    if settings.alpha == "auto" and part.is_in_memory:
+    if settings.alpha == "auto" and part.is_in_memory and start is None:
         training.refits = Refits(replace(problem, table=part), settings, watch.deadline)
     return training
 

@@ -1,5 +1,7 @@
 """Left-out rows: folds of distinct rows, and a choice that rounding does not make."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -53,6 +55,14 @@ def test_the_units_of_the_columns_do_not_matter():
     scale, mean = np.array([2.0, 0.25, 1024.0]), np.array([1.0, -8.0, 0.0])
     moved = Standardization(mean, scale, np.zeros(1), np.ones(1))
     np.testing.assert_array_equal(folds(X * scale + mean, Y, moved)[0], folds(X, Y, UNITS)[0])
+
+
+def test_the_order_in_which_a_sparse_row_is_stored_makes_no_other_row():
+    rows = sparse.csr_array(np.tile(np.linspace(0.1, 0.9, 7), (2, 1)))
+    rows.indices[7:], rows.data[7:] = rows.indices[6::-1].copy(), rows.data[6::-1].copy()
+    rows.has_sorted_indices = False
+    _, n_distinct = folds(rows, np.zeros(2), SimpleNamespace(scale=np.ones(7)))
+    assert n_distinct == 1
 
 
 def test_sparse_rows_have_the_folds_of_dense_ones():

@@ -146,6 +146,12 @@ def test_refits_decide_among_copies(has_copies, left_out_loss, used, chosen, mon
     assert chosen_by_refits(refits, monkeypatch, **told)[0] == chosen
 
 
+def test_losses_that_are_no_numbers_are_not_chosen(monkeypatch):
+    losses = np.array([np.nan, 9, 9, 1, np.inf, 9, 9, 9, np.nan])
+    assert chosen_by_refits(ToldLosses(losses), monkeypatch)[0] == pytest.approx(3)
+    assert chosen_by_refits(ToldLosses(losses * np.nan), monkeypatch)[0] == 1
+
+
 def test_without_refits_the_evidence_stays(monkeypatch):
     assert chosen_by_refits(ToldLosses(None), monkeypatch) == (1, 2.5)
     assert chosen_by_refits(None, monkeypatch) == (1, 2.5)

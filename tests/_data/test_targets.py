@@ -310,13 +310,17 @@ def test_real_targets(y, parts):
         ("identity", [3.0, 4.0], 12.5**0.5),
         ("identity", [0.2], 0.3),
         ("logistic", [0.2], 0.04),
-        ("logistic", [1e-3, 3e-3], 5e-6),
+        ("logistic", [1e-3, 3e-3], 1.0),
+        ("logistic", [0.01], 1e-4),
         ("identity", [], 1.0),
         ("logistic", [], 1.0),
     ],
 )
 def test_a_penalty_is_in_units_of_y(output_activation, deviations, unit):
-    """Of targets that vary: of the root of their mean variance, of itself for logistic output."""
+    """Of targets that vary: the root of their mean variance, for logistic output itself.
+
+    Next to no variance is not learnt, and takes the penalty that leads to the mean.
+    """
     moments = SimpleNamespace(
         scale=np.array([*deviations, 1.0]),
         is_constant=np.arange(len(deviations) + 1) == len(deviations),

@@ -76,10 +76,21 @@ def test_weights_are_compared_as_repeats():
     rows, counts = np.unique(drawn, return_counts=True)
     repeated = TwoLayerRegressor(5, random_state=0).fit(X[np.sort(drawn)], y[np.sort(drawn)])
     weighted = TwoLayerRegressor(5, random_state=0).fit(X[rows], y[rows], sample_weight=counts)
-    np.testing.assert_allclose(weighted.penalty_, repeated.penalty_, rtol=0.05)
-    np.testing.assert_allclose(
-        weighted.predict(X[new]), repeated.predict(X[new]), atol=0.02 * y.std()
-    )
+    np.testing.assert_allclose(weighted.penalty_, repeated.penalty_, rtol=1e-5)
+    np.testing.assert_allclose(weighted.predict(X[new]), repeated.predict(X[new]), rtol=1e-5)
+
+
+def test_a_warm_start_has_seen_the_rows_that_refits_leave_out(monkeypatch):
+    monkeypatch.setattr(Refits, "losses", _unwanted)
+    drawn, _, X, y = bootstrap_of_diabetes(0)
+    model = TwoLayerRegressor(5, warm_start=True, alpha=0.01, random_state=0)
+    model.fit(X[drawn], y[drawn]).set_params(alpha="auto").fit(X[drawn], y[drawn])
+    with pytest.raises(AssertionError, match="refits"):
+        model.set_params(warm_start=False).fit(X[drawn], y[drawn])
+
+
+def _unwanted(refits, start, penalties):
+    raise AssertionError("refits")
 
 
 def test_losses_are_means_over_left_out_rows(monkeypatch):

@@ -170,6 +170,7 @@ def _best_by_leave_one_out(search, evident):
     for factor in (FACTOR, 1 / FACTOR):
         rival = replace(evident[0], resume=None)
         for number in range(1, MOST_MULTIPLES + 1):
+            search.stage(f"Comparing penalties: {factor:.2g} times those before")
             rival, before = _multiplied(search, rival, factor, instead=chosen[0]), chosen
             loss = _loss_of_left_out_rows(search, rival)
             chosen = _better(chosen, rival, loss)
@@ -196,6 +197,7 @@ def _best_by_refits(search, start, evident):
         return evident, 1.0
     best = np.flatnonzero(MARGIN * losses <= np.nanmin(losses))[-1]
     rival, factor = replace(fit, resume=None), FACTOR ** np.sign(powers[best])
+    search.stage(f"Going to {FACTOR ** powers[best]:.2g} times the penalties")
     for _ in range(abs(powers[best])):
         rival = _multiplied(search, rival, factor, instead=fit)
     return (rival, _loss_of_left_out_rows(search, rival)), FACTOR ** powers[best]
@@ -204,7 +206,6 @@ def _best_by_refits(search, start, evident):
 def _multiplied(search, fit, factor, *, instead):
     """From a fit some steps under a multiple of its penalty; half-way it cannot be judged."""
     penalty = Penalty(fit.penalty.groups, factor * fit.penalty.strengths)
-    search.stage(f"Under {factor:.2g} times the penalties before")
     n_steps = search.most(MULTIPLE_STEPS, fit.curve)
     return go_on(search, fit, penalty, max_iter=n_steps, keep=lambda running: instead)
 

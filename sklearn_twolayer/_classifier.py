@@ -77,7 +77,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     tol : float, default=1e-4
         gd and lbfgs stop when no component of the gradient exceeds ``tol``; lm when three steps
         in a row lower the loss by less than ``tol`` times itself, lbfgs when ``max_iter`` / 5
-        iterations, from 10 to 200, lower it by no more than that each (10 after learning under
+        iterations, from 10 to 200, lower it by no more than that each (20 after learning under
         a weaker penalty); sgd and adam when ``n_iter_no_change`` epochs lower it by no more than
         ``tol``. With early stopping, the least gain of the score that counts as progress.
     early_stopping : bool, default=False

@@ -27,6 +27,8 @@ CONVERGED, OUT_OF_ITERATIONS, STALLED = range(3)
 #: have lowered it by no more than tol F each. Where waves are learnt F hardly falls for a hundred
 #: iterations, and then by a factor of ten (docs/benchmarks.md).
 FLAT_SHARE, MIN_FLAT_ITERATIONS, MAX_FLAT_ITERATIONS = 0.2, 10, 200
+#: A network that has learned has short plateaus before it: ten iterations took some for the end.
+FLAT_ONCE_LEARNED = 20
 #: Gradient descent has diverged where F is so many times its start.
 MAX_GROWTH = 10.0
 
@@ -75,8 +77,8 @@ class Flat:
 
     @classmethod
     def once_learned(cls, tol):
-        """That of a search from where another one has ended: it has no plateau to cross."""
-        return cls(MIN_FLAT_ITERATIONS, least_decrease(tol))
+        """That of a search from where another one has ended: it has no long plateau to cross."""
+        return cls(FLAT_ONCE_LEARNED, least_decrease(tol))
 
     def __call__(self, values):
         """Whether F is, after iterations of these ``values``."""

@@ -54,16 +54,15 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         number of rows. "evidence" finds a penalty for each group of weights (W1, b1, W2, b2) by
         MacKay's evidence procedure, "ard" (automatic relevance determination) one for each input
         column; both need solver "lm" or "lbfgs". "auto" takes whichever of these, and of multiples
-        of them, predicts left-out rows best, at twice the cost of "evidence", or five times where
-        that takes real refits; of several targets
-        pilot fits find the noise first, in up to twice the time of "evidence". From many rows a
-        part is drawn for that, for lbfgs too. S n_outputs alpha, with the sum S of the sample
-        weights, is chosen by five-fold cross-validation from 0.00001 to 1 up to 40 targets, and
-        for lbfgs on fewer rows than that from 0.1 to 1000. Otherwise (other solvers, early
-        stopping, lbfgs with y not standardised, very large tables) it is 1; in ``partial_fit`` of
-        all calls so far. Where y is not standardised these are in units of its standard deviation,
-        at least 0.3, with logistic output of its variance (in ``partial_fit`` those of the first
-        call).
+        of them, predicts left-out rows best, at twice the cost of "evidence", or up to ten times
+        where that takes real refits; of several targets pilot fits find the noise first, in up to
+        twice the time of "evidence". From many rows a part is drawn for that, for lbfgs too.
+        S n_outputs alpha, with the sum S of the sample weights, is chosen by five-fold
+        cross-validation from 0.00001 to 1 up to 40 targets, and for lbfgs on fewer rows than that
+        from 0.1 to 1000. Otherwise (other solvers, early stopping, lbfgs with y not standardised,
+        very large tables) it is 1; in ``partial_fit`` of all calls so far. Where y is not
+        standardised these are in units of its standard deviation, at least 0.3, with logistic
+        output of its variance (in ``partial_fit`` those of the first call).
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
         **Training.** "lm" is Levenberg-Marquardt; "lbfgs" limited-memory BFGS; "adam" and "sgd" go
         through mini-batches; "gd" is the textbook rule w <- w - learning_rate dF/dw on all rows.

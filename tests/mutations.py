@@ -387,7 +387,7 @@ MUTATIONS = {
     "_fit/refits.py": (
         "_fit/test_refits.py test_compared_penalties.py",
         ("candidate.strengths / S", "candidate.strengths"),
-        ("monitor = deadline and Monitor(", "monitor = None and Monitor("),
+        ("monitor = Monitor(", "monitor = None and Monitor("),
         ("    if fit.loss > LEARNED_SHARE * start:", "    if False:"),
         ("> MANY_COPIES * n_distinct", "> 3 * n_distinct"),
         ("lost / left_out_weight if left_out_weight else None", "lost / left_out_weight"),

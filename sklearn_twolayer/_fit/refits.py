@@ -91,7 +91,7 @@ class Refits:
         return lost / left_out_weight if left_out_weight else None
 
 
-def left_out_losses(problem, settings, params, candidates, *, rows, deadline=None):
+def left_out_losses(problem, settings, params, candidates, *, rows, deadline):
     """Sums of the losses of left-out rows under each candidate, by networks of the kept rows.
 
     The first network starts at ``params``, each other one where that before it ended. Candidates
@@ -106,7 +106,7 @@ def left_out_losses(problem, settings, params, candidates, *, rows, deadline=Non
     with ExitStack() as stack:
         mean_loss = problem.mean_loss(part, dtype, stack, width=width)
         left_out_loss = problem.mean_loss(out, dtype, stack)
-        monitor = deadline and Monitor(replace(settings, verbose=0), deadline)
+        monitor = Monitor(replace(settings, verbose=0), deadline)
         training, S = Training(problem, settings, mean_loss, monitor), mean_loss.rows.total_weight
         search = partial(_to_learn, training)
         for candidate in candidates:

@@ -230,14 +230,15 @@ def _training(problem, settings, random_state, stack, *, watch, start):
     width = problem.network.width_of_steps if needs_matrix else problem.network.width
     options = {"width": width, "is_textbook": settings.solver == "gd"}
     mean_loss = problem.mean_loss(problem.table, dtype, stack, **options)
-    training = Training(problem, settings, mean_loss, monitor, random_state)
-    n_rows, part = rows_to_start_on(problem.size, settings), problem.table
-    if start is None and n_rows < problem.table.n_rows:
-        part, width = problem.table.part(n_rows).collected(), problem.network.width_of_steps
-        training.part = problem.mean_loss(part, np.float64, stack, width=width)
-    if settings.alpha == "auto" and part.is_in_memory and start is None:
-        training.refits = Refits(replace(problem, table=part), settings, watch.deadline)
-    return training
+    n_rows, table = rows_to_start_on(problem.size, settings), problem.table
+    part = refits = None
+    if start is None and n_rows < table.n_rows:
+        table, width = table.part(n_rows).collected(), problem.network.width_of_steps
+        part = problem.mean_loss(table, np.float64, stack, width=width)
+    if settings.alpha == "auto" and table.is_in_memory and start is None:
+        refits = Refits(replace(problem, table=table), settings, watch.deadline)
+    how = {"random_state": random_state, "part": part, "refits": refits}
+    return Training(problem, settings, mean_loss, monitor, **how)
 
 
 def _tell(task, problem, params):

@@ -1,11 +1,15 @@
 """Weights of classes, multiplied into those of the rows, and what labels weigh in all."""
 
+import sys
 from numbers import Real
 
 import numpy as np
 
 from sklearn_twolayer._data.table import check_total_weight
 from sklearn_twolayer._data.targets import listed
+
+#: Of the weights of classes: a whole number of Python may be larger than any float.
+GREATEST = sys.float_info.max
 
 
 def label_totals(y, weight):
@@ -82,7 +86,7 @@ def _factor_of_class(class_weight, classes, totals):
             f"class_weight names {unknown}, but the classes of y are {listed(classes)}."
         )
     values = [class_weight.get(label, 1.0) for label in classes.tolist()]
-    if not all(isinstance(value, Real) and 0 <= value < np.inf for value in values):
+    if not all(isinstance(value, Real) and 0 <= value <= GREATEST for value in values):
         raise ValueError(
             "class_weight must be real numbers, finite, and must not be negative, got "
             f"{class_weight}."

@@ -139,5 +139,5 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
             announce(settings, "Hardly any noise: the evidence finds the penalty, by lm")
             return settings.at_low_noise
     alpha = strength * unit
-    announce(settings, f"Final fit: alpha = {alpha:.3g}, {strength:g} / (S n_outputs)")
+    announce(settings, f"Final fit: alpha = {alpha:.3g}, {strength:g} times that of a unit prior")
     return replace(settings, alpha=alpha, learning_alpha=alpha / 10 if start is None else None)

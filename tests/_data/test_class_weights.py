@@ -65,6 +65,7 @@ def test_a_list_of_class_weights_has_one_for_each_label():
         ({1: np.nan}, "class_weight"),
         ({1: np.inf}, "class_weight"),
         ({1: "heavy"}, "class_weight"),
+        ({1: 10**400}, "must be real numbers, finite"),
         ({1: 1j}, "must be real numbers"),
         ({1: 1e308, 2: 1e308, 3: 1e308}, "over the rows is not finite"),
     ],

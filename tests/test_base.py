@@ -326,8 +326,9 @@ def test_verbose_names_the_stages_of_a_fit_that_chooses_its_penalty(capsys):
     assert [re.sub("on [0-9]+ left", "on n left", line) for line in lines[:5]] == [
         f"Comparing 7 penalties on n left-out rows, fold {number} of 5" for number in range(1, 6)
     ]
-    assert lines[5].startswith("Final fit: alpha = ")
-    assert [line.split(" = ")[0] for line in lines[6:]] == ["Learning under alpha", "Under alpha"]
+    assert lines[5] == "Comparing ratios of alpha, of W1 over W2: 10"
+    assert lines[-3].startswith("Final fit: alpha = ")
+    assert [line.split(" = ")[0] for line in lines[-2:]] == ["Learning under alpha", "Under alpha"]
 
 
 def test_verbose_names_starts_members_and_pilots(capsys):

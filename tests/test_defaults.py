@@ -85,6 +85,31 @@ def test_textbook_problems_are_learned_as_by_a_tuned_peer(name):
     assert ours.mean() >= theirs - 0.03
 
 
+def sphere(rng, n):
+    X = rng.normal(size=(n, 10))
+    return X, ((X**2).sum(axis=1) > 9.34).astype(int)
+
+
+def shells(rng, n):
+    X = rng.normal(size=(n, 5))
+    return X, np.digitize((X**2).sum(axis=1), [2.67, 4.35, 6.63])
+
+
+CURVED = {"sphere": (sphere, 1000), "shells": (shells, 1000)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CURVED)
+def test_boundaries_that_are_curved_all_around_are_learned_as_by_a_peer(name):
+    draw, n = CURVED[name]
+    ours = accuracies(lambda seed: TwoLayerClassifier(random_state=seed), draw, n)
+    assert np.mean(ours) >= np.mean(accuracies(default_peer, draw, n)) - 0.01
+
+
+def default_peer(seed):
+    return make_pipeline(StandardScaler(), MLPClassifier(random_state=seed))
+
+
 def test_labels_that_are_noise_are_answered_by_their_rate():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(200, 2)), rng.integers(2, size=200)

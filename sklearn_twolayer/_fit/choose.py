@@ -5,16 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from sklearn_twolayer._bayes.cross_validate import (
-    CLASSES_GRID,
-    ENOUGH_ROWS,
-    FEW_NUMBERS_GRID,
-    NUMBERS_GRID,
-    left_out_shares,
-    n_folds_asked,
-)
+from sklearn_twolayer._bayes.cross_validate import CLASSES_GRID, FEW_NUMBERS_GRID, NUMBERS_GRID
+from sklearn_twolayer._fit.compare import Comparison
 from sklearn_twolayer._fit.monitor import Watch, announce
-from sklearn_twolayer._fit.refits import COMPARING_SHARE, left_out_losses
 from sklearn_twolayer._fit.run import fit_member
 from sklearn_twolayer._fit.settings import (
     compares_penalties,
@@ -22,9 +15,7 @@ from sklearn_twolayer._fit.settings import (
     rows_to_start_on,
     unit_precision,
 )
-from sklearn_twolayer._fit.training import LEARNING_STEPS
 from sklearn_twolayer._fit.weights import WarmStart
-from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._network.scale import column_moments
 
 #: Pilot fits that tell the noise of several targets; after the second it moved no more
@@ -38,9 +29,6 @@ LEAST_NOISE = 0.01
 #: Left-out rows that are predicted within this share of the variance of y tell that the evidence
 #: will not take the signal for noise, and it goes further down (docs/benchmarks.md).
 LOW_NOISE = 0.05
-#: Most iterations under each of the penalties that are compared: of 100 distinct rows and more
-#: twice as many chose no better; fewer rows, which cost little, leave a plateau too late for that.
-COMPARED_STEPS = 50
 
 
 def weigh_targets(problem, settings, random_state, *, deadline, start=None):
@@ -97,47 +85,24 @@ def grid_of(size):
 
 
 def choose_alpha(problem, settings, random_state, *, deadline, start=None):
-    """Settings in which alpha is the one whose networks predict left-out rows best.
+    """Settings with the penalties whose networks predict left-out rows best.
 
     Every network goes through the penalties from weak to strong, and so will the fit, unless it
     goes on from a warm ``start``. A wide regression with next to no noise has other settings.
     """
     if settings.alpha != "auto" or not compares_penalties(settings, problem.size):
         return settings
-    size, network = problem.size, problem.network
-    grid, unit = grid_of(size), unit_precision(size)
-    table, are_labels = problem.table, not size.is_regression
-    options = {"frequency": table.frequency, "are_labels": are_labels}
-    left_out, n_dealt = left_out_shares(table.X, table.encoded, problem.scale, **options)
-    weight = np.ones(len(left_out)) if table.weight is None else table.weight
+    grid, unit = grid_of(problem.size), unit_precision(problem.size)
     if start is None:
         params = problem.draw_start(deepcopy(random_state), settings)
     else:
-        params = start.params(network, problem.scale)
-
-    n_steps = COMPARED_STEPS if n_dealt >= ENOUGH_ROWS else LEARNING_STEPS
-    brief = replace(settings, max_iter=min(settings.max_iter, n_steps))
-
-    told, until = [], deadline.share(COMPARING_SHARE)
-
-    def losses(number, strengths):
-        out = left_out[:, number]
-        rows = f"{np.count_nonzero(out)} left-out rows"
-        where = f"fold {number + 1} of {n_folds_asked(n_dealt)}"
-        announce(settings, f"Comparing {len(strengths)} penalties on {rows}, {where}")
-        candidates = [Penalty.fixed(network, c * unit * size.n_counted) for c in strengths]
-        options = {"rows": (1 - out, out), "deadline": until}
-        found = left_out_losses(problem, brief, params, candidates, **options)
-        if len(found) == len(strengths):
-            told.append((dict(zip(strengths, found)), weight @ out))
-        return found
-
-    strength = grid.choose(losses, n_dealt)
-    if settings.at_low_noise is not None and told:
-        lost = sum(found[strength] for found, _ in told) / sum(of_fold for _, of_fold in told)
-        if lost < LOW_NOISE:
-            announce(settings, "Hardly any noise: the evidence finds the penalty, by lm")
-            return settings.at_low_noise
-    alpha = strength * unit
+        params = start.params(problem.network, problem.scale)
+    comparison = Comparison.of(problem, settings, params, deadline)
+    strength = grid.choose(comparison.losses, comparison.n_dealt)
+    if settings.at_low_noise is not None and comparison.share_lost(strength) < LOW_NOISE:
+        announce(settings, "Hardly any noise: the evidence finds the penalty, by lm")
+        return settings.at_low_noise
+    ratio, alpha = comparison.ratio(strength), strength * unit
     announce(settings, f"Final fit: alpha = {alpha:.3g}, {strength:g} times that of a unit prior")
-    return replace(settings, alpha=alpha, learning_alpha=alpha / 10 if start is None else None)
+    learning_alpha = alpha / 10 if start is None else None
+    return replace(settings, alpha=alpha, ratio=ratio, learning_alpha=learning_alpha)

@@ -14,8 +14,8 @@ import numpy as np
 from sklearn_twolayer._bayes.choose_penalty import MUCH_USED_SHARE
 from sklearn_twolayer._bayes.cross_validate import HOPELESS, MARGIN, N_FOLDS, folds
 from sklearn_twolayer._bayes.noise import Likelihood
+from sklearn_twolayer._fit.compare import LeftOut
 from sklearn_twolayer._fit.monitor import announce
-from sklearn_twolayer._fit.refits import left_out_losses
 from sklearn_twolayer._fit.settings import gauss_newton_size_and_cost
 from sklearn_twolayer._fit.training import LEARNING_STEPS
 from sklearn_twolayer._network.objective import Penalty
@@ -73,11 +73,10 @@ def _left_out_loss(training, start, loss, deadline):
     candidates, lost = [Penalty.fixed(network, strength) for strength in STRENGTHS], 0.0
     for number in range(N_FOLDS):
         rows = fold != number, fold == number
-        told = {"rows": rows, "deadline": deadline}
-        losses = left_out_losses(problem, brief, start, candidates, **told)
-        if len(losses) < len(candidates):
+        found = LeftOut(problem, brief, deadline).fits(rows, start, candidates)
+        if len(found) < len(candidates):
             return np.inf
-        lost += losses[-1]
+        lost += found[-1][0]
         is_hopeless = number == 0 and lost > HOPELESS * loss * weight[rows[1]].sum()
         if is_hopeless or lost >= MARGIN * loss * weight.sum():
             return np.inf

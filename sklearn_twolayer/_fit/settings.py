@@ -72,9 +72,10 @@ MAX_ITER = {"gd": 2000, "sgd": 100, "adam": 100, "lbfgs": 1000, "lm": 200}
 class Settings:
     """The parameters of a fit: as the user has set them, and after ``resolve`` without "auto".
 
-    ``alpha`` is a float then, or the name of the strategy by which penalties are chosen. A fit
-    learns under the weaker ``learning_alpha`` first, and takes the best of ``n_starts``; a strategy
-    may take ``n_free_steps`` beside ``max_iter`` before it penalises.
+    ``alpha`` is a float then, or the name of the strategy by which penalties are chosen; that of W1
+    is ``ratio`` times that of W2. A fit learns under the weaker ``learning_alpha`` first, and takes
+    the best of ``n_starts``; a strategy may take ``n_free_steps`` beside ``max_iter`` before it
+    penalises.
     ``at_low_noise`` are the settings to take where left-out rows tell that there is hardly any.
     ``is_stream`` is that of ``partial_fit``, which goes on as if it had never stopped.
     """
@@ -107,6 +108,7 @@ class Settings:
     n_starts: int = 1
     n_free_steps: int = 0
     learning_alpha: float | None = None
+    ratio: float = 1.0
     at_low_noise: object = None
     is_stream: bool = False
 

@@ -149,7 +149,7 @@ class Training:
             part = by_lm._search_of_penalties()
             search = self._search_of_penalties(flat=Flat.once_learned(settings.tol))
             return of_all_rows(search, part, strategy(part, params))
-        penalty = Penalty.fixed(network, settings.alpha)
+        penalty = Penalty.fixed(network, settings.alpha, settings.ratio)
         if settings.solver == "gd":
             state = settings.learning_rate or state
         if settings.solver == "gd" and state is None:
@@ -163,7 +163,7 @@ class Training:
         if settings.learning_alpha is None:
             options = {"state": state, "flat": start and Flat.once_learned(settings.tol)}
             return self.minimize(params, penalty, max_iter=settings.max_iter, **options)
-        weaker = Penalty.fixed(network, settings.learning_alpha)
+        weaker = Penalty.fixed(network, settings.learning_alpha, settings.ratio)
         n_steps = min(LEARNING_STEPS, max(settings.max_iter // 2, 1))
         announce(settings, f"Learning under alpha = {settings.learning_alpha:.3g}")
         learned = self.minimize(params, weaker, max_iter=n_steps)

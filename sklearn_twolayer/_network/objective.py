@@ -43,9 +43,10 @@ class Penalty:
     strengths: np.ndarray
 
     @classmethod
-    def fixed(cls, network, alpha):
-        """Alpha for W1 and W2; biases are free."""
-        return cls(penalty_groups(network), np.array([alpha, 0.0, alpha, 0.0]))
+    def fixed(cls, network, alpha, ratio=1.0):
+        """Alpha for W1 and W2, or as the mean of two with a ratio a1 / a2; biases are free."""
+        root = np.sqrt(ratio)
+        return cls(penalty_groups(network), np.array([alpha * root, 0.0, alpha / root, 0.0]))
 
     @classmethod
     def of(cls, network, strengths):

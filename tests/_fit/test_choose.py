@@ -90,10 +90,12 @@ def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeyp
     """But not where it goes on from weights that have learnt."""
     grid = SimpleNamespace(choose=lambda losses, n_dealt: 3.0)
     monkeypatch.setattr(choose, "grid_of", lambda size: grid)
+    monkeypatch.setattr(choose.Comparison, "ratio", lambda comparison, strength: 10.0)
     problem, settings = posed(1), settings_of("auto")
     options = {"deadline": Deadline()}
     found = choose.choose_alpha(problem, settings, np.random.RandomState(0), **options)
     assert (found.alpha, found.learning_alpha) == pytest.approx((3 / 20, 0.3 / 20))
+    assert found.ratio == 10
     start = SimpleNamespace(params=lambda network, scale: np.zeros(network.n_params))
     found = choose.choose_alpha(problem, settings, None, start=start, **options)
     assert found.alpha == pytest.approx(3 / 20)
@@ -105,10 +107,12 @@ def test_a_fold_that_was_cut_short_does_not_tell_the_noise(loss, is_low, monkeyp
     """What whole folds lose under the chosen penalty does: here the strongest, so the first."""
     n_told = [len(FEW_NUMBERS_GRID.strengths), 1]
 
-    def losses(problem, settings, params, candidates, *, rows, deadline):
-        return loss * 0.5 ** np.arange(n_told.pop(0))
+    def fits(networks, rows, params, candidates, flat):
+        if len(candidates) == 1:  # of another ratio
+            return []
+        return [(loss * 0.5**number, params) for number in range(n_told.pop(0))]
 
-    monkeypatch.setattr(choose, "left_out_losses", losses)
+    monkeypatch.setattr(choose.Comparison.__annotations__["networks"], "fits", fits)
     quiet = settings_of("evidence")
     settings = replace(settings_of("auto"), at_low_noise=quiet)
     options = {"deadline": Deadline()}

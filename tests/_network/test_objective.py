@@ -53,6 +53,8 @@ def test_penalty():
     fixed = Penalty.fixed(network, 0.3)
     assert fixed.value(params) == pytest.approx(0.15 * ((W1**2).sum() + (W2**2).sum()))
     assert Penalty.fixed(network, 0.0).value(params) == 0
+    of_both = Penalty.fixed(network, 0.3, ratio=100.0)
+    assert of_both.value(params) == pytest.approx(1.5 * (W1**2).sum() + 0.015 * (W2**2).sum())
     strengths = np.arange(1.0, 6)
     by_input = Penalty(penalty_groups(network, per_input=True), strengths)
     parts = (W1[0], W1[1], b1, W2, b2)

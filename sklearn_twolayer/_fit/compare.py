@@ -1,0 +1,203 @@
+"""Penalties compared: networks that are fitted without some of the rows, and predict these."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+
+from sklearn_twolayer._bayes.cross_validate import (
+    MARGIN,
+    left_out_shares,
+    n_folds_asked,
+)
+from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
+from sklearn_twolayer._fit.settings import unit_precision
+from sklearn_twolayer._fit.training import LEARNING_STEPS, Training
+from sklearn_twolayer._network.objective import Penalty
+from sklearn_twolayer._optimize.first_order import Flat
+
+#: The share of the time that is left before ``max_time`` in which penalties are compared: the fit
+#: itself, which no penalty replaces, has the other half.
+COMPARING_SHARE = 0.5
+#: A network has learned where F, under the weakest penalty, is this share of that at the start.
+#: Else there may be a plateau, which takes so many times more iterations (docs/benchmarks.md).
+LEARNED_SHARE, PLATEAU = 0.5, 3
+#: To compare penalties lbfgs has gone far enough where so many iterations together gain less than
+#: tells two of them apart: ten chose no better, and took longer. From one ratio to another there
+#: is further to go, and five were too few (docs/benchmarks.md).
+COMPARED_ITERATIONS, COMPARED_ITERATIONS_OF_RATIOS = 5, 10
+#: How many times the alpha of W1 may be that of W2.
+RATIOS = (10.0, 100.0, 1000.0)
+
+
+def flat_to_compare(n_iterations):
+    """Flat where so many iterations together gain less than tells two penalties apart."""
+    return Flat(n_iterations, (1 - MARGIN) / n_iterations)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Networks that are fitted without some of the rows, and predict these.
+
+    Parameters
+    ----------
+    problem : Problem
+    settings : Settings
+        Of the networks; their ``max_iter`` is that under each penalty.
+    deadline : Deadline
+    """
+
+    problem: object
+    settings: object
+    deadline: object
+
+    def fits(self, rows, params, candidates, flat=None):
+        """The sum of the losses of the left-out rows under each candidate, and the weights (p,).
+
+        There are fewer than candidates where the deadline comes before.
+
+        Parameters
+        ----------
+        rows : tuple of ndarray, shape (n,)
+            The shares of each row that are kept, and left out.
+        params : ndarray, shape (p,)
+            Where the first network starts; each other one starts where that before it ended.
+        candidates : list of Penalty
+            With S times their strengths.
+        flat : Flat, optional
+            When the first has converged, if it goes on from one that has learned.
+        """
+        if not all(part.any() for part in rows):
+            return [(0.0, params)] * len(candidates)
+        problem, settings, fits = self.problem, self.settings, []
+        part, out = (problem.table.take_shares(shares) for shares in rows)
+        needs_matrix, network = settings.solver == "lm", problem.network
+        dtype = np.float64 if needs_matrix else problem.table.dtype
+        width = network.width_of_steps if needs_matrix else network.width
+        with ExitStack() as stack:
+            mean_loss = problem.mean_loss(part, dtype, stack, width=width)
+            left_out_loss = problem.mean_loss(out, dtype, stack)
+            monitor = Monitor(replace(settings, verbose=0), self.deadline)
+            training = Training(problem, settings, mean_loss, monitor)
+            minimize = partial(training.minimize, max_iter=settings.max_iter)
+            further = partial(minimize, flat=flat or flat_to_compare(COMPARED_ITERATIONS))
+            search = further if flat else partial(_to_learn, training)
+            S = mean_loss.rows.total_weight
+            for candidate in candidates:
+                penalty = Penalty(candidate.groups, candidate.strengths / S)
+                try:
+                    params = search(params, penalty).params
+                except Stop:
+                    break
+                fits.append((left_out_loss.value(params) * float(out.total_weight), params))
+                search = further
+        return fits
+
+
+def _to_learn(training, params, penalty):
+    """The fit of a network that has learned its rows, or had the time that a plateau takes."""
+    max_iter, start = training.settings.max_iter, training.mean_loss.value(params)
+    fit = training.minimize(params, penalty, max_iter=max_iter)
+    if fit.loss > LEARNED_SHARE * start:
+        fit = training.minimize(fit.params, penalty, max_iter=PLATEAU * max_iter)
+    return fit
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What folds of left-out rows tell of penalties, one fold after another.
+
+    A penalty has a strength, S alpha in units of that of a unit prior, and a ratio of the alpha of
+    W1 to that of W2, whose geometric mean is alpha.
+
+    Parameters
+    ----------
+    networks : LeftOut
+    start : ndarray, shape (p,)
+        Where networks start.
+    shares : ndarray, shape (n, 5)
+        Of each row that each fold leaves out.
+    n_dealt : int
+        How many rows the folds share out.
+    told : list of dict
+        Of each fold that was not cut short, {strength: (sum of the losses, weights (p,))}.
+    """
+
+    networks: LeftOut
+    start: np.ndarray
+    shares: np.ndarray
+    n_dealt: int
+    told: list = field(default_factory=list)
+
+    @classmethod
+    def of(cls, problem, settings, start, deadline):
+        """The comparison of a problem, before any fold; it has a part of the time at most."""
+        table, are_labels = problem.table, not problem.size.is_regression
+        options = {"frequency": table.frequency, "are_labels": are_labels}
+        shares, n_dealt = left_out_shares(table.X, table.encoded, problem.scale, **options)
+        brief = replace(settings, max_iter=min(settings.max_iter, LEARNING_STEPS))
+        networks = LeftOut(problem, brief, deadline.share(COMPARING_SHARE))
+        return cls(networks, start, shares, n_dealt)
+
+    def losses(self, number, strengths):
+        """What is lost of the rows of a fold; see ``Grid.choose``."""
+        settings, n_rows = self.networks.settings, np.count_nonzero(self.shares[:, number])
+        where = f"{n_rows} left-out rows, fold {number + 1} of {n_folds_asked(self.n_dealt)}"
+        announce(settings, f"Comparing {len(strengths)} penalties on {where}")
+        found = self._fits(number, self.start, [self._penalty(each) for each in strengths])
+        if len(found) == len(strengths):
+            self.told.append(dict(zip(strengths, found)))
+        return [loss for loss, _ in found]
+
+    def share_lost(self, strength):
+        """The mean loss under a strength of the rows that were left out; infinite if none were."""
+        if not self.told:
+            return np.inf
+        weight = self.networks.problem.table.weight
+        out = self.shares[:, : len(self.told)].sum(axis=1)
+        weight = out.sum() if weight is None else weight @ out
+        return sum(fold[strength][0] for fold in self.told) / weight
+
+    def ratio(self, strength):
+        """The ratio under which networks predict left-out rows best.
+
+        A boundary that is curved all around takes the second derivative of units that bend little:
+        small W1 and large W2, W2 g''(Z1) W1 W1'. One alpha for both forbids it: half of W1 takes
+        four times W2. Of units that do not bend at all only the product of both layers matters,
+        and the penalty of the best of them only knows the product of both alphas, which stays:
+        min over t of a1 t^2 |W1|^2 + a2 |W2|^2 / t^2 = 2 sqrt(a1 a2) |W1| |W2|.
+
+        From 1 the ratio becomes ten times as large as long as less is lost of the same rows.
+        """
+        chosen, folds = 1.0, [fold[strength] for fold in self.told]
+        for ratio in RATIOS if folds else ():
+            announce(self.networks.settings, f"Comparing ratios of alpha, of W1 over W2: {ratio:g}")
+            further = self._further(folds, self._penalty(strength, ratio))
+            if sum(loss for loss, _ in further) >= MARGIN * sum(loss for loss, _ in folds):
+                break
+            chosen, folds = ratio, further
+        return chosen
+
+    def _further(self, folds, penalty):
+        """Losses and weights of each fold under another penalty, from where they are.
+
+        One infinite loss stands for all where the first fold loses no less, or the time is over.
+        """
+        flat, further = flat_to_compare(COMPARED_ITERATIONS_OF_RATIOS), []
+        for number, (before, params) in enumerate(folds):
+            found = self._fits(number, params, [penalty], flat)
+            if not found or (number == 0 and found[0][0] >= before):
+                return [(np.inf, params)]
+            further += found
+        return further
+
+    def _fits(self, number, params, candidates, flat=None):
+        out = self.shares[:, number]
+        return self.networks.fits((1 - out, out), params, candidates, flat)
+
+    def _penalty(self, strength, ratio=1.0):
+        """S times the penalty of a strength and a ratio."""
+        problem = self.networks.problem
+        unit = unit_precision(problem.size) * problem.size.n_counted
+        return Penalty.fixed(problem.network, strength * unit, ratio)

@@ -1,0 +1,86 @@
+"""What left-out rows tell of penalties, and of the ratio of those of both layers."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sklearn_twolayer import TwoLayerClassifier
+from sklearn_twolayer._fit.compare import RATIOS, Comparison
+from sklearn_twolayer._fit.settings import Size, checked
+from sklearn_twolayer._network.backprop import TwoLayerNetwork
+
+NETWORK = TwoLayerNetwork(2, 3, 1, "logistic")
+SHARES = np.tile(np.eye(5), (4, 1))  # of twenty rows
+STRENGTHS = 0.3, 1.0
+
+
+def comparison(answers, weight=None):
+    """Of networks that lose what the answers tell, one list after the other; and what was asked.
+
+    The weights of a network are how many there were before it.
+    """
+    asked = []
+
+    def fits(rows, params, candidates, flat):
+        asked.append((rows, params, candidates, flat))
+        return [(lost, len(asked)) for lost in answers.pop(0)]
+
+    settings = checked(TwoLayerClassifier().get_params(), "TwoLayerClassifier")
+    table = SimpleNamespace(weight=weight)
+    size = Size(20, 2, 1, is_regression=False)
+    problem = SimpleNamespace(table=table, size=size, network=NETWORK)
+    networks = SimpleNamespace(fits=fits, settings=settings, problem=problem)
+    return Comparison(networks, 0, SHARES, 20), asked
+
+
+def test_a_fold_leaves_out_its_rows_under_each_penalty():
+    folds, asked = comparison([[2.0, 3.0]])
+    assert folds.losses(1, STRENGTHS) == [2.0, 3.0]
+    [((kept, out), params, candidates, flat)] = asked
+    np.testing.assert_array_equal(out, SHARES[:, 1])
+    np.testing.assert_array_equal(kept, 1 - out)
+    assert (params, flat) == (0, None)
+    for strength, penalty in zip(STRENGTHS, candidates):  # times S
+        np.testing.assert_allclose(penalty.strengths, [strength, 0, strength, 0])
+
+
+@pytest.mark.parametrize(("weight", "lost"), [(None, 6 / 8), (np.tile([1, 3, 0, 0, 0], 4), 6 / 16)])
+def test_the_share_that_whole_folds_lose(weight, lost):
+    folds, _ = comparison([[2.0, 3.0], [4.0, 5.0], [1.0]], weight)
+    assert folds.share_lost(1.0) == np.inf
+    for number in range(3):
+        folds.losses(number, STRENGTHS)
+    assert folds.share_lost(0.3) == pytest.approx(lost)
+
+
+@pytest.mark.parametrize(
+    ("answers", "ratio"),
+    [
+        ([[1.9], [1.9], [1.8], [1.8], [1.7], [1.7]], RATIOS[2]),
+        ([[1.9], [1.9], [1.89], [1.9]], RATIOS[0]),
+        ([[1.9], [2.08]], 1),  # within the margin
+        ([[2.0]], 1),  # no less in the first fold, and the second is not asked
+        ([[1.9], [2.0], [1.8], []], RATIOS[0]),  # the time is over
+        ([[]], 1),
+    ],
+)
+def test_the_ratio_grows_as_long_as_less_is_lost(answers, ratio):
+    folds, asked = comparison([[3.0, 2.0], [3.0, 2.0], *answers])
+    for number in range(2):
+        folds.losses(number, STRENGTHS)
+    assert folds.ratio(1.0) == ratio
+    assert len(asked) == 2 + len(answers)
+    for number, (_, params, [penalty], flat) in enumerate(asked[2:]):
+        assert params == number + 1  # where the same fold has come to
+        assert flat is not None
+        a1, _, a2, _ = penalty.strengths
+        assert a1 * a2 == pytest.approx(1)
+        assert a1 / a2 == pytest.approx(RATIOS[number // 2])
+
+
+def test_without_a_whole_fold_there_is_no_ratio():
+    folds, asked = comparison([[2.0]])
+    folds.losses(0, STRENGTHS)
+    assert folds.ratio(1.0) == 1
+    assert len(asked) == 1

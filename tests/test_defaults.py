@@ -99,6 +99,7 @@ CURVED = {"sphere": (sphere, 1000), "shells": (shells, 1000)}
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of the peer
 @pytest.mark.parametrize("name", CURVED)
 def test_boundaries_that_are_curved_all_around_are_learned_as_by_a_peer(name):
     draw, n = CURVED[name]

@@ -49,8 +49,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         one for each column of X; both need solver "lm" or "lbfgs". "auto" chooses S alpha, with the
         sum S of the sample weights, from 0.03, 0.1, 0.3, 1, 3, 10 and 30 by up to five folds of
         cross-validation, in which 100 rows are left out, with lm and lbfgs; W1's is up to 1000
-        times W2's, by the same rows. Below ten distinct rows it is 0.03. Alpha is 1 / S with early
-        stopping, other solvers, Dask, 10^8 n_samples times weights, and in ``partial_fit`` so far.
+        times W2's, by the same rows. Below ten distinct rows it is 0.03. Alpha is 1 / S for other
+        solvers, Dask, 10^8 n_samples times weights, ``partial_fit``; 0.1 / S with early stopping.
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
         **Training.** "lm" is generalised Gauss-Newton with Levenberg-Marquardt damping; "lbfgs"
         limited-memory BFGS; "adam" and "sgd" take mini-batches; "gd" is w <- w - learning_rate
@@ -79,10 +79,10 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         in a row lower the loss by less than ``tol`` times itself, lbfgs when ``max_iter`` / 5
         iterations, from 10 to 200, lower it by no more than that each (20 after learning under
         a weaker penalty); sgd and adam when ``n_iter_no_change`` epochs lower it by no more than
-        ``tol``. With early stopping, the least gain of the score that counts as progress.
+        ``tol``. With early stopping, the least gain of score or loss that counts as progress.
     early_stopping : bool, default=False
-        Hold out ``validation_fraction`` of the rows, stop when their score no longer
-        grows, and keep the weights with the best score. For every solver.
+        Hold out ``validation_fraction`` of the rows, stop when their score no longer grows and
+        their loss no longer falls, and keep the weights with the best score. For every solver.
     scoring : str, callable or None, default=None
         How validation rows are scored: a name of ``sklearn.metrics.get_scorer_names()``,
         ``scorer(estimator, X, y)``, "loss" for minus their mean loss, or None for accuracy.

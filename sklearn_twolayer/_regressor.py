@@ -95,11 +95,11 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         ``max_iter`` / 5 iterations, from 10 to 200, lower it by no more than that each (20
         after a start on a part of the rows); sgd and adam when ``n_iter_no_change`` epochs
         lower it by no more than ``tol``. If the last epoch of sgd or adam still lowers it by
-        more, the fit warns. With early stopping, the least gain of the score that counts as
+        more, the fit warns. With early stopping, the least gain of score or loss that counts as
         progress.
     early_stopping : bool, default=False
-        Hold out ``validation_fraction`` of the rows, stop when their score no longer
-        grows, and keep the weights with the best score. For every solver.
+        Hold out ``validation_fraction`` of the rows, stop when their score no longer grows and
+        their loss no longer falls, and keep the weights with the best score. For every solver.
     scoring : str, callable or None, default=None
         How validation rows are scored: a name of ``sklearn.metrics.get_scorer_names()``,
         ``scorer(estimator, X, y)``, "loss" for minus their mean loss, or None for R^2.

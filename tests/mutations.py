@@ -417,8 +417,11 @@ MUTATIONS = {
     ),
     "_fit/monitor.py": (
         "_fit/test_monitor.py test_early_stopping.py",
-        ("score > self._bar + self.settings.tol else", "score > self._bar else"),
-        ("            self.best_params = params.copy()", "            self.best_params = params"),
+        ("if gain > self.settings.tol else", "if gain > 0 else"),
+        ("max(score - self._highest, self._least - loss)", "score - self._highest"),
+        ("(score, -loss) > self._best", "score > self._best[0]"),
+        ("(scores[step], -losses[step])", "scores[step]"),
+        ("= (score, -loss), params.copy()", "= (score, -loss), params"),
         ("        if not np.isfinite(score):", "        if False:"),
         ("share * (self._end", "(self._end"),
         ("    if not table.is_in_memory:", "    if False:"),

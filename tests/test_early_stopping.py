@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.datasets import make_circles
 from sklearn.metrics import r2_score
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
@@ -38,6 +39,12 @@ def parts(model, y):
     return validation_split(len(y), strata, model.validation_fraction, random_state)
 
 
+def best_step(model):
+    """The number of the iteration with the best score, and of these with the least loss."""
+    order = np.lexsort((model.validation_loss_curve_, -np.array(model.validation_scores_)))
+    return order[0]
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize(("Estimator", "y"), CASES)
 def test_the_best_weights_are_restored(Estimator, y, solver):
@@ -46,7 +53,7 @@ def test_the_best_weights_are_restored(Estimator, y, solver):
     assert model.best_validation_score_ == max(model.validation_scores_)
     score = model.score(X[held_out], y[held_out])
     assert score == pytest.approx(model.best_validation_score_, rel=1e-12)
-    best = int(np.argmax(model.validation_scores_))
+    best = best_step(model)
     assert model.loss_ == model.loss_curve_[best]
     assert model.loss_and_gradient(X[train], y[train])[0] == pytest.approx(model.loss_, rel=1e-10)
 
@@ -98,6 +105,16 @@ def test_the_held_out_rows_are_not_learnt(Estimator, solver):
     changed = fitted(Estimator, THREE, X_changed, solver=solver, n_iter_no_change=60)
     assert changed.loss_curve_ == model.loss_curve_
     assert changed.validation_scores_ != model.validation_scores_
+
+
+def test_a_plateau_is_not_where_a_classifier_stops():
+    """Two rings: under 1 / S, and stopped by the accuracy alone, it stayed at the constant."""
+    scores = []
+    for seed in range(5):
+        rings, y = make_circles(1200, noise=0.1, factor=0.8, random_state=seed)
+        model = TwoLayerClassifier(early_stopping=True, random_state=seed)
+        scores.append(model.fit(rings[:200], y[:200]).score(rings[200:], y[200:]))
+    assert np.mean(scores) > 0.72
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 10])

@@ -178,7 +178,9 @@ class Monitor:
     best_params: np.ndarray | None = field(default=None, init=False)
     kept: Callable | None = field(default=None, init=False)
     ending: str | None = field(default=None, init=False)
-    _bar: float = field(default=-np.inf, init=False)
+    _best: tuple = field(default=(-np.inf, -np.inf), init=False)
+    _highest: float = field(default=-np.inf, init=False)
+    _least: float = field(default=np.inf, init=False)
     _waited: int = field(default=0, init=False)
 
     def step(self, params, value, kept):
@@ -220,10 +222,23 @@ class Monitor:
         self.ending = INTERRUPT
 
     def _record_validation(self, params, loss, score):
-        """Loss and score of the validation rows, and the best weights so far."""
+        """Loss and score of the validation rows, and the best weights so far.
+
+        A higher score or a lower loss is worth waiting for: on its way off a plateau the loss of a
+        classifier falls long before its accuracy rises.
+        """
         self.losses.append(loss)
-        if self.settings.early_stopping and score > max(self.scores, default=-np.inf):
-            self.best_params = params.copy()
         self.scores.append(score)
-        self._waited = 0 if score > self._bar + self.settings.tol else self._waited + 1
-        self._bar = max(self._bar, score)
+        if self.settings.early_stopping and (score, -loss) > self._best:
+            self._best, self.best_params = (score, -loss), params.copy()
+        gain = max(score - self._highest, self._least - loss)
+        self._waited = 0 if gain > self.settings.tol else self._waited + 1
+        self._highest, self._least = max(self._highest, score), min(self._least, loss)
+
+
+def best_step(scores, losses):
+    """Number of the first step of the best validation score, and of these of the least loss.
+
+    Few rows have few values of the accuracy, and many networks the same one.
+    """
+    return max(range(len(scores)), key=lambda step: (scores[step], -losses[step]))

@@ -13,7 +13,7 @@ import numpy as np
 
 from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS
 from sklearn_twolayer._bayes.posterior import PointMass, is_moderated, posterior_of
-from sklearn_twolayer._fit.monitor import INTERRUPT, OUT_OF_TIME
+from sklearn_twolayer._fit.monitor import INTERRUPT, OUT_OF_TIME, best_step
 from sklearn_twolayer._fit.settings import is_affordable, n_params
 from sklearn_twolayer._fit.weights import Resume, published_weights
 from sklearn_twolayer._network.activations import ACTIVATIONS
@@ -106,7 +106,6 @@ def published(problem, settings, fits, *, start, random_state):
         n_iter, n_rows, curve = start.n_iter, start.n_rows, start.curve
     taken, curve = max(len(best.steps), 1), [*curve, *best.curve]
     scores = best.validation_scores
-    picks_by_score = settings.early_stopping and scores
     attributes = {
         "coefs_": coefs,
         "intercepts_": intercepts,
@@ -114,13 +113,15 @@ def published(problem, settings, fits, *, start, random_state):
         "n_iter_": n_iter + taken,
         "t_": n_rows + taken * problem.table.n_rows,
         "loss_curve_": curve,
-        "loss_": curve[int(np.argmax(scores))] if picks_by_score else float(best.loss),
+        "loss_": float(best.loss),
         "best_loss_": None if settings.early_stopping else min(curve),
         "validation_scores_": scores or None,
         "validation_loss_curve_": best.validation_losses or None,
         "best_validation_score_": max(scores, default=None),
         "penalty_": best.penalty.strengths,
     }
+    if settings.early_stopping and scores:
+        attributes["loss_"] = curve[best_step(scores, best.validation_losses)]
     attributes |= relevance(problem, coefs, intercepts)
     resume = None
     if settings.is_stream:

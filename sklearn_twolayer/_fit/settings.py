@@ -42,6 +42,9 @@ MAX_REPEATED_COST, MAX_REPEATED_SIZE = 4e10, 4000  # of one of the few that L-BF
 #: Most multiply-adds of one gradient that L-BFGS is asked to repeat.
 MAX_FULL_BATCH_COST = 2e9
 
+#: A classifier that stops early, which holds weights small as well, has this share of its penalty.
+EARLY_STOPPING_SHARE = 0.1
+
 #: The rows on which a regression starts: so many for each weight, and the least.
 ROWS_OF_A_WEIGHT, MIN_ROWS_TO_START_ON = 4, 1000
 #: From a part of many more rows L-BFGS has a longer way to go than from the start: the noise of the
@@ -289,8 +292,10 @@ def choose_alpha(settings, size):
         compares = compares_penalties(settings, size)
         if size.is_regression:
             compares |= solver == "lm" or rows_to_start_on(size, settings) < size.n_rows
-        has_choice = compares and not settings.early_stopping
-        return "auto" if has_choice else unit_precision(size)
+        if compares and not settings.early_stopping:
+            return "auto"
+        stops_early = settings.early_stopping and not size.is_regression
+        return unit_precision(size) * (EARLY_STOPPING_SHARE if stops_early else 1)
     n_matrix, cost = gauss_newton_size_and_cost(size, settings.n_hidden)
     reason = f"solver is {solver!r}" if solver not in ("lm", "lbfgs") else None
     if solver == "lbfgs" and (n_matrix > MAX_REPEATED_SIZE or cost > MAX_REPEATED_COST):

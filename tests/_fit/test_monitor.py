@@ -14,15 +14,17 @@ from sklearn_twolayer._fit.monitor import (
     Stop,
     Validation,
     Watch,
+    best_step,
     scorer_of_weights,
 )
 
 
-def monitor(scores=None, *, tol=0.0, n_iter_no_change=3, verbose=0, **watched):
-    """A monitor with early stopping whose score of params [i] is scores[i]."""
+def monitor(scores=None, *, losses=None, tol=0.0, n_iter_no_change=3, verbose=0, **watched):
+    """A monitor with early stopping whose score of params [i] is scores[i], its loss losses[i]."""
     validation = None
     if scores is not None:
-        mean_loss = SimpleNamespace(value=lambda params: -scores[int(params[0])])
+        losses = [-score for score in scores] if losses is None else losses
+        mean_loss = SimpleNamespace(value=lambda params: losses[int(params[0])])
         validation = Validation(mean_loss, lambda params: scores[int(params[0])])
     settings = SimpleNamespace(
         early_stopping=scores is not None,
@@ -83,6 +85,23 @@ def test_of_equal_scores_the_first_is_kept():
     watch = monitor([0.2, 0.7, 0.7, 0.7], n_iter_no_change=9)
     run(watch, 4)
     assert watch.best_params.tolist() == [1]
+
+
+def test_of_equal_scores_that_of_the_least_loss_is_kept():
+    """Of twenty rows an accuracy has twenty values."""
+    scores, losses = [0.7, 0.7, 0.7, 0.6], [3.0, 1.0, 2.0, 0.5]
+    watch = monitor(scores, losses=losses, n_iter_no_change=9)
+    run(watch, 4)
+    assert watch.best_params.tolist() == [1]
+    assert best_step(scores, losses) == 1
+
+
+def test_it_waits_as_long_as_the_loss_falls():
+    """Off a plateau the loss falls before the accuracy rises; slowly is not at all."""
+    losses = [1.0, 0.9, 0.8, 0.7, 0.6, 0.599, 0.598, 0.597]
+    watch = monitor([0.5] * 8, losses=losses, tol=0.01, n_iter_no_change=2)
+    assert run(watch, 8) == 7
+    assert watch.best_params.tolist() == [6]
 
 
 def test_scores_may_be_negative():

@@ -120,8 +120,7 @@ class BaseTwoLayer(
             held_out = held_out.encode(targets, "y_val does not fit to y: ")
         elif settings.early_stopping:
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
-        learned = getattr(self, "_learned_", None)
-        start = WarmStart.of(vars(self), learned) if settings.warm_start else None
+        start = WarmStart.of(vars(self)) if settings.warm_start else None
         problem, settings = pose(settings, targets, table, held_out=held_out, start=start)
         warn(complaints(problem, vars(fitted)), UserWarning, 1)
         if settings.verbose:
@@ -272,7 +271,7 @@ class BaseTwoLayer(
         settings = checked(vars(self), type(self).__name__)
         settings = streaming(settings, of_collections=is_collection(X, y, sample_weight))
         learned = getattr(self, "_learned_", None)
-        start = WarmStart.of(vars(self), learned)
+        start = WarmStart.of(vars(self))
         fitted = self._unfitted(known=() if learned is None else COLUMNS)
         table = fitted._read(X, y, sample_weight, reset=learned is None)
         if learned is None:
@@ -336,7 +335,8 @@ class BaseTwoLayer(
         vars(self).update(problem.attributes, **dict(attributes))
         learned = problem.targets, problem.scale, problem.network.activation, resume, posteriors
         keeps_matrix = isinstance(self.alpha, str)  # in pickles, however large
-        self._learned_ = Learned(*learned, keeps_matrix, why_no_error_bars(problem, resume))
+        why_none = why_no_error_bars(problem, resume, is_fitted=len(attributes) > 0)
+        self._learned_ = Learned(*learned, keeps_matrix, why_none)
 
     def _score(self, score_arrays, X, y, sample_weight):
         """R^2 or accuracy: scikit-learn's of arrays, of collections by a pass over them."""

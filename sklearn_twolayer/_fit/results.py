@@ -49,6 +49,10 @@ TOO_LONG = (
     "its Gauss-Newton matrix of {p} weights and {k} outputs would take more than ten seconds: "
     "choose a smaller n_hidden"
 )
+DURING_THE_FIT = (
+    "they belong to the weights of a whole fit, and this one has not ended: let scorers and "
+    "callbacks ask for plain predictions while it runs, and for error bars afterwards"
+)
 STREAM = (
     "it was trained by partial_fit, whose last batch does not stand for all rows: call fit with "
     "warm_start=True on rows that do"
@@ -217,8 +221,10 @@ def rows_of_curvature(size, n_hidden):
     return n_rows if n_rows * cost_of_row + p**3 <= MAX_COST_OF_PART else 0
 
 
-def why_no_error_bars(problem, resume):
+def why_no_error_bars(problem, resume, *, is_fitted):
     """Why a fit has no posterior, and what to do; see ``Learned``."""
+    if not is_fitted:
+        return DURING_THE_FIT
     if resume is not None and resume.is_stream:
         return STREAM
     p, k = problem.network.n_params, problem.network.n_outputs

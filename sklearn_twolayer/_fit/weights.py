@@ -141,14 +141,15 @@ class WarmStart:
     curve: tuple = ()
 
     @classmethod
-    def of(cls, attributes, learned):
+    def of(cls, attributes):
         """The weights among the attributes {name: value} of an estimator; None without any.
 
-        ``learned`` is what its fit has left behind beside them, or None. ValueError if the
-        weights make no network.
+        ``_learned_`` is what its fit has left behind beside them. ValueError if the weights make
+        no network.
         """
         if "coefs_" not in attributes:
             return None
+        learned = attributes.get("_learned_")
         behind = (None, None) if learned is None else (learned.targets, learned.resume)
         counts = [attributes.get(name, 0) for name in ("n_iter_", "t_")]
         curve = attributes.get("loss_curve_", ())

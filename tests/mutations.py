@@ -357,6 +357,10 @@ MUTATIONS = {
         ("n_free_steps=sum(FREE_STEPS)", "n_free_steps=0"),
         ("not goes_on and cost", "cost"),
         ("UNITS * np.sqrt(S", "np.sqrt(S"),
+        ("size.n_rows * size.n_outputs))", "size.n_counted * size.n_outputs))"),
+        ("size.density * size.n_rows * size", "size.density * size.n_counted * size"),
+        ("replace(size, n_rows=size.n_counted) if has_both else size", "size"),
+        ('    elif solver != "lm" and (n_matrix', '    elif solver == "lbfgs" and (n_matrix'),
     ),
     "_fit/parameters.py": (
         "_fit/test_settings.py test_parameters.py test_dask.py::test_partial_fit_takes_arrays",

@@ -180,10 +180,10 @@ def resolve(settings, size):
 def gauss_newton_size_and_cost(size, n_hidden):
     """Rows of the smaller of the Gauss-Newton matrix and its dual, and multiply-adds of it.
 
-    They are p and S k: a row of weight 2 counts as two rows. The dual takes fewer than it is
-    counted with, but where that rules lm out, lbfgs is not always worse (docs/benchmarks.md).
+    They are p and n k, of the rows that are stored: weights cost no time. The dual takes fewer than
+    it is counted with, but where that rules lm out, lbfgs is not always worse (docs/benchmarks.md).
     """
-    small, large = sorted((n_params(size, n_hidden), size.n_counted * size.n_outputs))
+    small, large = sorted((n_params(size, n_hidden), size.n_rows * size.n_outputs))
     return small, large * small**2
 
 
@@ -193,7 +193,7 @@ def n_params(size, n_hidden):
 
 
 def is_affordable(size, n_hidden, most=None):
-    """Whether the Gauss-Newton matrix is: p x p, or S k x S k in the dual form."""
+    """Whether the Gauss-Newton matrix is: p x p, or n k x n k in the dual form."""
     n, cost = gauss_newton_size_and_cost(size, n_hidden)
     most = MAX_GAUSS_NEWTON_COST if most is None else most
     return n <= MAX_GAUSS_NEWTON_SIZE and cost <= most
@@ -266,10 +266,15 @@ def choose_width(size):
 
 
 def choose_solver(size, n_hidden, most=None):
-    """Lm where its matrix takes at most ``most`` multiply-adds, then lbfgs, then adam."""
-    if is_affordable(size, n_hidden, most):
+    """Lm where its matrix takes at most ``most`` multiply-adds, then lbfgs, then adam.
+
+    A classifier that can afford both goes by S, so that a row of weight 2 takes the same solver as
+    two equal rows.
+    """
+    has_both = most is not None and not size.is_regression
+    if is_affordable(replace(size, n_rows=size.n_counted) if has_both else size, n_hidden, most):
         return "lm"
-    if size.density * size.n_counted * size.n_features * n_hidden <= MAX_FULL_BATCH_COST:
+    if size.density * size.n_rows * size.n_features * n_hidden <= MAX_FULL_BATCH_COST:
         return "lbfgs"
     return "adam"
 
@@ -291,15 +296,17 @@ def choose_alpha(settings, size):
         return "auto" if has_choice else unit_precision(size)
     n_matrix, cost = gauss_newton_size_and_cost(size, settings.n_hidden)
     reason = f"solver is {solver!r}" if solver not in ("lm", "lbfgs") else None
-    if solver == "lbfgs" and (n_matrix > MAX_REPEATED_SIZE or cost > MAX_REPEATED_COST):
-        reason = f"that takes {cost:.1g} multiply-adds each time"
+    remedy = "Set solver='lm' or 'lbfgs' and early_stopping=False"
     if settings.early_stopping:
         reason = "early_stopping=True holds rows out"
+    elif solver != "lm" and (n_matrix > MAX_REPEATED_SIZE or cost > MAX_REPEATED_COST):
+        reason = f"for n_hidden={settings.n_hidden} it takes {cost:.1g} multiply-adds each time"
+        remedy = "Set a smaller n_hidden"
     if reason is None or not isinstance(alpha, str):
         return alpha
     raise ValueError(
-        f"alpha={alpha!r} needs the Gauss-Newton matrix of all rows, but {reason}. Set solver='lm' "
-        "or 'lbfgs' and early_stopping=False, or choose a float or 'auto' for alpha."
+        f"alpha={alpha!r} needs the Gauss-Newton matrix of all rows, but {reason}. {remedy}, or "
+        "choose a float or 'auto' for alpha."
     )
 
 

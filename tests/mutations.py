@@ -499,6 +499,7 @@ MUTATIONS = {
     "onnx.py": (
         "test_onnx.py",
         ("    check_is_fitted(model)\n", ""),
+        ("is_number and all(least <= int(label) <= greatest for label in classes)", "is_number"),
         ('        "raw_scores": either,\n', ""),
         ("A2 = Z2 if is_raw else graph(", "A2 = graph("),
         ("return _last_step(model.steps[-1][1])", "return model.steps[-1][1]"),

@@ -13,7 +13,7 @@ takes lm on small tables, or to find the evidence; a regression takes lbfgs on w
 ``learns_wide``; for n_hidden see ``choose_width``.
 
 alpha is chosen by cross-validation (classifier, lm and lbfgs, and regressor, lbfgs: tables in
-memory of moderate size; regressor, lm, up to 40 targets) or by the evidence and its rivals
+memory of moderate size; regressor, lm, up to 40 numbers in y) or by the evidence and its rivals
 (regressor, lm; lbfgs takes over what lm finds on a part of many rows). Elsewhere it is a float,
 1 / S or for k targets 1 / (S k), in units of a y that is not standardised, where S is the sum of
 the weights, in partial_fit those of all calls so far. A regression by lm under a float alpha takes
@@ -32,7 +32,7 @@ from sklearn_twolayer._fit.parameters import RULES, checked_value
 MAX_CLASSIFIER_COST = 1e5
 #: Most multiply-adds of one gradient for which penalties are compared.
 MAX_COMPARED_COST = 1e8
-MAX_COMPARED_TARGETS = 40  # S k, up to which a regression by lm does
+MAX_COMPARED_NUMBERS = 40  # in y, S k, up to which a regression by lm does
 #: Most multiply-adds of one Gauss-Newton matrix; the largest; how many of them the evidence takes,
 #: and of all rows, where it starts on a part of them.
 MAX_GAUSS_NEWTON_COST = 4e9
@@ -365,5 +365,5 @@ def compares_penalties(settings, size):
 
 
 def is_small(size):
-    """Whether there are too few targets, weights counted, for the evidence."""
-    return size.n_counted * size.n_outputs <= MAX_COMPARED_TARGETS
+    """Whether there are too few numbers in y, S k, for the evidence."""
+    return size.n_counted * size.n_outputs <= MAX_COMPARED_NUMBERS

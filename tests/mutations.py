@@ -381,6 +381,8 @@ MUTATIONS = {
             "    if False:",
         ),
         ("                monitor.interrupt()\n", "                pass\n"),
+        ("            if is_late:  #", "            if False:  #"),
+        ("n_jobs if n_jobs is None else min(n_jobs, settings.n_members)", "n_jobs"),
         ('if "X" in self.moments else ()', "if False else ()"),
         ("((), ()) if says_little else", "((), ()) if False else"),
         (

@@ -167,7 +167,8 @@ def why_unfinished(settings, fits, n_iter, loss):
     if complaint is not None or settings.is_stream:  # one call of which never is the end
         return complaint
     how_far = f"(n_iter_={n_iter}, loss {loss:.4g}"
-    how_far += f", {len(kept)} of {len(fits)} members)" if len(fits) > 1 else ")"
+    n_members = settings.n_members
+    how_far += f", {len(kept)} of {n_members} members)" if n_members > 1 else ")"
     endings = set(map(attrgetter("ending"), fits))
     if INTERRUPT in endings:
         return f"Training interrupted by the user {how_far}: the best weights so far are kept."

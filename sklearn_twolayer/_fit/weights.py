@@ -49,9 +49,11 @@ def initial_weights(random_state, network, constant, *, is_steep=False, is_const
 
 
 def member_states(random_state, n_members):
-    """A random state for each member; the first is that of a single network."""
-    seeds = deepcopy(random_state).randint(np.iinfo(np.int32).max, size=n_members - 1)
-    return [random_state, *(np.random.RandomState(seed) for seed in seeds)]
+    """A random state for each member, one after another; the first is that of a single network."""
+    seeds = deepcopy(random_state)
+    yield random_state
+    for _ in range(n_members - 1):
+        yield np.random.RandomState(seeds.randint(np.iinfo(np.int32).max))
 
 
 def published_weights(scale, network, members, dtype):

@@ -99,7 +99,7 @@ def test_the_first_member_is_the_single_network_and_the_others_do_not_touch_its_
     first, *others = member_states(random_state, 4)
     assert first is random_state
     assert first.normal() == check_random_state(0).normal()
-    few = member_states(check_random_state(0), 3)[1:]
+    _, *few = member_states(check_random_state(0), 3)
     assert [state.normal() for state in few] == [state.normal() for state in others[:2]]
 
 

@@ -9,7 +9,6 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_twolayer._callbacks import CALLBACKS, CallbackSupportMixin, begin_fit, with_callbacks
 from sklearn_twolayer._copies import COLUMNS, read_partitions, with_scorer
@@ -21,7 +20,7 @@ from sklearn_twolayer._fit.parameters import streaming, tell_ignored
 from sklearn_twolayer._fit.results import published, why_no_error_bars, why_unfinished
 from sklearn_twolayer._fit.run import fit_member, fit_members, most_iterations, pose
 from sklearn_twolayer._fit.settings import checked
-from sklearn_twolayer._fit.weights import WarmStart, float_arrays, random_state_of_stream
+from sklearn_twolayer._fit.weights import WarmStart, random_state_of_stream
 from sklearn_twolayer._learned import Learned, check_finite
 from sklearn_twolayer._mlp import SklearnMLP, as_sklearn_mlp
 from sklearn_twolayer._network.objective import Penalty, weighted
@@ -120,7 +119,8 @@ class BaseTwoLayer(
             held_out = held_out.encode(targets, "y_val does not fit to y: ")
         elif settings.early_stopping:
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
-        start = WarmStart.of(vars(self)) if settings.warm_start else None
+        learned = getattr(self, "_learned_", None)
+        start = WarmStart.of(vars(self), learned) if settings.warm_start else None
         problem, settings = pose(settings, targets, table, held_out=held_out, start=start)
         warn(complaints(problem, vars(fitted)), UserWarning, 1)
         if settings.verbose:
@@ -163,9 +163,8 @@ class BaseTwoLayer(
         ValueError
             If F or its gradient is not a finite number.
         """
-        check_is_fitted(self)
+        coefs, intercepts = validated(self)
         targets, scale = self._learned_.targets, self._learned_.scale
-        coefs, intercepts = float_arrays(self.coefs_), float_arrays(self.intercepts_)
         network, loss_and_delta = self._learned_.network(coefs), targets.loss.loss_and_delta
         params = network.pack(*scale.unfold(coefs, intercepts), coefs[0].dtype)
         table = self._read(X, y, sample_weight, reset=False).encode(targets).weigh(targets)
@@ -263,7 +262,7 @@ class BaseTwoLayer(
         >>> bool((mlp.predict(X) == model.predict(X)).all())
         True
         """
-        check_is_fitted(self)
+        validated(self)
         return as_sklearn_mlp(vars(self), self._learned_)
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
@@ -271,7 +270,7 @@ class BaseTwoLayer(
         settings = checked(vars(self), type(self).__name__)
         settings = streaming(settings, of_collections=is_collection(X, y, sample_weight))
         learned = getattr(self, "_learned_", None)
-        start = WarmStart.of(vars(self))
+        start = WarmStart.of(vars(self), learned)
         fitted = self._unfitted(known=() if learned is None else COLUMNS)
         table = fitted._read(X, y, sample_weight, reset=learned is None)
         if learned is None:
@@ -342,9 +341,9 @@ class BaseTwoLayer(
         """R^2 or accuracy: scikit-learn's of arrays, of collections by a pass over them."""
         if not is_collection(X, y, sample_weight):
             return score_arrays(X, y, sample_weight=sample_weight)
-        check_is_fitted(self)
+        weights = validated(self)
         table = self._read(X, y, sample_weight, reset=False).encode(self._learned_.targets)
-        return self._learned_.score(*map(float_arrays, (self.coefs_, self.intercepts_)), table)
+        return self._learned_.score(*weights, table)
 
     def _raw_prediction(self, X):
         inputs = validated(self, X)

@@ -145,7 +145,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     noise_precision_ : float or ndarray of shape (n_outputs,)
         1 / variance of the noise of each target, in the units of y. A target that is
         constant says nothing of its noise: it is that of one more row with a residual of 1. Nor
-        do one or two distinct rows: there that residual is one standard deviation of y.
+        do one or two distinct rows: there that residual is one standard deviation of y. Infinite
+        where y is so small that it exceeds any float.
     n_effective_params_ : float
         How many weights the data determine. There where error bars are.
     curvature_rows_ : int

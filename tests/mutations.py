@@ -320,7 +320,11 @@ MUTATIONS = {
         ('with about(f"{complaint}Partition {index}")', 'with about(f"Partition {index}")'),
     ),
     "_validation.py": (
-        "test_frames.py test_faults.py",
+        "test_frames.py test_faults.py test_base.py",
+        ("    check_shapes(*weights, estimator.n_features_in_, estimator.n_outputs_)\n", ""),
+        ("estimator.n_features_in_, estimator.n_outputs_)\n", "None, estimator.n_outputs_)\n"),
+        ("estimator.n_features_in_, estimator.n_outputs_)\n", "estimator.n_features_in_)\n"),
+        ('check_is_fitted(estimator, ("coefs_", "n_outputs_"))', "pass"),
         ("            refuse_missing(np.asarray(y))\n", "            pass\n"),
     ),
     "_data/rows.py": (
@@ -443,7 +447,7 @@ MUTATIONS = {
             "    if False:",
         ),
         ("best, dtype = min(members, key", "best, dtype = max(members, key"),
-        ("posterior.noise_precision / y_scale**2", "posterior.noise_precision / y_scale"),
+        ("posterior.noise_precision / y_scale / y_scale", "posterior.noise_precision / y_scale"),
         ("posterior.log_marginal_likelihood - shift", "posterior.log_marginal_likelihood"),
         ("    if p > MAX_WEIGHTS:\n        return 0", "    if False:\n        return 0"),
         ("max(int(MAX_COST / cost_of_row), -(-2 * p // k))", "int(MAX_COST / cost_of_row)"),

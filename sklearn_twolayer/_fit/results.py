@@ -147,7 +147,8 @@ def _statistics(problem, fit):
         "curvature_rows_": posterior.n_rows,
     }
     if problem.targets.loss.is_squared_error:
-        precision = posterior.noise_precision / y_scale**2
+        with np.errstate(over="ignore"):  # of targets so small that it is no float, infinite
+            precision = posterior.noise_precision / y_scale / y_scale
         one_target = len(precision) == 1
         statistics["noise_precision_"] = float(precision[0]) if one_target else precision
     if (fit.penalty.strengths > 0).all():

@@ -157,9 +157,9 @@ def attributes(coefs=None, intercepts=None):
 
 
 def test_a_warm_start_takes_what_passes_for_arrays():
-    start = WarmStart.of(attributes([np.ones((3, 4)).tolist(), np.ones((4, 2), int)]))
+    start = WarmStart.of(attributes([np.ones((3, 4)).tolist(), np.ones((4, 2), int)]), None)
     assert [W.dtype for W in start.coefs] == [np.float64, np.float64]
-    start = WarmStart.of(attributes([W.astype(np.float32) for W in start.coefs]))
+    start = WarmStart.of(attributes([W.astype(np.float32) for W in start.coefs]), None)
     assert [W.dtype for W in start.coefs] == [np.float32, np.float32]
 
 
@@ -177,7 +177,7 @@ def test_a_warm_start_takes_what_passes_for_arrays():
 )
 def test_a_warm_start_refuses_what_is_no_network(weights, message):
     with pytest.raises(ValueError, match=message):
-        WarmStart.of(attributes(**weights))
+        WarmStart.of(attributes(**weights), None)
 
 
 @pytest.mark.parametrize("is_stream", [False, True])

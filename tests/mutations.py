@@ -442,7 +442,8 @@ MUTATIONS = {
     ),
     "_fit/results.py": (
         "_fit/test_results.py test_committee.py test_error_bars_of_any_fit.py test_relevance.py "
-        "_fit/test_training.py test_stopping.py test_gradient_descent.py test_faults.py test_scorers.py",
+        "_fit/test_training.py test_stopping.py test_gradient_descent.py test_faults.py "
+        "test_scorers.py",
         ("    if not is_fitted:", "    if False:"),
         ("    if asked and taken is not None and asked > MANY_TIMES * taken:", "    if False:"),
         ("    if not swings or settings.early_stopping:", "    if True:"),

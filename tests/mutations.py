@@ -367,7 +367,12 @@ MUTATIONS = {
         ("UNITS * np.sqrt(S", "np.sqrt(S"),
         ("size.n_rows * size.n_outputs))", "size.n_counted * size.n_outputs))"),
         ("size.density * size.n_rows * size", "size.density * size.n_counted * size"),
-        ("replace(size, n_rows=size.n_counted) if has_both else size", "size"),
+        ("size.is_regression else size.repeated, n", "size.is_regression else size, n"),
+        ("is_affordable(size.repeated, n_hidden, MAX", "is_affordable(size, n_hidden, MAX"),
+        (
+            "cost = gauss_newton_size_and_cost(size.repeated,",
+            "cost = gauss_newton_size_and_cost(size,",
+        ),
         ('    elif solver != "lm" and (n_matrix', '    elif solver == "lbfgs" and (n_matrix'),
     ),
     "_fit/parameters.py": (

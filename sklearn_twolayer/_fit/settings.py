@@ -47,10 +47,8 @@ ROWS_OF_A_WEIGHT, MIN_ROWS_TO_START_ON = 4, 1000
 #: From a part of many more rows L-BFGS has a longer way to go than from the start: the noise of the
 #: part has been learnt by heart.
 MOST_TIMES_THE_PART = 25
-
 #: A regression of so many rows and more, but fewer than so many for each weight, takes L-BFGS.
 MIN_ROWS_OF_WIDE, FEW_ROWS_OF_A_WEIGHT = 250, 1.5
-
 #: Batches of an epoch, and the least and the most rows of one.
 N_BATCHES, MIN_BATCH, MAX_BATCH = 20, 16, 200
 
@@ -133,6 +131,11 @@ class Size:
         """S, or n if that is more."""
         return max(self.n_rows, self.total_weight)
 
+    @property
+    def repeated(self):
+        """That of rows repeated as often as their weights say."""
+        return replace(self, n_rows=self.n_counted)
+
 
 def checked(attributes, estimator_name):
     """The settings of an estimator; InvalidParameterError for its first one without a meaning."""
@@ -149,16 +152,14 @@ def resolve(settings, size):
         if learns_wide(replace(settings, n_hidden=n_hidden), size):
             at_low_noise = resolve(replace(settings, solver="lm"), size) if solver == "lm" else None
             solver = "lbfgs"
-    rate = settings.learning_rate
-    learning_rate = LEARNING_RATE.get(solver) if rate == "auto" else rate
-    batch_size = settings.batch_size
+    rate, batch_size = settings.learning_rate, settings.batch_size
     if batch_size == "auto":
         batch_size = min(max(size.n_rows // N_BATCHES, MIN_BATCH), MAX_BATCH)
     resolved = replace(
         settings,
         n_hidden=n_hidden,
         solver=solver,
-        learning_rate=learning_rate,
+        learning_rate=LEARNING_RATE.get(solver) if rate == "auto" else rate,
         batch_size=min(int(batch_size), size.n_rows),
         max_iter=int(MAX_ITER[solver] if settings.max_iter == "auto" else settings.max_iter),
         alpha=choose_alpha(replace(settings, n_hidden=n_hidden, solver=solver), size),
@@ -166,14 +167,14 @@ def resolve(settings, size):
     )
     if settings.n_members == "auto":
         # Together they take no longer than one network may; with more rows one is enough.
-        are_cheap = is_affordable(size, n_hidden, MAX_GAUSS_NEWTON_COST / N_MEMBERS)
+        are_cheap = is_affordable(size.repeated, n_hidden, MAX_GAUSS_NEWTON_COST / N_MEMBERS)
         n_members = choose_members(settings, resolved, size) if are_cheap else 1
         resolved = replace(resolved, n_members=n_members)
     if settings.max_iter != "auto" or not size.is_regression:
         return resolved
     if isinstance(resolved.alpha, str):
         return replace(resolved, n_free_steps=sum(FREE_STEPS))
-    _, cost = gauss_newton_size_and_cost(size, n_hidden)
+    _, cost = gauss_newton_size_and_cost(size.repeated, n_hidden)
     return replace(resolved, n_starts=choose_starts(resolved, cost))
 
 
@@ -271,8 +272,7 @@ def choose_solver(size, n_hidden, most=None):
     A classifier that can afford both goes by S, so that a row of weight 2 takes the same solver as
     two equal rows.
     """
-    has_both = most is not None and not size.is_regression
-    if is_affordable(replace(size, n_rows=size.n_counted) if has_both else size, n_hidden, most):
+    if is_affordable(size if most is None or size.is_regression else size.repeated, n_hidden, most):
         return "lm"
     if size.density * size.n_rows * size.n_features * n_hidden <= MAX_FULL_BATCH_COST:
         return "lbfgs"
@@ -292,21 +292,18 @@ def choose_alpha(settings, size):
         compares = compares_penalties(settings, size)
         if size.is_regression:
             compares |= solver == "lm" or rows_to_start_on(size, settings) < size.n_rows
-        has_choice = compares and not settings.early_stopping
-        return "auto" if has_choice else unit_precision(size)
+        return "auto" if compares and not settings.early_stopping else unit_precision(size)
     n_matrix, cost = gauss_newton_size_and_cost(size, settings.n_hidden)
-    reason = f"solver is {solver!r}" if solver not in ("lm", "lbfgs") else None
-    remedy = "Set solver='lm' or 'lbfgs' and early_stopping=False"
+    reason = f"solver is {solver!r}. Set 'lm' or 'lbfgs'" if solver not in ("lm", "lbfgs") else None
     if settings.early_stopping:
-        reason = "early_stopping=True holds rows out"
+        reason = "early_stopping=True holds rows out. Set it to False"
     elif solver != "lm" and (n_matrix > MAX_REPEATED_SIZE or cost > MAX_REPEATED_COST):
-        reason = f"for n_hidden={settings.n_hidden} it takes {cost:.1g} multiply-adds each time"
-        remedy = "Set a smaller n_hidden"
+        reason = f"it takes {cost:.1g} multiply-adds each time. Set n_hidden < {settings.n_hidden}"
     if reason is None or not isinstance(alpha, str):
         return alpha
     raise ValueError(
-        f"alpha={alpha!r} needs the Gauss-Newton matrix of all rows, but {reason}. {remedy}, or "
-        "choose a float or 'auto' for alpha."
+        f"alpha={alpha!r} needs the Gauss-Newton matrix of all rows, but {reason}, or choose a "
+        "float or 'auto' for alpha."
     )
 
 

@@ -166,6 +166,18 @@ def test_what_a_fit_can_afford_goes_by_the_rows_that_are_stored(Estimator, n_fea
     assert (by_evidence.solver, by_evidence.alpha) == ("lm", "evidence")
 
 
+def test_starts_and_members_are_as_many_for_weights_as_for_repeats():
+    """Both are affordable, and a better fit would be another one."""
+    size = Size(100, 10, 1)
+    for asked, name, n_rows in (
+        (settings_of(TwoLayerRegressor(20, alpha=0.01)), "n_starts", 900),
+        (settings_of(TwoLayerRegressor()), "n_members", 10_000),
+    ):
+        weighed, repeated = replace(size, total_weight=float(n_rows)), replace(size, n_rows=n_rows)
+        found = [getattr(resolve(asked, each), name) for each in (size, weighed, repeated)]
+        assert found[0] > found[1] == found[2] == 1
+
+
 def test_a_classifier_that_can_afford_lm_and_lbfgs_takes_the_same_for_weights_and_repeats():
     size = Size(9, 30, 1, is_regression=False)
     asked = settings_of(TwoLayerClassifier(4, alpha=0.01))
@@ -180,9 +192,8 @@ def test_an_evidence_that_takes_too_long_asks_for_fewer_units(solver):
     asked = settings_of(TwoLayerClassifier(50, alpha="evidence", solver=solver))
     size = Size(3000, 50, 3, is_regression=False)
     expected = (
-        "alpha='evidence' needs the Gauss-Newton matrix of all rows, but for n_hidden=50 it takes "
-        "7e+10 multiply-adds each time. Set a smaller n_hidden, or choose a float or 'auto' for "
-        "alpha."
+        "alpha='evidence' needs the Gauss-Newton matrix of all rows, but it takes 7e+10 "
+        "multiply-adds each time. Set n_hidden < 50, or choose a float or 'auto' for alpha."
     )
     with pytest.raises(ValueError) as refusal:
         resolve(asked, size)

@@ -26,7 +26,7 @@ def collect_pages(app):
     for path in sorted(PACKAGE.rglob("*.py")):
         code = path.read_text(encoding="utf-8")
         highlighted = app.builder.highlighter.highlight_block(
-            code, "python", linenos="inline", opts={"lineanchors": "line"}
+            code, "python", linenos="inline", lineanchors="line"
         )
         title = path.relative_to(ROOT).as_posix()
         body = f"<h1><code>{title}</code></h1>\n{highlighted}"

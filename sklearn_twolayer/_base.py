@@ -9,7 +9,6 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_twolayer._callbacks import CALLBACKS, CallbackSupportMixin, begin_fit, with_callbacks
 from sklearn_twolayer._copies import COLUMNS, read_partitions, with_scorer
@@ -21,7 +20,7 @@ from sklearn_twolayer._fit.parameters import streaming, tell_ignored
 from sklearn_twolayer._fit.results import published, why_no_error_bars, why_unfinished
 from sklearn_twolayer._fit.run import fit_member, fit_members, most_iterations, pose
 from sklearn_twolayer._fit.settings import checked
-from sklearn_twolayer._fit.weights import WarmStart, float_arrays, random_state_of_stream
+from sklearn_twolayer._fit.weights import WarmStart, random_state_of_stream
 from sklearn_twolayer._learned import Learned, check_finite
 from sklearn_twolayer._mlp import SklearnMLP, as_sklearn_mlp
 from sklearn_twolayer._network.objective import Penalty, weighted
@@ -164,9 +163,8 @@ class BaseTwoLayer(
         ValueError
             If F or its gradient is not a finite number.
         """
-        check_is_fitted(self)
+        coefs, intercepts = validated(self)
         targets, scale = self._learned_.targets, self._learned_.scale
-        coefs, intercepts = float_arrays(self.coefs_), float_arrays(self.intercepts_)
         network, loss_and_delta = self._learned_.network(coefs), targets.loss.loss_and_delta
         params = network.pack(*scale.unfold(coefs, intercepts), coefs[0].dtype)
         table = self._read(X, y, sample_weight, reset=False).encode(targets).weigh(targets)
@@ -264,7 +262,7 @@ class BaseTwoLayer(
         >>> bool((mlp.predict(X) == model.predict(X)).all())
         True
         """
-        check_is_fitted(self)
+        validated(self)
         return as_sklearn_mlp(vars(self), self._learned_)
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
@@ -336,15 +334,16 @@ class BaseTwoLayer(
         vars(self).update(problem.attributes, **dict(attributes))
         learned = problem.targets, problem.scale, problem.network.activation, resume, posteriors
         keeps_matrix = isinstance(self.alpha, str)  # in pickles, however large
-        self._learned_ = Learned(*learned, keeps_matrix, why_no_error_bars(problem, resume))
+        why_none = why_no_error_bars(problem, resume, is_fitted=len(attributes) > 0)
+        self._learned_ = Learned(*learned, keeps_matrix, why_none)
 
     def _score(self, score_arrays, X, y, sample_weight):
         """R^2 or accuracy: scikit-learn's of arrays, of collections by a pass over them."""
         if not is_collection(X, y, sample_weight):
             return score_arrays(X, y, sample_weight=sample_weight)
-        check_is_fitted(self)
+        weights = validated(self)
         table = self._read(X, y, sample_weight, reset=False).encode(self._learned_.targets)
-        return self._learned_.score(*map(float_arrays, (self.coefs_, self.intercepts_)), table)
+        return self._learned_.score(*weights, table)
 
     def _raw_prediction(self, X):
         inputs = validated(self, X)

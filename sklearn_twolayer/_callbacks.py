@@ -71,8 +71,7 @@ class Task:
 
         def attributes():
             coefs, intercepts = weights()
-            learned = replace(self.estimator._learned_, posteriors=[])  # they are of the whole fit
-            fitted = {"coefs_": coefs, "intercepts_": intercepts, "_learned_": learned}
+            fitted = {"coefs_": coefs, "intercepts_": intercepts}
             if hasattr(self.estimator, "feature_names_in_"):
                 fitted["feature_names_in_"] = None  # X is an array, and has none to compare
             return fitted

@@ -273,7 +273,11 @@ def _predict(estimator, X, return_std):
         X = estimator[:-1].transform(X) if len(estimator.steps) > 1 else X
         return _predict(estimator.steps[-1][1], X, return_std)
     if return_std and "return_std" in signature(estimator.predict).parameters:
-        return estimator.predict(X, return_std=True)
+        try:
+            return estimator.predict(X, return_std=True)
+        except ValueError as error:
+            estimator.predict(X)  # which raises where error bars are not the reason
+            raise ValueError(f"{error} Pass return_std=False to draw it without them.") from error
     return estimator.predict(X), None
 
 

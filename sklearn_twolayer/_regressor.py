@@ -58,11 +58,11 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         where that takes real refits; of several targets pilot fits find the noise first, in up to
         twice the time of "evidence". From many rows a part is drawn for that, for lbfgs too.
         S n_outputs alpha, with the sum S of the sample weights, is chosen by five-fold
-        cross-validation from 0.00001 to 1 up to 40 targets, and for lbfgs on fewer rows than that
-        from 0.1 to 1000. Otherwise (other solvers, early stopping, lbfgs with y not standardised,
-        very large tables) it is 1; in ``partial_fit`` of all calls so far. Where y is not
-        standardised these are in units of its standard deviation, at least 0.3, with logistic
-        output of its variance (in ``partial_fit`` those of the first call).
+        cross-validation from 0.00001 to 1 up to 40 numbers in y (S n_outputs), and for lbfgs, where
+        no part is drawn, from 0.1 to 1000. Otherwise (other solvers, early stopping, lbfgs with y
+        not standardised, very large tables) it is 1; in ``partial_fit`` of all calls so far.
+        Where y is not standardised these are in units of its standard deviation, at least 0.3, with
+        logistic output of its variance (in ``partial_fit`` those of the first call).
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
         **Training.** "lm" is Levenberg-Marquardt; "lbfgs" limited-memory BFGS; "adam" and "sgd" go
         through mini-batches; "gd" is the textbook rule w <- w - learning_rate dF/dw on all rows.
@@ -145,7 +145,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     noise_precision_ : float or ndarray of shape (n_outputs,)
         1 / variance of the noise of each target, in the units of y. A target that is
         constant says nothing of its noise: it is that of one more row with a residual of 1. Nor
-        do one or two distinct rows: there that residual is one standard deviation of y.
+        do one or two distinct rows: there that residual is one standard deviation of y. Infinite
+        where y is so small that it exceeds any float.
     n_effective_params_ : float
         How many weights the data determine. There where error bars are.
     curvature_rows_ : int

@@ -13,7 +13,7 @@ from sklearn_twolayer._copies import for_workers
 from sklearn_twolayer._data.dask_table import map_collection
 from sklearn_twolayer._data.table import is_collection
 from sklearn_twolayer._data.targets import refuse_missing
-from sklearn_twolayer._fit.weights import float_arrays
+from sklearn_twolayer._fit.weights import check_shapes, float_arrays
 
 #: Rows of inputs; data frames and Dask collections pass for arrays.
 Matrix = ArrayLike | sparse.sparray | sparse.spmatrix
@@ -23,11 +23,17 @@ Method = TypeVar("Method", bound=Callable)
 FLOATS = (np.float64, np.float32)
 
 
-def validated(estimator, X, dtype=FLOATS):
-    """``coefs_``, ``intercepts_`` and X: what a prediction is made of."""
-    check_is_fitted(estimator, "coefs_")
-    X = validate_data(estimator, X, accept_sparse="csr", dtype=dtype, reset=False)
-    return float_arrays(estimator.coefs_), float_arrays(estimator.intercepts_), X
+def validated(estimator, X=None, dtype=FLOATS):
+    """What a prediction is made of: ``coefs_``, ``intercepts_``, which may be assigned to, and X.
+
+    Without X the weights alone.
+    """
+    check_is_fitted(estimator, ("coefs_", "n_outputs_"))
+    weights = float_arrays(estimator.coefs_), float_arrays(estimator.intercepts_)
+    check_shapes(*weights, estimator.n_features_in_, estimator.n_outputs_)
+    if X is None:
+        return weights
+    return *weights, validate_data(estimator, X, accept_sparse="csr", dtype=dtype, reset=False)
 
 
 def read_rows(estimator, X, y, *, reset, is_numeric):

@@ -29,6 +29,8 @@ OPERATORS = {
     "identity": "Identity",
     "softmax": "Softmax",
 }
+#: The integers that labels may be.
+LABELS = np.iinfo(np.int64)
 HIDDEN_LAYER = "SklearnTwoLayerHiddenLayer"
 #: Operators of skl2onnx that hand an answer on to the user.
 ANSWERS = {"SklearnZipMap", "SklearnZipMapColumns", "SklearnIdentity", "SklearnCast"}
@@ -51,7 +53,8 @@ def register_converters() -> None:
     A float64 input has float64 outputs, any other float32 ones. A regressor has
     one output (n_samples, n_outputs). A classifier has labels, and probabilities as
     the options "zipmap", "nocl" and "output_class_labels" of skl2onnx want them, like
-    scikit-learn's ``MLPClassifier``; multilabel targets have 0/1 indicators for labels. With the
+    scikit-learn's ``MLPClassifier``; multilabel targets have 0/1 indicators for labels. Labels
+    are strings or integers of 64 bits, others are refused. With the
     option "raw_scores", which skl2onnx sets in a ``CalibratedClassifierCV`` or a stack of
     ``decision_function``, there is the raw prediction Z2 in the place of the probabilities; two
     classes have -Z2 and Z2.
@@ -118,8 +121,24 @@ def _parse(scope, model, inputs, custom_parsers=None):
         output_type = guess_tensor_type(inputs[0].type)
         operator.outputs.append(scope.declare_local_variable("hidden", output_type))
         return operator.outputs
-    parse = _parse_sklearn_classifier if is_classifier(model) else _parse_sklearn_simple_model
-    return parse(scope, model, inputs)
+    if not is_classifier(model):
+        return _parse_sklearn_simple_model(scope, model, inputs)
+    if not scope.get_options(model, {"nocl": False})["nocl"]:
+        _check_labels(model.classes_)
+    return _parse_sklearn_classifier(scope, model, inputs)
+
+
+def _check_labels(classes):
+    """Refuse labels that are neither strings nor integers of 64 bits: ONNX has no others."""
+    is_number, is_string = classes.dtype.kind in "biuf", classes.dtype.kind in "OU"
+    least, greatest = LABELS.min, LABELS.max
+    if is_string or (is_number and all(least <= int(label) <= greatest for label in classes)):
+        return
+    raise ValueError(
+        f"ONNX has labels that are strings, or integers from {least} to {greatest}, but classes_ "
+        f"has dtype {classes.dtype} and ends with {classes[-1]}. Fit to such labels, for instance "
+        'to y.astype(str), or pass the option {"nocl": True} for indices into classes_.'
+    )
 
 
 def _hidden_layer_shapes(operator):

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from functools import partial
 from itertools import permutations
 
 import joblib
@@ -233,6 +234,37 @@ def test_assigned_weights_are_used_by_predict_and_by_a_warm_start(Estimator, sol
     model.fit(X, Y)
     assert model.loss_curve_[0] <= source.loss_ * 1.05
     assert all(np.array_equal(W, copy) for W, copy in zip(source.coefs_, kept))
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {"coefs_": [np.ones((3, 4))]},
+        {"coefs_": [np.ones((3, 4)), np.ones(4)]},
+        {"coefs_": [np.ones((2, 4)), np.ones((4, 1))]},
+        {"coefs_": [np.ones((3, 4)), np.ones((4, 2))], "intercepts_": [np.ones(4), np.ones(2)]},
+        {"intercepts_": [np.ones(3), np.ones(1)]},
+        {"intercepts_": [np.ones(4), np.ones((1, 1))]},
+    ],
+)
+@pytest.mark.parametrize("n_rows", [1, 60])
+def test_assigned_weights_of_other_shapes_are_refused_where_they_are_used(weights, n_rows):
+    """Not by an error of NumPy in the middle of a product, nor with predictions of another kind."""
+    model = fitted(TwoLayerRegressor)
+    rows, y = X[:n_rows], Y[:n_rows]
+    vars(model).update(weights)
+    methods = model.predict, model.transform, model.input_gradient
+    calls = [*(partial(method, rows) for method in methods), model.to_sklearn_mlp]
+    for call in (*calls, partial(model.loss_and_gradient, rows, y), partial(model.score, rows, y)):
+        with pytest.raises(ValueError, match=r"have shapes .*f=3 inputs and k=1 outputs needs W1"):
+            call()
+
+
+def test_a_network_that_was_assigned_and_never_fitted_is_not_fitted():
+    model = TwoLayerRegressor()
+    model.coefs_, model.intercepts_ = [np.ones((3, 4)), np.ones((4, 1))], [np.ones(4), np.ones(1)]
+    with pytest.raises(NotFittedError):
+        model.predict(X)
 
 
 def test_a_change_of_one_weight_changes_the_prediction():

@@ -204,11 +204,16 @@ def row_number(row):
     return (row["task_name"] == "fit", row["task_id"])
 
 
-def test_a_model_on_the_way_has_no_error_bars_of_the_fit_before():
-    model = network(alpha=0.01).fit(X, SIGNAL)
-    for *_, fitted in recorded(model, X, SIGNAL).tasks:
-        with pytest.raises(ValueError, match="no error bars"):
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_a_model_has_error_bars_at_the_end_of_the_fit_and_none_on_the_way(n_members):
+    """Nor those of the fit before."""
+    model = network(alpha=0.01, n_members=n_members).fit(X, SIGNAL)
+    *on_the_way, (*_, whole) = recorded(model, X, SIGNAL).tasks
+    for *_, fitted in on_the_way:
+        with pytest.raises(ValueError, match=r"no error bars: .* this one has not ended"):
             fitted.predict(X, return_std=True)
+    expected = model.predict(X, return_std=True)
+    np.testing.assert_array_equal(whole.predict(X, return_std=True), expected)
 
 
 def test_they_see_the_rows_that_are_learnt_and_their_own_weights():

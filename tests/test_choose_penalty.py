@@ -164,16 +164,16 @@ def test_lbfgs_compares_where_the_evidence_does_not_find_the_penalty():
 @pytest.mark.parametrize(
     ("parameters", "reason"),
     [
-        ({"solver": "adam"}, "solver is 'adam'"),
-        ({"solver": "sgd"}, "solver is 'sgd'"),
-        ({"early_stopping": True}, "early_stopping=True"),
+        ({"solver": "adam"}, "solver is 'adam'. Set 'lm' or 'lbfgs', or"),
+        ({"solver": "sgd"}, "solver is 'sgd'. Set 'lm' or 'lbfgs', or"),
+        ({"early_stopping": True}, "early_stopping=True holds rows out. Set it to False, or"),
     ],
 )
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_evidence_that_cannot_be_had_is_refused_with_the_way_out(
     Estimator, parameters, reason, alpha
 ):
-    with pytest.raises(ValueError, match=f"alpha='{alpha}' needs.*{reason}.*solver='lm'"):
+    with pytest.raises(ValueError, match=f"alpha='{alpha}' needs.*{reason}.*'auto'"):
         fitted(Estimator, alpha=alpha, **parameters)
 
 

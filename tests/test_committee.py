@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.metrics import r2_score
@@ -87,6 +88,13 @@ def test_the_number_of_jobs_changes_nothing(Estimator, alpha):
     for first, second in zip(weights(one), weights(two)):
         np.testing.assert_array_equal(first, second)
     assert one.loss_curve_ == two.loss_curve_
+
+
+def test_there_are_no_more_jobs_than_members():
+    one = fitted(TwoLayerRegressor, n_members=2, alpha=0.01)
+    with parallel_config("threading"):
+        other = fitted(TwoLayerRegressor, n_members=2, alpha=0.01, n_jobs=10**30)
+    assert np.array_equal(one.coefs_[0], other.coefs_[0])
 
 
 @pytest.mark.parametrize("state", [lambda: 0, lambda: np.random.RandomState(0)])

@@ -11,6 +11,7 @@ import pytest
 from sklearn.base import clone
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor, _learned, _version
+from sklearn_twolayer._copies import for_workers
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
 X = np.random.RandomState(0).normal(size=(60, 3))
@@ -113,6 +114,15 @@ def test_a_pickle_of_a_float_alpha_fit_says_that_it_leaves_large_ones_out(
     with pytest.raises(ValueError, match="no error bars"):
         error_bars(copy.copy(twin))
     error_bars(model)  # the original keeps them
+
+
+def test_workers_have_error_bars_of_any_size(monkeypatch):
+    """What is sent to them is a pickle, but none that a user keeps."""
+    monkeypatch.setattr(_learned, "MOST_PICKLED", 0)
+    model = fitted(TwoLayerRegressor)
+    assert not model._learned_.keeps_matrix
+    twin = pickle.loads(pickle.dumps(for_workers(model)))
+    np.testing.assert_array_equal(error_bars(twin), error_bars(model))
 
 
 @STORES

@@ -9,6 +9,7 @@ import re
 import runpy
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -163,6 +164,24 @@ def _anchors(path):
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", _text(path)), re.MULTILINE)
     kept = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
     return {heading.replace(" ", "-") for heading in kept}
+
+
+@pytest.mark.parametrize("name", ["TwoLayerRegressor", "TwoLayerClassifier.predict_proba"])
+def test_a_link_to_the_source_leads_to_an_anchor_on_its_page(name):
+    """Sphinx itself notices no link whose page is there but whose line is not."""
+    highlighting = pytest.importorskip("sphinx.highlighting", reason="needs the docs extra")
+    spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "_source_pages.py")
+    pages = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pages)
+    found = pages.linkcode_resolve("py", {"module": "sklearn_twolayer", "fullname": name})
+    page, anchor = re.fullmatch(r"\.\./(.+)\.html#(.+)", found).groups()
+    builder = SimpleNamespace(highlighter=highlighting.PygmentsBridge("html"))
+    bodies = {
+        path: context["body"]
+        for path, context, _ in pages.collect_pages(SimpleNamespace(builder=builder))
+    }
+    lines = bodies[page].partition(f'id="{anchor}"')[2].splitlines()
+    assert f">{name.rpartition('.')[2]}<" in "".join(lines[:2])  # a decorator stands above
 
 
 def test_readme_begins_with_two_commands_of_one_line():

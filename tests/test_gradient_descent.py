@@ -88,14 +88,14 @@ def test_ordinary_problems_do_not_diverge(activation, n_hidden):
 SWINGING = {"activation": "tanh", "solver": "gd", "alpha": 1e-3, "tol": 0, "random_state": 0}
 
 
-def swinging():
+def swinging(**parameters):
     """A fit at a rate that is a little too large, its warning, and the textbook's last loss."""
     X = np.linspace(-3, 3, 60)[:, None]
     y = np.sin(2 * X[:, 0])
-    model = TwoLayerRegressor(8, learning_rate=0.5, max_iter=2000, **SWINGING)
+    model = TwoLayerRegressor(8, learning_rate=0.5, max_iter=2000, **SWINGING, **parameters)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model.fit(X, y)
+        model.fit(X, y, X_val=X, y_val=y)
     return model, X, y, [str(warning.message) for warning in caught]
 
 
@@ -115,6 +115,13 @@ def test_a_loss_that_swings_is_told():
     assert message.startswith(f"The loss of gradient descent swings: it was {model.loss_:.4g} in")
     assert f"in iteration {best}, whose weights are kept" in message
     assert "learning_rate=0.5. Try learning_rate=0.17." in message
+
+
+def test_a_loss_that_swings_is_not_told_where_the_validation_score_decides():
+    """The weights that are kept are not those of the least loss."""
+    model, _, _, messages = swinging(early_stopping=True, n_iter_no_change=2000)
+    assert model.loss_curve_[-1] > 1.001 * min(model.loss_curve_)
+    assert not any("swings" in message for message in messages)
 
 
 @pytest.mark.parametrize("learning_rate", [0.05, "auto"])

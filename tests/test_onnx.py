@@ -332,6 +332,30 @@ def test_raw_scores_are_those_of_decision_function(outputs, name):
     assert_close(scores, expected, np.float64)
 
 
+@pytest.mark.parametrize(
+    ("y", "last"),
+    [
+        (Y_WINE.astype(np.uint64) + np.uint64(2**63), "uint64 and ends with 9223372036854775810"),
+        (Y_WINE.astype("datetime64[D]"), "datetime64.* and ends with 1970-01-03"),
+        (Y_WINE.astype("timedelta64[s]"), "timedelta64.* and ends with 2 seconds"),
+    ],
+    ids=["large integers", "dates", "durations"],
+)
+def test_labels_that_onnx_does_not_have_are_refused(convert, outputs, y, last):
+    """Large integers came out as negative ones."""
+    model = classifier().fit(X_WINE, y)
+    for options in (None, {id(model): {"zipmap": True}}):
+        with pytest.raises(ValueError, match=rf"strings, or integers .*{last}.*astype\(str\)"):
+            convert(model, X_WINE, options)
+    indices, _ = outputs(model, X_WINE, {id(model): {"zipmap": False, "nocl": True}})
+    assert (model.classes_[indices] == model.predict(X_WINE)).all()
+
+
+def test_the_largest_integer_of_64_bits_is_a_label(outputs):
+    y = np.where(Y_WINE > 0, np.uint64(2**63 - 1), np.uint64(3))
+    assert_same_classification(outputs, classifier().fit(X_WINE, y), X_WINE)
+
+
 def test_an_estimator_that_is_not_fitted(convert):
     with pytest.raises(NotFittedError):
         convert(regressor(), X_DIABETES)

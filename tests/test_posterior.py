@@ -407,6 +407,25 @@ def test_error_bars_of_other_weights_are_refused():
         committee.predict_proba(X, moderated=True)
 
 
+@pytest.mark.parametrize("alpha", [0.01, "evidence", "ard"])
+def test_a_column_that_never_varied_is_as_uncertain_as_its_prior(alpha):
+    """Its weights are zero, and of the prior of W1; relevance determination switches it off."""
+    constant = np.column_stack([X, np.zeros(60)])
+    model = regressor(constant, alpha=alpha)
+    moved = constant + np.array([0, 0, 0, 1])
+    before, std = model.predict(constant, return_std=True)
+    prediction, found = model.predict(moved, return_std=True)
+    np.testing.assert_array_equal(prediction, before)
+    penalty = model.penalty_[3 if alpha == "ard" else 0]
+    V = VALLEYS_TEMPERATURE / (model._learned_.posteriors[0].scale * penalty)
+    Z1 = constant @ model.coefs_[0] + model.intercepts_[0]
+    slope = model.coefs_[1][:, 0] / (2 + 2 * np.cosh(Z1))  # of a logistic unit
+    expected = np.sqrt(std**2 + V * (slope**2).sum(axis=1))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert (found > std).all()
+    assert ((found / std).max() < 1.01) == (alpha == "ard")
+
+
 @pytest.mark.parametrize("alpha", [0, 1e-3])
 @pytest.mark.parametrize(
     ("n_rows", "n_hidden"), [(60, 20), (100, 20), (150, 40)], ids=["p=121", "p=121 n=100", "p=241"]

@@ -123,8 +123,11 @@ def test_without_error_bars_there_are_two_panels(pyplot):
 
 def test_a_fit_without_error_bars_says_why_and_can_be_drawn(pyplot):
     model = TwoLayerRegressor(3, solver="adam", random_state=0).partial_fit(X, Y)
-    with pytest.raises(ValueError, match="This fit has no error bars"):
+    with pytest.raises(ValueError, match=r"This fit has no error bars.*return_std=False to draw"):
         PredictionDisplay.from_estimator(model, X, Y)
+    with pytest.raises(ValueError, match="features") as error:
+        PredictionDisplay.from_estimator(model, X[:, 1:], Y)
+    assert "return_std" not in str(error.value)  # which would not help
     assert PredictionDisplay.from_estimator(model, X, Y, return_std=False).points_
 
 

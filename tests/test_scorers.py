@@ -77,3 +77,16 @@ def test_a_type_error_of_a_scorer_is_the_users():
 
     with pytest.raises(TypeError, match="has no len"):
         fitted(TwoLayerRegressor, scorer, WEIGHT)
+
+
+@pytest.mark.parametrize(
+    ("Estimator", "asks"),
+    [
+        (TwoLayerRegressor, lambda model, X: model.predict(X, return_std=True)),
+        (TwoLayerClassifier, lambda model, X: model.predict_proba(X, moderated=True)),
+    ],
+)
+def test_a_scorer_that_asks_for_error_bars_is_told_that_the_fit_has_not_ended(Estimator, asks):
+    """And not that the network is too large for any."""
+    with pytest.raises(ValueError, match=r"no error bars: .* this one has not ended: let scorers"):
+        fitted(Estimator, lambda model, X, y: asks(model, X), None, early_stopping=True)

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -207,6 +208,16 @@ def test_of_a_committee_without_whole_members_those_that_have_begun_are_kept(clo
     fit_until(TOO_LATE + ".* 1 of 3 members", model)
     assert model.coefs_[0].shape == (3, 5)
     assert model.n_iter_ == 2
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_max_time_holds_however_many_members_there_would_be(n_jobs):
+    """Those whose turn does not come are not even prepared: that alone took minutes."""
+    many = {"n_members": 10**8, "n_jobs": n_jobs, "max_time": 0.2}
+    model = network(solver="lm", alpha=0.01, max_iter=3, **many)
+    with parallel_config("threading"):
+        fit_until(TOO_LATE + ".* of 100000000 members", model)
+    assert 5 <= model.coefs_[0].shape[1] < 10**5
 
 
 def test_max_time_holds_in_other_processes():

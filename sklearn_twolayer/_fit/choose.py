@@ -23,8 +23,8 @@ from sklearn_twolayer._network.scale import column_moments
 MOST_PILOTS = 2
 #: Noises that differ by less are taken for the same: no further pilot is needed.
 SAME_NOISE = 1.5
-#: Least noise, as a share of the largest: squares that count ten thousand times as much would
-#: leave the other targets to rounding.
+#: Least noise that a pilot is believed, as a share of the largest: squares that count more than ten
+#: thousand times as much as in the pilot would leave the other targets to rounding.
 LEAST_NOISE = 0.01
 #: Left-out rows that are predicted within this share of the variance of y tell that the evidence
 #: will not take the signal for noise, and it goes further down (docs/benchmarks.md).

@@ -49,6 +49,10 @@ TOO_LONG = (
     "its Gauss-Newton matrix of {p} weights and {k} outputs would take more than ten seconds: "
     "choose a smaller n_hidden"
 )
+DURING_THE_FIT = (
+    "they belong to the weights of a whole fit, and this one has not ended: let scorers and "
+    "callbacks ask for plain predictions while it runs, and for error bars afterwards"
+)
 STREAM = (
     "it was trained by partial_fit, whose last batch does not stand for all rows: call fit with "
     "warm_start=True on rows that do"
@@ -144,7 +148,8 @@ def _statistics(problem, fit):
         "curvature_rows_": posterior.n_rows,
     }
     if problem.targets.loss.is_squared_error:
-        precision = posterior.noise_precision / y_scale**2
+        with np.errstate(over="ignore"):  # of targets so small that it is no float, infinite
+            precision = posterior.noise_precision / y_scale / y_scale
         one_target = len(precision) == 1
         statistics["noise_precision_"] = float(precision[0]) if one_target else precision
     if (fit.penalty.strengths > 0).all():
@@ -164,7 +169,8 @@ def why_unfinished(settings, fits, n_iter, loss):
     if complaint is not None or settings.is_stream:  # one call of which never is the end
         return complaint
     how_far = f"(n_iter_={n_iter}, loss {loss:.4g}"
-    how_far += f", {len(kept)} of {len(fits)} members)" if len(fits) > 1 else ")"
+    n_members = settings.n_members
+    how_far += f", {len(kept)} of {n_members} members)" if n_members > 1 else ")"
     endings = set(map(attrgetter("ending"), fits))
     if INTERRUPT in endings:
         return f"Training interrupted by the user {how_far}: the best weights so far are kept."
@@ -218,8 +224,10 @@ def rows_of_curvature(size, n_hidden):
     return n_rows if n_rows * cost_of_row + p**3 <= MAX_COST_OF_PART else 0
 
 
-def why_no_error_bars(problem, resume):
+def why_no_error_bars(problem, resume, *, is_fitted):
     """Why a fit has no posterior, and what to do; see ``Learned``."""
+    if not is_fitted:
+        return DURING_THE_FIT
     if resume is not None and resume.is_stream:
         return STREAM
     p, k = problem.network.n_params, problem.network.n_outputs

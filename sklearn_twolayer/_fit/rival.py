@@ -33,7 +33,7 @@ def constant_or_better(training, fit, deadline):
     """The rival of a fit by the evidence that ended at the constant if it is better, or the fit."""
     problem, settings, network = training.problem, training.settings, training.problem.network
     n_residuals = training.mean_loss.rows.total_weight * network.n_outputs
-    _, cost = gauss_newton_size_and_cost(problem.size, network.n_hidden)
+    _, cost = gauss_newton_size_and_cost(problem.size.repeated, network.n_hidden)
     has_freedom = MUCH_USED_SHARE * n_residuals < network.n_params
     is_tried = has_freedom and cost <= MAX_COST and problem.table.is_in_memory
     if not is_tried or fit.loss < NEARLY_ALL * Likelihood.of(training.mean_loss).variance:

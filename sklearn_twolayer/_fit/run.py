@@ -175,12 +175,18 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
 
 
 def fit_members(problem, settings, random_state, *, watch):
-    """The fits of the members of a committee."""
-    states = member_states(random_state, settings.n_members)
-    watches = [watch.member(number) for number in range(len(states))]
-    fit = delayed(fit_member)
-    jobs = (fit(problem, settings, state, watch=each) for state, each in zip(states, watches))
-    return Parallel(n_jobs=settings.n_jobs if problem.table.is_in_memory else 1)(jobs)
+    """The fits of the members of a committee; the last has not begun where the time was over."""
+    n_jobs = settings.n_jobs if problem.table.is_in_memory else 1
+    n_jobs = n_jobs if n_jobs is None else min(n_jobs, settings.n_members)
+
+    def jobs():
+        for number, state in enumerate(member_states(random_state, settings.n_members)):
+            is_late = number > 0 and watch.deadline.is_over()
+            yield delayed(fit_member)(problem, settings, state, watch=watch.member(number))
+            if is_late:  # as all further members would be
+                return
+
+    return Parallel(n_jobs=n_jobs)(jobs())
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what is not finite is refused where it matters

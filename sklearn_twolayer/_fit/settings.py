@@ -13,7 +13,7 @@ takes lm on small tables, or to find the evidence; a regression takes lbfgs on w
 ``learns_wide``; for n_hidden see ``choose_width``.
 
 alpha is chosen by cross-validation (classifier, lm and lbfgs, and regressor, lbfgs: tables in
-memory of moderate size; regressor, lm, up to 40 targets) or by the evidence and its rivals
+memory of moderate size; regressor, lm, up to 40 numbers in y) or by the evidence and its rivals
 (regressor, lm; lbfgs takes over what lm finds on a part of many rows). Elsewhere it is a float,
 1 / S or for k targets 1 / (S k), in units of a y that is not standardised, where S is the sum of
 the weights, in partial_fit those of all calls so far. A regression by lm under a float alpha takes
@@ -32,7 +32,7 @@ from sklearn_twolayer._fit.parameters import RULES, checked_value
 MAX_CLASSIFIER_COST = 1e5
 #: Most multiply-adds of one gradient for which penalties are compared.
 MAX_COMPARED_COST = 1e8
-MAX_COMPARED_TARGETS = 40  # S k, up to which a regression by lm does
+MAX_COMPARED_NUMBERS = 40  # in y, S k, up to which a regression by lm does
 #: Most multiply-adds of one Gauss-Newton matrix; the largest; how many of them the evidence takes,
 #: and of all rows, where it starts on a part of them.
 MAX_GAUSS_NEWTON_COST = 4e9
@@ -50,10 +50,8 @@ ROWS_OF_A_WEIGHT, MIN_ROWS_TO_START_ON = 4, 1000
 #: From a part of many more rows L-BFGS has a longer way to go than from the start: the noise of the
 #: part has been learnt by heart.
 MOST_TIMES_THE_PART = 25
-
 #: A regression of so many rows and more, but fewer than so many for each weight, takes L-BFGS.
 MIN_ROWS_OF_WIDE, FEW_ROWS_OF_A_WEIGHT = 250, 1.5
-
 #: Batches of an epoch, and the least and the most rows of one.
 N_BATCHES, MIN_BATCH, MAX_BATCH = 20, 16, 200
 
@@ -138,6 +136,11 @@ class Size:
         """S, or n if that is more."""
         return max(self.n_rows, self.total_weight)
 
+    @property
+    def repeated(self):
+        """That of rows repeated as often as their weights say."""
+        return replace(self, n_rows=self.n_counted)
+
 
 def checked(attributes, estimator_name):
     """The settings of an estimator; InvalidParameterError for its first one without a meaning."""
@@ -154,16 +157,14 @@ def resolve(settings, size):
         if learns_wide(replace(settings, n_hidden=n_hidden), size):
             at_low_noise = resolve(replace(settings, solver="lm"), size) if solver == "lm" else None
             solver = "lbfgs"
-    rate = settings.learning_rate
-    learning_rate = LEARNING_RATE.get(solver) if rate == "auto" else rate
-    batch_size = settings.batch_size
+    rate, batch_size = settings.learning_rate, settings.batch_size
     if batch_size == "auto":
         batch_size = min(max(size.n_rows // N_BATCHES, MIN_BATCH), MAX_BATCH)
     resolved = replace(
         settings,
         n_hidden=n_hidden,
         solver=solver,
-        learning_rate=learning_rate,
+        learning_rate=LEARNING_RATE.get(solver) if rate == "auto" else rate,
         batch_size=min(int(batch_size), size.n_rows),
         max_iter=int(MAX_ITER[solver] if settings.max_iter == "auto" else settings.max_iter),
         alpha=choose_alpha(replace(settings, n_hidden=n_hidden, solver=solver), size),
@@ -171,24 +172,24 @@ def resolve(settings, size):
     )
     if settings.n_members == "auto":
         # Together they take no longer than one network may; with more rows one is enough.
-        are_cheap = is_affordable(size, n_hidden, MAX_GAUSS_NEWTON_COST / N_MEMBERS)
+        are_cheap = is_affordable(size.repeated, n_hidden, MAX_GAUSS_NEWTON_COST / N_MEMBERS)
         n_members = choose_members(settings, resolved, size) if are_cheap else 1
         resolved = replace(resolved, n_members=n_members)
     if settings.max_iter != "auto" or not size.is_regression:
         return resolved
     if isinstance(resolved.alpha, str):
         return replace(resolved, n_free_steps=sum(FREE_STEPS))
-    _, cost = gauss_newton_size_and_cost(size, n_hidden)
+    _, cost = gauss_newton_size_and_cost(size.repeated, n_hidden)
     return replace(resolved, n_starts=choose_starts(resolved, cost))
 
 
 def gauss_newton_size_and_cost(size, n_hidden):
     """Rows of the smaller of the Gauss-Newton matrix and its dual, and multiply-adds of it.
 
-    They are p and S k: a row of weight 2 counts as two rows. The dual takes fewer than it is
-    counted with, but where that rules lm out, lbfgs is not always worse (docs/benchmarks.md).
+    They are p and n k, of the rows that are stored: weights cost no time. The dual takes fewer than
+    it is counted with, but where that rules lm out, lbfgs is not always worse (docs/benchmarks.md).
     """
-    small, large = sorted((n_params(size, n_hidden), size.n_counted * size.n_outputs))
+    small, large = sorted((n_params(size, n_hidden), size.n_rows * size.n_outputs))
     return small, large * small**2
 
 
@@ -198,7 +199,7 @@ def n_params(size, n_hidden):
 
 
 def is_affordable(size, n_hidden, most=None):
-    """Whether the Gauss-Newton matrix is: p x p, or S k x S k in the dual form."""
+    """Whether the Gauss-Newton matrix is: p x p, or n k x n k in the dual form."""
     n, cost = gauss_newton_size_and_cost(size, n_hidden)
     most = MAX_GAUSS_NEWTON_COST if most is None else most
     return n <= MAX_GAUSS_NEWTON_SIZE and cost <= most
@@ -271,10 +272,14 @@ def choose_width(size):
 
 
 def choose_solver(size, n_hidden, most=None):
-    """Lm where its matrix takes at most ``most`` multiply-adds, then lbfgs, then adam."""
-    if is_affordable(size, n_hidden, most):
+    """Lm where its matrix takes at most ``most`` multiply-adds, then lbfgs, then adam.
+
+    A classifier that can afford both goes by S, so that a row of weight 2 takes the same solver as
+    two equal rows.
+    """
+    if is_affordable(size if most is None or size.is_regression else size.repeated, n_hidden, most):
         return "lm"
-    if size.density * size.n_counted * size.n_features * n_hidden <= MAX_FULL_BATCH_COST:
+    if size.density * size.n_rows * size.n_features * n_hidden <= MAX_FULL_BATCH_COST:
         return "lbfgs"
     return "adam"
 
@@ -297,16 +302,16 @@ def choose_alpha(settings, size):
         stops_early = settings.early_stopping and not size.is_regression
         return unit_precision(size) * (EARLY_STOPPING_SHARE if stops_early else 1)
     n_matrix, cost = gauss_newton_size_and_cost(size, settings.n_hidden)
-    reason = f"solver is {solver!r}" if solver not in ("lm", "lbfgs") else None
-    if solver == "lbfgs" and (n_matrix > MAX_REPEATED_SIZE or cost > MAX_REPEATED_COST):
-        reason = f"that takes {cost:.1g} multiply-adds each time"
+    reason = f"solver is {solver!r}. Set 'lm' or 'lbfgs'" if solver not in ("lm", "lbfgs") else None
     if settings.early_stopping:
-        reason = "early_stopping=True holds rows out"
+        reason = "early_stopping=True holds rows out. Set it to False"
+    elif solver != "lm" and (n_matrix > MAX_REPEATED_SIZE or cost > MAX_REPEATED_COST):
+        reason = f"it takes {cost:.1g} multiply-adds each time. Set n_hidden < {settings.n_hidden}"
     if reason is None or not isinstance(alpha, str):
         return alpha
     raise ValueError(
-        f"alpha={alpha!r} needs the Gauss-Newton matrix of all rows, but {reason}. Set solver='lm' "
-        "or 'lbfgs' and early_stopping=False, or choose a float or 'auto' for alpha."
+        f"alpha={alpha!r} needs the Gauss-Newton matrix of all rows, but {reason}, or choose a "
+        "float or 'auto' for alpha."
     )
 
 
@@ -365,5 +370,5 @@ def compares_penalties(settings, size):
 
 
 def is_small(size):
-    """Whether there are too few targets, weights counted, for the evidence."""
-    return size.n_counted * size.n_outputs <= MAX_COMPARED_TARGETS
+    """Whether there are too few numbers in y, S k, for the evidence."""
+    return size.n_counted * size.n_outputs <= MAX_COMPARED_NUMBERS

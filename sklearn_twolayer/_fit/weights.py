@@ -49,9 +49,11 @@ def initial_weights(random_state, network, constant, *, is_steep=False, is_const
 
 
 def member_states(random_state, n_members):
-    """A random state for each member; the first is that of a single network."""
-    seeds = deepcopy(random_state).randint(np.iinfo(np.int32).max, size=n_members - 1)
-    return [random_state, *(np.random.RandomState(seed) for seed in seeds)]
+    """A random state for each member, one after another; the first is that of a single network."""
+    seeds = deepcopy(random_state)
+    yield random_state
+    for _ in range(n_members - 1):
+        yield np.random.RandomState(seeds.randint(np.iinfo(np.int32).max))
 
 
 def published_weights(scale, network, members, dtype):
@@ -79,15 +81,24 @@ def float_arrays(weights):
     return [a if a.dtype.char in "fd" else a.astype(np.float64) for a in arrays]
 
 
+def check_shapes(coefs, intercepts, f=None, k=None):
+    """Refuse weights that make no network, or none of f inputs and k outputs if these are known."""
+    shapes = [array.shape for array in (*coefs, *intercepts)]
+    if len(shapes) == 4 and len(shapes[0]) == len(shapes[1]) == 2:
+        (f_found, h), (_, k_found) = shapes[:2]
+        f, k = f_found if f is None else f, k_found if k is None else k
+        if shapes == [(f, h), (h, k), (h,), (k,)]:
+            return
+    raise ValueError(
+        f"coefs_ and intercepts_ have shapes {shapes}, but a network of f={f or 'any'} inputs and "
+        f"k={k or 'any'} outputs needs W1 (f, h), W2 (h, k), b1 (h,) and b2 (k,). Assign such "
+        "arrays, or start with a clone."
+    )
+
+
 def check_network(coefs, intercepts):
     """Refuse weights that make no network, or are no finite numbers."""
-    shapes = [array.shape for array in (*coefs, *intercepts)]
-    is_network = [len(shape) for shape in shapes] == [2, 2, 1, 1]
-    if not is_network or shapes[2:] != [shapes[0][1:], shapes[1][1:]] or shapes[1][:1] != shapes[2]:
-        raise ValueError(
-            f"coefs_ and intercepts_ have shapes {shapes}, but a network needs W1 (f, h), "
-            "W2 (h, k), b1 (h,) and b2 (k,). Assign such arrays, or start with a clone."
-        )
+    check_shapes(coefs, intercepts)
     if not all(np.isfinite(array).all() for array in (*coefs, *intercepts)):
         raise ValueError(
             "coefs_ or intercepts_ hold nan or infinity, from which no fit can go on. Assign "

@@ -3,7 +3,8 @@
     F(params) = (1 / S) sum_i s_i loss_i  +  1/2 sum_g alpha_g |w_g|^2,     S = sum_i s_i
 
 ``MeanLoss`` is the first term and owns no penalty; ``Penalty`` is the second;
-``PenalisedLoss`` adds them, and nothing else does.
+``PenalisedLoss`` adds them for every solver. ``loss_and_gradient`` of the estimators writes the
+formula out again, to be read.
 """
 
 from copy import copy

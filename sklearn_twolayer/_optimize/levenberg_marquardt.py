@@ -74,7 +74,7 @@ def levenberg_marquardt(objective, x0, *, max_iter, tol, callback, damping=None)
 def _accepted_step(objective, x, point, mu):
     """The first damped step that lowers F: (x + v, decrease, next mu), or None.
 
-    None where no representable step goes down any more. A step to where F is
+    None where no step goes down any more that a float can tell. A step to where F is
     not finite is refused like one that goes up.
     """
     value, gradient, curvature = point
@@ -88,7 +88,7 @@ def _accepted_step(objective, x, point, mu):
             continue
         v = factor.solve(-gradient)
         predicted = 0.5 * v @ (mu * v - gradient)
-        if predicted <= np.finfo(float).eps * abs(value) or np.all(x + v == x):
+        if predicted <= np.finfo(float).eps * abs(value):
             return None
         with np.errstate(over="ignore", invalid="ignore"):
             if value < objective.bends_below:

@@ -258,6 +258,12 @@ def test_rows_that_fill_a_table_are_left_out_one_by_one(times, n_expected, is_on
     assert left_out_shares(given, y, plain(rows))[1] == n_expected
 
 
+def test_two_columns_of_two_values_each_are_a_table():
+    """And no factor of four levels, whose indicators have one value fewer together."""
+    rows = np.repeat(np.indices((2, 2)).reshape(2, -1).T, 5, axis=0).astype(float)
+    assert left_out_shares(rows, rows.sum(axis=1) % 2, plain(rows))[1] == 20
+
+
 def test_a_single_column_is_no_table():
     """Nor is it with a copy, or a constant, beside it."""
     column = np.repeat(RNG.normal(size=(40, 1)), 3, axis=0)

@@ -188,6 +188,15 @@ def test_distinct_rows_are_counted_up_to_three(n_distinct, is_sparse):
         assert noise.n_distinct(rows) == 2
 
 
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_the_noise_that_few_rows_are_given_is_not_in_the_uncertainty_of_the_weights(n_outputs):
+    """The precision of all targets has no such row: there two rows are fitted without any noise."""
+    problem = taken(random_problem(SquaredError, n_outputs=n_outputs), np.arange(2))
+    assert (posterior(problem).spread == 1).all()
+    three = taken(random_problem(SquaredError, n_outputs=2), np.arange(3))
+    assert (posterior(three).spread != 1).any()
+
+
 @pytest.mark.parametrize("repeats", [1, 20])
 def test_two_distinct_rows_are_given_one_more_and_three_are_not(repeats):
     """Of each target, whose residual is one standard deviation of it."""

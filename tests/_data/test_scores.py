@@ -40,3 +40,13 @@ def test_r_squared_of_targets_far_from_zero(weight):
     y = Z2 + RANDOM.normal(size=Z2.shape) + [0, 1e6, -3]
     expected = r2_score(y, Z2, sample_weight=weight)
     assert score(RealTargets(3, False, "identity"), y, weight) == pytest.approx(expected, rel=1e-9)
+
+
+def test_targets_are_constant_where_only_a_row_without_weight_differs():
+    """Rounding leaves a variance of 1e-16 or so behind, by which no residual is to be divided."""
+    y = np.tile([0.1, 0.3, 0.7], (50, 1))
+    y[0] = 0
+    for seed in range(10):
+        weight = np.random.default_rng(seed).uniform(0.5, 2, size=50)
+        weight[0] = 1e-30
+        assert score(RealTargets(3, False, "identity"), y, weight) == 0

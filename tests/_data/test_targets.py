@@ -27,6 +27,22 @@ def labels_of(y, class_weight=None, parts=1):
 
 
 @pytest.mark.parametrize(
+    ("y", "weight", "expected"),
+    [
+        ("ab", [1, 1], ()),
+        ("ab", [0, 1], (True,)),
+        ("abc", [1, 1, 1], ()),
+        ("abc", [1, 0, 1], (False, True, False)),
+    ],
+)
+def test_the_output_of_a_class_without_weight_is_constant(y, weight, expected):
+    """Two classes have one output together."""
+    summary = LabelTargets.summarize(np.array([*y]), np.array(weight, float))
+    found = LabelTargets.learn(summary, SimpleNamespace(class_weight=None))
+    assert found.is_constant == expected
+
+
+@pytest.mark.parametrize(
     ("y", "classes"),
     [
         ([2, 1, 2], [1, 2]),

@@ -72,6 +72,13 @@ def test_a_constant_target_is_not_weighed_and_the_others_are_as_without_it(monke
     assert len(pilots) == choose.MOST_PILOTS
 
 
+def test_a_pilot_is_believed_no_noise_of_less_than_a_hundredth_of_the_largest(monkeypatch):
+    """A target that it fits by heart, or drowns, would leave the others to rounding."""
+    monkeypatch.setattr(choose, "MOST_PILOTS", 1)
+    scale, _ = weighed([1.0, 1e-5], monkeypatch)
+    np.testing.assert_allclose(scale, [10.0, 0.1])
+
+
 @pytest.mark.parametrize("constant", [[0], [0, 1]])
 def test_one_target_that_varies_has_nothing_to_be_weighed_against(constant, monkeypatch):
     scale, pilots = weighed([1.0, 4.0], monkeypatch, constant=constant)

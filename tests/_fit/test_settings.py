@@ -153,6 +153,55 @@ def test_a_classifier_takes_lm_on_small_tables_or_to_find_the_evidence(n_rows, a
     assert resolve(settings_of(estimator), size).solver == solver
 
 
+@pytest.mark.parametrize("n_features", [2, 3, 10, 30, 100])
+@pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])
+def test_what_a_fit_can_afford_goes_by_the_rows_that_are_stored(Estimator, n_features):
+    """Weights make no step longer, as 40 rows that count as 4 million would."""
+    asked = settings_of(Estimator())
+    size = Size(40, n_features, 1, is_regression=Estimator is TwoLayerRegressor)
+    weighed = [replace(size, total_weight=40.0 * weight) for weight in (1, 1e4, 1e5)]
+    expected = "lm" if size.is_regression else "lbfgs"
+    assert [resolve(asked, each).solver for each in weighed] == [expected] * 3
+    by_evidence = resolve(replace(asked, alpha="evidence"), weighed[-1])
+    assert (by_evidence.solver, by_evidence.alpha) == ("lm", "evidence")
+
+
+def test_starts_and_members_are_as_many_for_weights_as_for_repeats():
+    """Both are affordable, and a better fit would be another one."""
+    size = Size(100, 10, 1)
+    for asked, name, n_rows in (
+        (settings_of(TwoLayerRegressor(20, alpha=0.01)), "n_starts", 900),
+        (settings_of(TwoLayerRegressor()), "n_members", 10_000),
+    ):
+        weighed, repeated = replace(size, total_weight=float(n_rows)), replace(size, n_rows=n_rows)
+        found = [getattr(resolve(asked, each), name) for each in (size, weighed, repeated)]
+        assert found[0] > found[1] == found[2] == 1
+
+
+def test_a_classifier_that_can_afford_lm_and_lbfgs_takes_the_same_for_weights_and_repeats():
+    size = Size(9, 30, 1, is_regression=False)
+    asked = settings_of(TwoLayerClassifier(4, alpha=0.01))
+    for n_rows, solver in ((9, "lm"), (27, "lm"), (36, "lbfgs")):
+        weighed, repeated = replace(size, total_weight=float(n_rows)), replace(size, n_rows=n_rows)
+        assert resolve(asked, weighed).solver == resolve(asked, repeated).solver == solver
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_an_evidence_that_takes_too_long_asks_for_fewer_units(solver):
+    """Not for a solver that would not help, or that the fit has."""
+    asked = settings_of(TwoLayerClassifier(50, alpha="evidence", solver=solver))
+    size = Size(3000, 50, 3, is_regression=False)
+    expected = (
+        "alpha='evidence' needs the Gauss-Newton matrix of all rows, but it takes 7e+10 "
+        "multiply-adds each time. Set n_hidden < 50, or choose a float or 'auto' for alpha."
+    )
+    with pytest.raises(ValueError) as refusal:
+        resolve(asked, size)
+    assert str(refusal.value) == expected
+    found = resolve(replace(asked, n_hidden=30, solver="lbfgs"), size)
+    assert (found.n_hidden, found.alpha) == (30, "evidence")
+
+
 def settings_of(estimator):
     return checked(estimator.get_params(), type(estimator).__name__)
 

@@ -85,6 +85,17 @@ def test_constant_inputs_and_outputs_start_without_weights_and_the_others_as_the
         np.testing.assert_array_equal(bias, same)
 
 
+def test_a_steep_start_is_steeper_in_the_whole_first_layer():
+    """By h^(1/f) / 5, so that units bend where they would: elsewhere inputs have none of them."""
+    network = TwoLayerNetwork(2, 400, 2, "tanh")
+    flat, steep = (
+        network.unpack(initial_weights(check_random_state(0), network, CONSTANT, is_steep=is_steep))
+        for is_steep in (False, True)
+    )
+    for found, expected, factor in zip(steep, flat, (4, 4, 1, 1)):
+        np.testing.assert_allclose(found, factor * expected, rtol=1e-12)
+
+
 def a_fold(n_members=1, seed=0):
     """A standardisation, a network, and the weights of some members."""
     random = np.random.RandomState(seed)
@@ -99,7 +110,7 @@ def test_the_first_member_is_the_single_network_and_the_others_do_not_touch_its_
     first, *others = member_states(random_state, 4)
     assert first is random_state
     assert first.normal() == check_random_state(0).normal()
-    few = member_states(check_random_state(0), 3)[1:]
+    _, *few = member_states(check_random_state(0), 3)
     assert [state.normal() for state in few] == [state.normal() for state in others[:2]]
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sklearn_twolayer import TwoLayerClassifier
-from sklearn_twolayer._fit.compare import RATIOS, Comparison
+from sklearn_twolayer._fit import compare
+from sklearn_twolayer._fit.compare import RATIOS, Comparison, LeftOut
 from sklearn_twolayer._fit.settings import Size, checked
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 
@@ -84,3 +85,38 @@ def test_without_a_whole_fold_there_is_no_ratio():
     folds.losses(0, STRENGTHS)
     assert folds.ratio(1.0) == 1
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("loss", "asked"), [(0.4, [100]), (0.6, [100, 300])])
+def test_a_network_that_has_not_learned_gets_the_time_that_a_plateau_takes(loss, asked):
+    steps = []
+
+    def minimize(params, penalty, *, max_iter):
+        steps.append(max_iter)
+        return SimpleNamespace(params=params, loss=loss)
+
+    mean_loss = SimpleNamespace(value=lambda params: 1.0)
+    settings = SimpleNamespace(max_iter=100)
+    training = SimpleNamespace(settings=settings, mean_loss=mean_loss, minimize=minimize)
+    assert compare._to_learn(training, None, None).loss == loss
+    assert steps == asked
+
+
+def test_networks_that_have_learned_go_on_from_there(monkeypatch):
+    """Under another ratio; only those of the weakest penalty begin."""
+    calls, fits, to_learn = [], LeftOut.fits, compare._to_learn
+
+    def recorded(networks, rows, params, candidates, flat):
+        calls.append("first" if flat is None else "further")
+        return fits(networks, rows, params, candidates, flat)
+
+    def learning(*arguments):
+        calls.append("learns")
+        return to_learn(*arguments)
+
+    monkeypatch.setattr(LeftOut, "fits", recorded)
+    monkeypatch.setattr(compare, "_to_learn", learning)
+    X = np.random.RandomState(0).normal(size=(120, 3))
+    TwoLayerClassifier(5, random_state=0).fit(X, (X**2).sum(axis=1) > 2)
+    assert calls.count("learns") == calls.count("first") == 5
+    assert calls.count("further") > 0

@@ -491,7 +491,8 @@ MUTATIONS = {
         ("weight = out.sum() if weight is None else weight @ out", "weight = out.sum()"),
         (">= MARGIN * sum(loss for loss, _ in folds)", ">= sum(loss for loss, _ in folds)"),
         ("number == 0 and found[0][0] >= before", "False"),
-        ("            chosen, folds = ratio, further\n", "            chosen = ratio\n"),
+        ("            n, folds = n + 1, further\n", "            n += 1\n"),
+        ("            fold[chosen] = fit\n", "            pass\n"),
         ("if not found or", "if"),
     ),
     "_learned.py": (

@@ -99,6 +99,8 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
         params = start.params(problem.network, problem.scale)
     comparison = Comparison.of(problem, settings, params, deadline)
     strength = grid.choose(comparison.losses, comparison.n_dealt)
+    if strength == grid.strengths[-1]:
+        strength = comparison.beyond(strength, grid.stronger)
     if settings.at_low_noise is not None and comparison.share_lost(strength) < LOW_NOISE:
         announce(settings, "Hardly any noise: the evidence finds the penalty, by lm")
         return settings.at_low_noise

@@ -26,7 +26,7 @@ LEARNED_SHARE, PLATEAU = 0.5, 3
 #: To compare penalties lbfgs has gone far enough where so many iterations together gain less than
 #: tells two of them apart: ten chose no better, and took longer. From one ratio to another there
 #: is further to go, and five were too few (docs/benchmarks.md).
-COMPARED_ITERATIONS, COMPARED_ITERATIONS_OF_RATIOS = 5, 10
+COMPARED_ITERATIONS, FURTHER_ITERATIONS = 5, 10
 #: How many times the alpha of W1 may be that of W2.
 RATIOS = (10.0, 100.0, 1000.0)
 
@@ -159,6 +159,16 @@ class Comparison:
         weight = out.sum() if weight is None else weight @ out
         return sum(fold[strength][0] for fold in self.told) / weight
 
+    def beyond(self, strength, stronger):
+        """The strength, or the one of ``stronger`` up to which each loses less than that before."""
+        headings = (f"Comparing penalties: {each:g} times a unit prior" for each in stronger)
+        folds = [fold[strength] for fold in self.told]
+        n, folds = self._go_on(folds, dict(zip(headings, map(self._penalty, stronger))))
+        chosen = (strength, *stronger)[n]
+        for fold, fit in zip(self.told, folds):
+            fold[chosen] = fit
+        return chosen
+
     def ratio(self, strength):
         """The ratio under which networks predict left-out rows best.
 
@@ -170,21 +180,29 @@ class Comparison:
 
         From 1 the ratio becomes ten times as large as long as less is lost of the same rows.
         """
-        chosen, folds = 1.0, [fold[strength] for fold in self.told]
-        for ratio in RATIOS if folds else ():
-            announce(self.networks.settings, f"Comparing ratios of alpha, of W1 over W2: {ratio:g}")
-            further = self._further(folds, self._penalty(strength, ratio))
+        headings = (f"Comparing penalties: W1 {each:g} times as much as W2" for each in RATIOS)
+        penalties = (self._penalty(strength, ratio) for ratio in RATIOS)
+        folds = [fold[strength] for fold in self.told]
+        n, _ = self._go_on(folds, dict(zip(headings, penalties)))
+        return (1.0, *RATIOS)[n]
+
+    def _go_on(self, folds, penalties):
+        """How many {heading: penalty} lose less, each than that before, and the folds there."""
+        n = 0
+        for heading, penalty in penalties.items() if folds else ():
+            announce(self.networks.settings, heading)
+            further = self._further(folds, penalty)
             if sum(loss for loss, _ in further) >= MARGIN * sum(loss for loss, _ in folds):
                 break
-            chosen, folds = ratio, further
-        return chosen
+            n, folds = n + 1, further
+        return n, folds
 
     def _further(self, folds, penalty):
         """Losses and weights of each fold under another penalty, from where they are.
 
         One infinite loss stands for all where the first fold loses no less, or the time is over.
         """
-        flat, further = flat_to_compare(COMPARED_ITERATIONS_OF_RATIOS), []
+        flat, further = flat_to_compare(FURTHER_ITERATIONS), []
         for number, (before, params) in enumerate(folds):
             found = self._fits(number, params, [penalty], flat)
             if not found or (number == 0 and found[0][0] >= before):

@@ -95,7 +95,7 @@ def test_nothing_is_weighed_where_nothing_is_to_be_chosen(deviations, alpha, mon
 
 def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeypatch):
     """But not where it goes on from weights that have learnt."""
-    grid = SimpleNamespace(choose=lambda losses, n_dealt: 3.0)
+    grid = SimpleNamespace(choose=lambda losses, n_dealt: 3.0, strengths=(1.0,))
     monkeypatch.setattr(choose, "grid_of", lambda size: grid)
     monkeypatch.setattr(choose.Comparison, "ratio", lambda comparison, strength: 10.0)
     problem, settings = posed(1), settings_of("auto")

@@ -80,10 +80,26 @@ def test_the_ratio_grows_as_long_as_less_is_lost(answers, ratio):
         assert a1 / a2 == pytest.approx(RATIOS[number // 2])
 
 
-def test_without_a_whole_fold_there_is_no_ratio():
+@pytest.mark.parametrize(
+    ("answers", "chosen"), [([[1.9], [1.8]], 30.0), ([[1.9], [1.9]], 10.0), ([[2.0]], 1.0)]
+)
+def test_strengths_grow_beyond_as_long_as_less_is_lost(answers, chosen):
+    folds, asked = comparison([[3.0, 2.0], *answers])
+    folds.losses(0, STRENGTHS)
+    assert folds.beyond(1.0, (10.0, 30.0)) == chosen
+    found = [penalty.strengths for _, _, [penalty], _ in asked[1:]]
+    expected = [[10, 0, 10, 0], [30, 0, 30, 0]]
+    np.testing.assert_allclose(found, expected[: len(found)])
+    lost, network = folds.told[0][chosen]
+    assert folds.share_lost(chosen) == lost / 4 == {1.0: 2.0, 10.0: 1.9, 30.0: 1.8}[chosen] / 4
+    assert network == {1.0: 1, 10.0: 2, 30.0: 3}[chosen]
+
+
+def test_without_a_whole_fold_there_is_nothing_beyond():
     folds, asked = comparison([[2.0]])
     folds.losses(0, STRENGTHS)
     assert folds.ratio(1.0) == 1
+    assert folds.beyond(1.0, (10.0,)) == 1
     assert len(asked) == 1
 
 

@@ -18,10 +18,10 @@ from sklearn_twolayer._fit.refits import COMPARING_SHARE, left_out_losses
 from sklearn_twolayer._fit.run import fit_member
 from sklearn_twolayer._fit.settings import (
     compares_penalties,
-    is_small,
     rows_to_start_on,
     unit_precision,
 )
+from sklearn_twolayer._fit.size import is_small
 from sklearn_twolayer._fit.training import LEARNING_STEPS
 from sklearn_twolayer._fit.weights import WarmStart
 from sklearn_twolayer._network.objective import Penalty

@@ -356,7 +356,17 @@ MUTATIONS = {
         ("return size.penalty_unit / (size.n_counted", "return 1 / (size.n_counted"),
         ("n_free_steps=sum(FREE_STEPS)", "n_free_steps=0"),
         ("not goes_on and cost", "cost"),
+    ),
+    "_fit/size.py": (
+        "_fit/test_settings.py",
         ("UNITS * np.sqrt(S", "np.sqrt(S"),
+        (
+            "RESIDUALS_OF_A_WEIGHT, FEWEST_HIDDEN = 2, 3",
+            "RESIDUALS_OF_A_WEIGHT, FEWEST_HIDDEN = 1, 3",
+        ),
+        ("if is_small(size) or is_wide(size)", "if is_wide(size)"),
+        ("if is_small(size) or is_wide(size)", "if is_small(size)"),
+        ("int((most_weights - k)", "int((most_weights + k)"),
     ),
     "_fit/parameters.py": (
         "_fit/test_settings.py test_parameters.py test_dask.py::test_partial_fit_takes_arrays",

@@ -207,7 +207,7 @@ def test_a_smooth_surface_with_little_noise_is_not_held_back():
 
 
 BENDS = {
-    "product": ((100, 8), lambda X: X[:, 0] * X[:, 1] + X[:, 2], 0.3, 0.5),
+    "saddle": ((100, 8), lambda X: X[:, 0] ** 2 - X[:, 1] ** 2 + X[:, 2], 0.5, 1.0),
     "waves": ((150, 12), lambda X: np.tanh(2 * X[:, 0] + X[:, 1]) + np.cos(X[:, 2]), 0.2, 0.35),
     "squares": ((100, 10), lambda X: (X[:, :3] ** 2).sum(axis=1), 0.5, 0.7),
 }
@@ -215,7 +215,7 @@ BENDS = {
 
 @pytest.mark.parametrize("name", BENDS)
 def test_bends_are_learned_where_ten_units_have_as_many_weights_as_rows(name):
-    """Their standard deviations are 1.4, 0.9 and 2.4; most of five seeds missed some bend."""
+    """Their standard deviations are 2.2, 0.9 and 2.4; of five seeds two to four missed a bend."""
     shape, truth, noise, most = BENDS[name]
     for seed in range(5):
         rng = np.random.default_rng(seed)

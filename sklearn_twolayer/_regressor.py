@@ -32,8 +32,9 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     ----------
     n_hidden : int or "auto", default="auto"
         **Network.** Hidden units h of each member. "auto" is 4 sqrt(S / (f ln S)) for rows of total
-        weight S and f features, at least 10 and at most 50, or with ``warm_start`` as many as
-        there are.
+        weight S and f features, at most 50; in place of fewer than 10 it is 10, or with more than
+        40 targets, unless there are columns enough for lbfgs, as many from 3 to 10 as leave two
+        residuals for each weight. With ``warm_start`` it is as many as there are.
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
     output_activation : {"identity", "logistic"}, default="identity"

@@ -365,8 +365,6 @@ MUTATIONS = {
         ("return size.penalty_unit / (size.n_counted", "return 1 / (size.n_counted"),
         ("n_free_steps=sum(FREE_STEPS)", "n_free_steps=0"),
         ("not goes_on and cost", "cost"),
-        ("UNITS * np.sqrt(S", "np.sqrt(S"),
-        ("size.n_rows * size.n_outputs))", "size.n_counted * size.n_outputs))"),
         ("size.density * size.n_rows * size", "size.density * size.n_counted * size"),
         ("size.is_regression else size.repeated, n", "size.is_regression else size, n"),
         ("is_affordable(size.repeated, n_hidden, MAX", "is_affordable(size, n_hidden, MAX"),
@@ -375,6 +373,19 @@ MUTATIONS = {
             "cost = gauss_newton_size_and_cost(size,",
         ),
         ('    elif solver != "lm" and (n_matrix', '    elif solver == "lbfgs" and (n_matrix'),
+        ("EARLY_STOPPING_SHARE = 0.1", "EARLY_STOPPING_SHARE = 1.0"),
+    ),
+    "_fit/size.py": (
+        "_fit/test_settings.py",
+        ("UNITS * np.sqrt(S", "np.sqrt(S"),
+        ("size.n_rows * size.n_outputs))", "size.n_counted * size.n_outputs))"),
+        (
+            "RESIDUALS_OF_A_WEIGHT, FEWEST_HIDDEN = 2, 3",
+            "RESIDUALS_OF_A_WEIGHT, FEWEST_HIDDEN = 1, 3",
+        ),
+        ("if is_small(size) or is_wide(size)", "if is_wide(size)"),
+        ("if is_small(size) or is_wide(size)", "if is_small(size)"),
+        ("int((most_weights - k)", "int((most_weights + k)"),
     ),
     "_fit/parameters.py": (
         "_fit/test_settings.py test_parameters.py test_dask.py::test_partial_fit_takes_arrays",

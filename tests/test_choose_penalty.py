@@ -7,7 +7,8 @@ import pytest
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._fit import settings
-from sklearn_twolayer._fit.settings import Size, checked, compares_penalties, resolve
+from sklearn_twolayer._fit.settings import checked, compares_penalties, resolve
+from sklearn_twolayer._fit.size import Size
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
 X = np.random.RandomState(0).normal(size=(60, 3))

@@ -15,7 +15,7 @@ from sklearn_twolayer._bayes import posterior
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._fit import results, settings
 from sklearn_twolayer._fit.results import rows_of_curvature
-from sklearn_twolayer._fit.settings import Size
+from sklearn_twolayer._fit.size import Size
 from sklearn_twolayer._network.objective import MeanLoss
 
 RANDOM = np.random.RandomState(0)

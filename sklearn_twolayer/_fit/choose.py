@@ -11,10 +11,10 @@ from sklearn_twolayer._fit.monitor import Watch, announce
 from sklearn_twolayer._fit.run import fit_member
 from sklearn_twolayer._fit.settings import (
     compares_penalties,
-    is_small,
     rows_to_start_on,
     unit_precision,
 )
+from sklearn_twolayer._fit.size import is_small
 from sklearn_twolayer._fit.weights import WarmStart
 from sklearn_twolayer._network.scale import column_moments
 

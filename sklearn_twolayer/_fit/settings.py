@@ -10,7 +10,7 @@ max_iter       2000             100                       100                   
 
 The curvature is the largest eigenvalue of the Gauss-Newton matrix of F at the start. A classifier
 takes lm on small tables, or to find the evidence; a regression takes lbfgs on wide ones, by
-``learns_wide``; for n_hidden see ``choose_width``.
+``learns_wide``; for n_hidden see ``size.choose_width``.
 
 alpha is chosen by cross-validation (classifier, lm and lbfgs, and regressor, lbfgs: tables in
 memory of moderate size; regressor, lm, up to 40 numbers in y) or by the evidence and its rivals
@@ -27,12 +27,18 @@ import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
 from sklearn_twolayer._fit.parameters import RULES, checked_value
+from sklearn_twolayer._fit.size import (
+    choose_width,
+    gauss_newton_size_and_cost,
+    is_small,
+    is_wide,
+    n_params,
+)
 
 #: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
 MAX_CLASSIFIER_COST = 1e5
 #: Most multiply-adds of one gradient for which penalties are compared.
 MAX_COMPARED_COST = 1e8
-MAX_COMPARED_NUMBERS = 40  # in y, S k, up to which a regression by lm does
 #: Most multiply-adds of one Gauss-Newton matrix; the largest; how many of them the evidence takes,
 #: and of all rows, where it starts on a part of them.
 MAX_GAUSS_NEWTON_COST = 4e9
@@ -50,16 +56,10 @@ ROWS_OF_A_WEIGHT, MIN_ROWS_TO_START_ON = 4, 1000
 #: From a part of many more rows L-BFGS has a longer way to go than from the start: the noise of the
 #: part has been learnt by heart.
 MOST_TIMES_THE_PART = 25
-#: A regression of so many rows and more, but fewer than so many for each weight, takes L-BFGS.
-MIN_ROWS_OF_WIDE, FEW_ROWS_OF_A_WEIGHT = 250, 1.5
+
 #: Batches of an epoch, and the least and the most rows of one.
 N_BATCHES, MIN_BATCH, MAX_BATCH = 20, 16, 200
 
-#: Units of a regression over Barron's order; the least and the most units of a regression, and
-#: the least of a classifier, which has the same upper limit unless it has more classes, up to
-#: MAX_CLASSES (docs/benchmarks.md).
-UNITS, MIN_HIDDEN, MAX_HIDDEN = 4.0, 10, 50
-MIN_HIDDEN_OF_CLASSES, MAX_CLASSES = 20, 100
 #: Members of the committee of a regression.
 N_MEMBERS = 3
 #: Starts of a regression by lm under a float alpha, if its matrix takes so many multiply-adds.
@@ -114,34 +114,6 @@ class Settings:
     is_stream: bool = False
 
 
-@dataclass(frozen=True)
-class Size:
-    """What "auto" goes by: n rows of total weight S, f features, k outputs, and the kind of y.
-
-    ``density`` is the share of the entries of X that are stored, 1 if X is not sparse; penalties
-    are in proportion to ``penalty_unit``, 1 if y is standardised.
-    """
-
-    n_rows: int
-    n_features: int
-    n_outputs: int
-    total_weight: float = 0.0
-    is_regression: bool = True
-    is_in_memory: bool = True
-    density: float = 1.0
-    penalty_unit: float = 1.0
-
-    @property
-    def n_counted(self):
-        """S, or n if that is more."""
-        return max(self.n_rows, self.total_weight)
-
-    @property
-    def repeated(self):
-        """That of rows repeated as often as their weights say."""
-        return replace(self, n_rows=self.n_counted)
-
-
 def checked(attributes, estimator_name):
     """The settings of an estimator; InvalidParameterError for its first one without a meaning."""
     names = filter(attributes.__contains__, RULES)
@@ -183,21 +155,6 @@ def resolve(settings, size):
     return replace(resolved, n_starts=choose_starts(resolved, cost))
 
 
-def gauss_newton_size_and_cost(size, n_hidden):
-    """Rows of the smaller of the Gauss-Newton matrix and its dual, and multiply-adds of it.
-
-    They are p and n k, of the rows that are stored: weights cost no time. The dual takes fewer than
-    it is counted with, but where that rules lm out, lbfgs is not always worse (docs/benchmarks.md).
-    """
-    small, large = sorted((n_params(size, n_hidden), size.n_rows * size.n_outputs))
-    return small, large * small**2
-
-
-def n_params(size, n_hidden):
-    """The number of weights p."""
-    return (size.n_features + 1) * n_hidden + (n_hidden + 1) * size.n_outputs
-
-
 def is_affordable(size, n_hidden, most=None):
     """Whether the Gauss-Newton matrix is: p x p, or n k x n k in the dual form."""
     n, cost = gauss_newton_size_and_cost(size, n_hidden)
@@ -237,38 +194,19 @@ def rows_to_start_on(size, settings):
 
 
 def learns_wide(settings, size):
-    """Whether a regression has few rows for each weight, because its columns are many.
+    """Whether a regression by L-BFGS learns a table whose columns are many for its rows.
 
     The evidence then takes for noise what a few of the columns say, or a bend in it; left-out rows
-    do not, and L-BFGS is many times faster. Fewer rows can spare none. The weights are those of
-    the default width: it is the columns that are many.
+    do not, and L-BFGS is many times faster.
     """
-    n, p = size.n_counted * size.n_outputs, n_params(size, choose_width(size))
-    if size.n_outputs > 1 or settings.alpha != "auto" or settings.early_stopping:
+    if not is_wide(size) or settings.alpha != "auto" or settings.early_stopping:
         return False
-    is_wide = size.is_regression and MIN_ROWS_OF_WIDE <= n < FEW_ROWS_OF_A_WEIGHT * p
-    return is_wide and compares_penalties(replace(settings, solver="lbfgs"), size)
+    return compares_penalties(replace(settings, solver="lbfgs"), size)
 
 
 def rows_of_part(size, n_hidden):
     """Rows that tell penalties as well as many more do: a few for each weight."""
     return max(ROWS_OF_A_WEIGHT * n_params(size, n_hidden), MIN_ROWS_TO_START_ON)
-
-
-def choose_width(size):
-    """Hidden units where ``n_hidden`` is "auto".
-
-    The number that balances what a network cannot say against what the rows cannot tell grows as
-    sqrt(S / (f ln S)), for S rows of f columns (Barron 1994, "Approximation and estimation bounds
-    for artificial neural networks"). A classifier takes as many as there would be for one column,
-    or so: its penalty does the rest.
-    """
-    S = max(size.n_counted, 2)
-    if size.is_regression:
-        n_hidden = round(UNITS * np.sqrt(S / (size.n_features * np.log(S))))
-        return min(max(n_hidden, MIN_HIDDEN), MAX_HIDDEN)
-    n_hidden = min(max(round(S**0.5), MIN_HIDDEN_OF_CLASSES), MAX_HIDDEN)
-    return max(n_hidden, min(size.n_outputs, MAX_CLASSES))
 
 
 def choose_solver(size, n_hidden, most=None):
@@ -367,8 +305,3 @@ def compares_penalties(settings, size):
         if not is_standardized or size.n_rows >= 2 * rows_of_part(size, settings.n_hidden):
             return False
     return n_multiplied <= MAX_COMPARED_COST
-
-
-def is_small(size):
-    """Whether there are too few numbers in y, S k, for the evidence."""
-    return size.n_counted * size.n_outputs <= MAX_COMPARED_NUMBERS

@@ -14,13 +14,12 @@ from sklearn_twolayer._fit import settings
 from sklearn_twolayer._fit.parameters import REAL, RULES, InvalidParameterError, streaming
 from sklearn_twolayer._fit.settings import (
     MAX_ITER,
-    Size,
     checked,
     choose_solver,
-    choose_width,
     resolve,
     rows_to_start_on,
 )
+from sklearn_twolayer._fit.size import Size, choose_width
 from sklearn_twolayer._fit.training import CURVATURE_SHARE
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
@@ -388,7 +387,16 @@ def test_a_stream_is_an_epoch_at_a_constant_rate():
     [
         (Size(1000, 10, 1), 15),  # 4 sqrt(1000 / (10 ln 1000))
         (Size(1000, 10, 1, total_weight=4000.0), 28),  # S, not the rows
-        (Size(30, 20, 1), 10),
+        (Size(100, 8, 1), 4),  # 41 weights, two residuals for each
+        (Size(100, 8, 1, total_weight=161.0), 7),
+        (Size(101, 8, 1, total_weight=162.0), 8),
+        (Size(100, 8, 3), 10),
+        (Size(80, 20, 2), 3),
+        (Size(100, 30, 1), 3),
+        (Size(50, 1, 1), 14),
+        (Size(40, 20, 1), 10),  # by left-out rows, as of wide tables
+        (Size(41, 20, 1), 3),
+        (Size(300, 30, 1), 10),
         (Size(10**6, 2, 1), 50),
         (Size(900, 10, 1, is_regression=False), 30),
         (Size(100, 10, 3, is_regression=False), 20),

@@ -18,7 +18,8 @@ from sklearn_twolayer._fit.run import (
     fit_members,
     pose,
 )
-from sklearn_twolayer._fit.settings import checked, choose_width
+from sklearn_twolayer._fit.settings import checked
+from sklearn_twolayer._fit.size import choose_width
 from sklearn_twolayer._fit.training import TRIAL_STEPS, Fit, Training
 from sklearn_twolayer._fit.weights import Resume, WarmStart
 from sklearn_twolayer._network.backprop import TwoLayerNetwork

@@ -183,29 +183,32 @@ class Comparison:
         headings = (f"Comparing penalties: W1 {each:g} times as much as W2" for each in RATIOS)
         penalties = (self._penalty(strength, ratio) for ratio in RATIOS)
         folds = [fold[strength] for fold in self.told]
-        n, _ = self._go_on(folds, dict(zip(headings, penalties)))
+        n, _ = self._go_on(folds, dict(zip(headings, penalties)), is_raced=True)
         return (1.0, *RATIOS)[n]
 
-    def _go_on(self, folds, penalties):
-        """How many {heading: penalty} lose less, each than that before, and the folds there."""
+    def _go_on(self, folds, penalties, is_raced=False):
+        """How many {heading: penalty} lose less, each than that before, and the folds there.
+
+        In a race a penalty that is no better in the first fold is not asked of the others.
+        """
         n = 0
         for heading, penalty in penalties.items() if folds else ():
             announce(self.networks.settings, heading)
-            further = self._further(folds, penalty)
+            further = self._further(folds, penalty, is_raced)
             if sum(loss for loss, _ in further) >= MARGIN * sum(loss for loss, _ in folds):
                 break
             n, folds = n + 1, further
         return n, folds
 
-    def _further(self, folds, penalty):
+    def _further(self, folds, penalty, is_raced):
         """Losses and weights of each fold under another penalty, from where they are.
 
-        One infinite loss stands for all where the first fold loses no less, or the time is over.
+        One infinite loss stands for all where the race is lost, or the time is over.
         """
         flat, further = flat_to_compare(FURTHER_ITERATIONS), []
         for number, (before, params) in enumerate(folds):
             found = self._fits(number, params, [penalty], flat)
-            if not found or (number == 0 and found[0][0] >= before):
+            if not found or (is_raced and number == 0 and found[0][0] >= before):
                 return [(np.inf, params)]
             further += found
         return further

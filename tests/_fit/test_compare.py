@@ -96,6 +96,13 @@ def test_strengths_grow_beyond_as_long_as_less_is_lost(answers, chosen):
     assert network == {1.0: 1, 10.0: 2, 30.0: 3}[chosen]
 
 
+def test_no_strength_is_refused_by_the_luck_of_one_fold():
+    folds, _ = comparison([[3.0, 2.0], [3.0, 2.0], [2.1], [1.5]])
+    for number in range(2):
+        folds.losses(number, STRENGTHS)
+    assert folds.beyond(1.0, (10.0,)) == 10
+
+
 def test_without_a_whole_fold_there_is_nothing_beyond():
     folds, asked = comparison([[2.0]])
     folds.losses(0, STRENGTHS)

@@ -44,9 +44,9 @@ def test_the_fit_learns_under_a_tenth_of_the_penalty(monkeypatch):
     monkeypatch.setattr(compare, "RATIOS", ())
     model = TwoLayerClassifier(5, solver="lbfgs", random_state=0).fit(X, Y)
     by_hand = TwoLayerClassifier(5, solver="lbfgs", warm_start=True, random_state=0, max_iter=100)
+    assert model.penalty_[0] == model.penalty_[2]
     with suppress(ConvergenceWarning):
-        assert model.penalty_[0] == model.penalty_[2]
-    by_hand.set_params(alpha=model.penalty_[0] / 10).fit(X, Y)
+        by_hand.set_params(alpha=model.penalty_[0] / 10).fit(X, Y)
     by_hand.set_params(alpha=model.penalty_[0], max_iter="auto").fit(X, Y)
     np.testing.assert_allclose(by_hand.loss_, model.loss_, rtol=1e-2)
     assert model.n_iter_ == len(model.loss_curve_)
@@ -56,9 +56,19 @@ def test_the_fit_learns_under_a_tenth_of_the_penalty(monkeypatch):
 
 def test_weights_choose_as_repeats_do():
     weight = RNG.integers(1, 3, size=60)  # few enough to be compared
-    chosen = TwoLayerClassifier(5, random_state=0).fit(X, Y, sample_weight=weight).penalty_[0]
+    chosen = TwoLayerClassifier(5, random_state=0).fit(X, Y, sample_weight=weight).penalty_
     repeated = np.repeat(X, weight, axis=0), np.repeat(Y, weight)
-    assert TwoLayerClassifier(5, random_state=0).fit(*repeated).penalty_[0] == chosen
+    found = TwoLayerClassifier(5, random_state=0).fit(*repeated).penalty_
+    np.testing.assert_allclose(found, chosen, rtol=1e-12)
+
+
+def test_classes_without_weight_may_be_all_that_a_fold_leaves_out():
+    """Of few rows; they are in the table, as their labels are known."""
+    for seed in range(20):
+        random = np.random.RandomState(seed)
+        rows, labels = random.normal(size=(12, 2)), random.randint(3, size=12)
+        model = TwoLayerClassifier(class_weight={0: 0, 1: 1, 2: 1}, random_state=0)
+        assert np.isfinite(model.fit(rows, labels).predict_proba(rows)).all()
 
 
 def test_compared_networks_take_few_steps(monkeypatch):

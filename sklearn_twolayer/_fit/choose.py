@@ -105,6 +105,7 @@ def choose_alpha(problem, settings, random_state, *, deadline, start=None):
         announce(settings, "Hardly any noise: the evidence finds the penalty, by lm")
         return settings.at_low_noise
     ratio, alpha = comparison.ratio(strength), strength * unit
-    announce(settings, f"Final fit: alpha = {alpha:.3g}, {strength:g} times that of a unit prior")
+    shared = "" if ratio == 1 else f", that of W1 {ratio:g} times that of W2"
+    announce(settings, f"Final fit: alpha = {alpha:.3g}, {strength:g} times a unit prior's{shared}")
     learning_alpha = alpha / 10 if start is None else None
     return replace(settings, alpha=alpha, ratio=ratio, learning_alpha=learning_alpha)

@@ -27,8 +27,9 @@ LEARNED_SHARE, PLATEAU = 0.5, 3
 #: tells two of them apart: ten chose no better, and took longer. From one ratio to another there
 #: is further to go, and five were too few (docs/benchmarks.md).
 COMPARED_ITERATIONS, FURTHER_ITERATIONS = 5, 10
-#: How many times the alpha of W1 may be that of W2.
-RATIOS = (10.0, 100.0, 1000.0)
+#: How many times the alpha of W1 may be that of W2; and by what factor left-out rows must be
+#: predicted better for it: networks that have gone that far are uncertain by two per cent.
+RATIOS, MARGIN_OF_RATIOS = (10.0, 100.0, 1000.0), 0.95
 
 
 def flat_to_compare(n_iterations):
@@ -68,9 +69,10 @@ class LeftOut:
         flat : Flat, optional
             When the first has converged, if it goes on from one that has learned.
         """
-        if not all(part.any() for part in rows):
-            return [(0.0, params)] * len(candidates)
         problem, settings, fits = self.problem, self.settings, []
+        weight = 1 if problem.table.weight is None else problem.table.weight
+        if not all((weight * part).any() for part in rows):
+            return [(0.0, params)] * len(candidates)
         part, out = (problem.table.take_shares(shares) for shares in rows)
         needs_matrix, network = settings.solver == "lm", problem.network
         dtype = np.float64 if needs_matrix else problem.table.dtype
@@ -109,7 +111,8 @@ class Comparison:
     """What folds of left-out rows tell of penalties, one fold after another.
 
     A penalty has a strength, S alpha in units of that of a unit prior, and a ratio of the alpha of
-    W1 to that of W2, whose geometric mean is alpha.
+    W1 to that of W2, whose geometric mean is alpha. ``losses`` comes first, for each fold; then what
+    was told can be asked.
 
     Parameters
     ----------
@@ -178,15 +181,17 @@ class Comparison:
         and the penalty of the best of them only knows the product of both alphas, which stays:
         min over t of a1 t^2 |W1|^2 + a2 |W2|^2 / t^2 = 2 sqrt(a1 a2) |W1| |W2|.
 
-        From 1 the ratio becomes ten times as large as long as less is lost of the same rows.
+        From 1 the ratio becomes ten times as large as long as less is lost of the same rows, by a
+        twentieth: rounding must not decide.
         """
         headings = (f"Comparing penalties: W1 {each:g} times as much as W2" for each in RATIOS)
         penalties = (self._penalty(strength, ratio) for ratio in RATIOS)
         folds = [fold[strength] for fold in self.told]
-        n, _ = self._go_on(folds, dict(zip(headings, penalties)), is_raced=True)
+        how = {"margin": MARGIN_OF_RATIOS, "is_raced": True}
+        n, _ = self._go_on(folds, dict(zip(headings, penalties)), **how)
         return (1.0, *RATIOS)[n]
 
-    def _go_on(self, folds, penalties, is_raced=False):
+    def _go_on(self, folds, penalties, *, margin=MARGIN, is_raced=False):
         """How many {heading: penalty} lose less, each than that before, and the folds there.
 
         In a race a penalty that is no better in the first fold is not asked of the others.
@@ -195,7 +200,7 @@ class Comparison:
         for heading, penalty in penalties.items() if folds else ():
             announce(self.networks.settings, heading)
             further = self._further(folds, penalty, is_raced)
-            if sum(loss for loss, _ in further) >= MARGIN * sum(loss for loss, _ in folds):
+            if sum(loss for loss, _ in further) >= margin * sum(loss for loss, _ in folds):
                 break
             n, folds = n + 1, further
         return n, folds
@@ -208,7 +213,7 @@ class Comparison:
         flat, further = flat_to_compare(FURTHER_ITERATIONS), []
         for number, (before, params) in enumerate(folds):
             found = self._fits(number, params, [penalty], flat)
-            if not found or (is_raced and number == 0 and found[0][0] >= before):
+            if not found or (is_raced and number == 0 and found[0][0] >= before > 0):
                 return [(np.inf, params)]
             further += found
         return further

@@ -225,14 +225,16 @@ class Monitor:
         """Loss and score of the validation rows, and the best weights so far.
 
         A higher score or a lower loss is worth waiting for: on its way off a plateau the loss of a
-        classifier falls long before its accuracy rises.
+        classifier falls long before its accuracy rises. A loss has units, so that its gain is a
+        share of it.
         """
         self.losses.append(loss)
         self.scores.append(score)
         if self.settings.early_stopping and (score, -loss) > self._best:
             self._best, self.best_params = (score, -loss), params.copy()
-        gain = max(score - self._highest, self._least - loss)
-        self._waited = 0 if gain > self.settings.tol else self._waited + 1
+        tol, gains = self.settings.tol, (score - self._highest, self._least - loss)
+        has_gained = gains[0] > tol or gains[1] > tol * abs(self._least)
+        self._waited = 0 if has_gained else self._waited + 1
         self._highest, self._least = max(self._highest, score), min(self._least, loss)
 
 

@@ -10,7 +10,7 @@ max_iter       2000             100                       100                   
 
 The curvature is the largest eigenvalue of the Gauss-Newton matrix of F at the start. A classifier
 takes lm on small tables, or to find the evidence; a regression takes lbfgs on wide ones, by
-``learns_wide``; for n_hidden see ``size.choose_width``.
+``learns_wide``; for n_hidden see ``size.py``.
 
 alpha is chosen by cross-validation (classifier, lm and lbfgs, and regressor, lbfgs: tables in
 memory of moderate size; regressor, lm, up to 40 numbers in y) or by the evidence and its rivals
@@ -29,6 +29,7 @@ from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
 from sklearn_twolayer._fit.parameters import RULES, checked_value
 from sklearn_twolayer._fit.size import (
     choose_width,
+    choose_width_of_members,
     gauss_newton_size_and_cost,
     is_small,
     is_wide,
@@ -73,10 +74,10 @@ MAX_ITER = {"gd": 2000, "sgd": 100, "adam": 100, "lbfgs": 1000, "lm": 200}
 class Settings:
     """The parameters of a fit: as the user has set them, and after ``resolve`` without "auto".
 
-    ``alpha`` is a float then, or the name of the strategy by which penalties are chosen; that of W1
-    is ``ratio`` times that of W2. A fit learns under the weaker ``learning_alpha`` first, and takes
-    the best of ``n_starts``; a strategy may take ``n_free_steps`` beside ``max_iter`` before it
-    penalises.
+    ``alpha`` is a float then, or the name of the strategy by which penalties are chosen. A float is
+    the geometric mean of those of W1 and W2, of which the first is ``ratio`` times the second. A
+    fit learns under the weaker ``learning_alpha`` first, and takes the best of ``n_starts``; a
+    strategy may take ``n_free_steps`` beside ``max_iter`` before it penalises.
     ``at_low_noise`` are the settings to take where left-out rows tell that there is hardly any.
     ``is_stream`` is that of ``partial_fit``, which goes on as if it had never stopped.
     """
@@ -127,7 +128,9 @@ def resolve(settings, size):
     if solver == "auto":
         solver = choose_solver(size, n_hidden, most_affordable(settings, size, n_hidden))
         if learns_wide(replace(settings, n_hidden=n_hidden), size):
-            at_low_noise = resolve(replace(settings, solver="lm"), size) if solver == "lm" else None
+            if solver == "lm":
+                at_low_noise = resolve(replace(settings, solver="lm"), size)
+                at_low_noise = replace(at_low_noise, n_hidden=n_hidden)  # of the same network
             solver = "lbfgs"
     rate, batch_size = settings.learning_rate, settings.batch_size
     if batch_size == "auto":
@@ -147,6 +150,9 @@ def resolve(settings, size):
         are_cheap = is_affordable(size.repeated, n_hidden, MAX_GAUSS_NEWTON_COST / N_MEMBERS)
         n_members = choose_members(settings, resolved, size) if are_cheap else 1
         resolved = replace(resolved, n_members=n_members)
+    finds_by_evidence = resolved.solver == "lm" and isinstance(resolved.alpha, str)
+    if settings.n_hidden == "auto" and resolved.n_members > 1 and finds_by_evidence:
+        resolved = replace(resolved, n_hidden=choose_width_of_members(size))
     if settings.max_iter != "auto" or not size.is_regression:
         return resolved
     if isinstance(resolved.alpha, str):

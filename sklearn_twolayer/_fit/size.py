@@ -86,19 +86,22 @@ def choose_width(size):
     S = max(size.n_counted, 2)
     if size.is_regression:
         n_hidden = round(UNITS * np.sqrt(S / (size.n_features * np.log(S))))
-        return min(n_hidden if n_hidden >= MIN_HIDDEN else least_width(size), MAX_HIDDEN)
+        return min(max(n_hidden, MIN_HIDDEN), MAX_HIDDEN)
     n_hidden = min(max(round(S**0.5), MIN_HIDDEN_OF_CLASSES), MAX_HIDDEN)
     return max(n_hidden, min(size.n_outputs, MAX_CLASSES))
 
 
-def least_width(size):
-    """Units of a regression that the order would give fewer than ten.
+def choose_width_of_members(size):
+    """Hidden units of the members of a committee whose penalties the evidence finds.
 
-    Weights learn before they are penalised only if they cannot learn the noise: they have two
-    residuals each, where the evidence finds the penalty and left-out rows do not.
+    Where the order gives no more than ten they may have as many weights as there are residuals.
+    Weights learn before they are penalised only if they cannot learn the noise, and what is first
+    learned under a penalty is linear: so they have two residuals each. Left-out rows, which choose
+    the penalty of few numbers, ask for no such thing.
     """
-    if is_small(size) or is_wide(size):
-        return MIN_HIDDEN
-    k, most_weights = size.n_outputs, size.n_counted * size.n_outputs / RESIDUALS_OF_A_WEIGHT
-    n_hidden = int((most_weights - k) / (size.n_features + 1 + k))
-    return min(max(n_hidden, FEWEST_HIDDEN), MIN_HIDDEN)
+    n_hidden, k = choose_width(size), size.n_outputs
+    if n_hidden > MIN_HIDDEN or is_small(size):
+        return n_hidden
+    most_weights = size.n_counted * k / RESIDUALS_OF_A_WEIGHT
+    learnable = int((most_weights - k) / (size.n_features + 1 + k))
+    return min(max(learnable, FEWEST_HIDDEN), MIN_HIDDEN)

@@ -45,7 +45,7 @@ class Penalty:
 
     @classmethod
     def fixed(cls, network, alpha, ratio=1.0):
-        """Alpha for W1 and W2, or as the mean of two with a ratio a1 / a2; biases are free."""
+        """Alpha for W1 and W2, or as the geometric mean of a1 and a2 with a ratio a1 / a2."""
         root = np.sqrt(ratio)
         return cls(penalty_groups(network), np.array([alpha * root, 0.0, alpha / root, 0.0]))
 

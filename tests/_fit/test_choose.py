@@ -11,6 +11,7 @@ from sklearn_twolayer._bayes.cross_validate import FEW_NUMBERS_GRID
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit import choose
+from sklearn_twolayer._fit.compare import LeftOut
 from sklearn_twolayer._fit.monitor import Deadline
 from sklearn_twolayer._fit.run import Problem
 from sklearn_twolayer._fit.settings import checked
@@ -119,7 +120,7 @@ def test_a_fold_that_was_cut_short_does_not_tell_the_noise(loss, is_low, monkeyp
             return []
         return [(loss * 0.5**number, params) for number in range(n_told.pop(0))]
 
-    monkeypatch.setattr(choose.Comparison.__annotations__["networks"], "fits", fits)
+    monkeypatch.setattr(LeftOut, "fits", fits)
     quiet = settings_of("evidence")
     settings = replace(settings_of("auto"), at_low_noise=quiet)
     options = {"deadline": Deadline()}

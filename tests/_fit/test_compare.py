@@ -59,11 +59,11 @@ def test_the_share_that_whole_folds_lose(weight, lost):
 @pytest.mark.parametrize(
     ("answers", "ratio"),
     [
-        ([[1.9], [1.9], [1.8], [1.8], [1.7], [1.7]], RATIOS[2]),
-        ([[1.9], [1.9], [1.89], [1.9]], RATIOS[0]),
-        ([[1.9], [2.08]], 1),  # within the margin
+        ([[1.8], [1.8], [1.6], [1.6], [1.4], [1.4]], RATIOS[2]),
+        ([[1.8], [1.8], [1.7], [1.79]], RATIOS[0]),
+        ([[1.9], [1.95]], 1),  # within the margin
         ([[2.0]], 1),  # no less in the first fold, and the second is not asked
-        ([[1.9], [2.0], [1.8], []], RATIOS[0]),  # the time is over
+        ([[1.8], [1.9], [1.7], []], RATIOS[0]),  # the time is over
         ([[]], 1),
     ],
 )
@@ -101,6 +101,13 @@ def test_no_strength_is_refused_by_the_luck_of_one_fold():
     for number in range(2):
         folds.losses(number, STRENGTHS)
     assert folds.beyond(1.0, (10.0,)) == 10
+
+
+def test_a_first_fold_of_no_weight_is_not_the_end_of_a_race():
+    folds, _ = comparison([[0.0, 0.0], [3.0, 2.0], [0.0], [1.5], [0.0], [1.5]])
+    for number in range(2):
+        folds.losses(number, STRENGTHS)
+    assert folds.ratio(1.0) == RATIOS[0]
 
 
 def test_without_a_whole_fold_there_is_nothing_beyond():

@@ -71,14 +71,16 @@ def test_any_progress_starts_the_count_anew():
 
 
 def test_progress_must_exceed_tol_to_count_but_not_to_be_kept():
-    watch = monitor([0.5, 0.505, 0.509, 0.512, 0.6], tol=0.01, n_iter_no_change=3)
+    scores, losses = [0.5, 0.505, 0.509, 0.512, 0.6], [1.0] * 5
+    watch = monitor(scores, losses=losses, tol=0.01, n_iter_no_change=3)
     assert run(watch, 5) == 4
     assert watch.best_params.tolist() == [3]
 
 
 def test_the_bar_is_the_best_score_so_slow_growth_does_not_last_for_ever():
     slow = [0.001 * i for i in range(100)]
-    assert run(monitor(slow, tol=0.01, n_iter_no_change=10), 100) == 11
+    watch = monitor(slow, losses=[100 - score for score in slow], tol=0.01, n_iter_no_change=10)
+    assert run(watch, 100) == 11
 
 
 def test_of_equal_scores_the_first_is_kept():
@@ -98,10 +100,11 @@ def test_of_equal_scores_that_of_the_least_loss_is_kept():
 
 def test_it_waits_as_long_as_the_loss_falls():
     """Off a plateau the loss falls before the accuracy rises; slowly is not at all."""
-    losses = [1.0, 0.9, 0.8, 0.7, 0.6, 0.599, 0.598, 0.597]
-    watch = monitor([0.5] * 8, losses=losses, tol=0.01, n_iter_no_change=2)
-    assert run(watch, 8) == 7
-    assert watch.best_params.tolist() == [6]
+    losses = np.array([1.0, 0.9, 0.8, 0.7, 0.6, 0.599, 0.598, 0.597])
+    for unit in (1.0, 1e6, 1e-6):
+        watch = monitor([0.5] * 8, losses=unit * losses, tol=0.01, n_iter_no_change=2)
+        assert run(watch, 8) == 7
+        assert watch.best_params.tolist() == [6]
 
 
 def test_scores_may_be_negative():

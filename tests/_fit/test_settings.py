@@ -19,7 +19,7 @@ from sklearn_twolayer._fit.settings import (
     resolve,
     rows_to_start_on,
 )
-from sklearn_twolayer._fit.size import Size, choose_width
+from sklearn_twolayer._fit.size import Size, choose_width, choose_width_of_members
 from sklearn_twolayer._fit.training import CURVATURE_SHARE
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
@@ -94,7 +94,8 @@ def test_a_wide_regression_asks_left_out_rows_by_lbfgs():
     for other in (*others, *in_units_of_y):
         assert solver(size, **other) == "lm"
     at_low_noise = resolve(asked, size).at_low_noise
-    assert at_low_noise == resolve(replace(asked, solver="lm"), size)
+    of_ten_units = replace(resolve(replace(asked, solver="lm"), size), n_hidden=10)
+    assert at_low_noise == of_ten_units
     assert (at_low_noise.max_iter, at_low_noise.n_members) == (200, 3)
     assert resolve(asked, Size(2500, 300, 1)).at_low_noise is None  # lm cannot afford it
     for other in (replace(size, n_outputs=2), replace(size, is_in_memory=False)):
@@ -387,16 +388,8 @@ def test_a_stream_is_an_epoch_at_a_constant_rate():
     [
         (Size(1000, 10, 1), 15),  # 4 sqrt(1000 / (10 ln 1000))
         (Size(1000, 10, 1, total_weight=4000.0), 28),  # S, not the rows
-        (Size(100, 8, 1), 4),  # 41 weights, two residuals for each
-        (Size(100, 8, 1, total_weight=161.0), 7),
-        (Size(101, 8, 1, total_weight=162.0), 8),
-        (Size(100, 8, 3), 10),
-        (Size(80, 20, 2), 3),
-        (Size(100, 30, 1), 3),
+        (Size(100, 8, 1), 10),
         (Size(50, 1, 1), 14),
-        (Size(40, 20, 1), 10),  # by left-out rows, as of wide tables
-        (Size(41, 20, 1), 3),
-        (Size(300, 30, 1), 10),
         (Size(10**6, 2, 1), 50),
         (Size(900, 10, 1, is_regression=False), 30),
         (Size(100, 10, 3, is_regression=False), 20),
@@ -406,3 +399,50 @@ def test_a_stream_is_an_epoch_at_a_constant_rate():
 )
 def test_the_width_goes_by_the_rows_columns_and_classes(size, width):
     assert choose_width(size) == width
+
+
+@pytest.mark.parametrize(
+    ("size", "width"),
+    [
+        (Size(100, 8, 1), 4),  # 41 weights, two residuals for each
+        (Size(100, 8, 1, total_weight=161.0), 7),
+        (Size(101, 8, 1, total_weight=162.0), 8),
+        (Size(100, 8, 3), 10),
+        (Size(80, 20, 2), 3),
+        (Size(100, 30, 1), 3),
+        (Size(50, 1, 1), 14),
+        (Size(40, 20, 1), 10),  # whose penalty left-out rows choose
+        (Size(41, 20, 1), 3),
+        (Size(1000, 10, 1), 15),
+    ],
+)
+def test_members_have_two_residuals_for_each_weight(size, width):
+    assert choose_width_of_members(size) == width
+
+
+@pytest.mark.parametrize(
+    ("parameters", "n_rows", "width"),
+    [
+        ({}, 100, 4),
+        ({"alpha": "ard", "n_members": 2}, 100, 4),
+        ({"solver": "lm"}, 300, 10),
+        ({"n_hidden": 9}, 100, 9),
+        ({"n_members": 1}, 100, 10),
+        ({"warm_start": True}, 100, 10),
+        ({"alpha": 0.1, "n_members": 3}, 100, 10),
+        ({"early_stopping": True, "n_members": 3}, 100, 10),
+        ({"solver": "lbfgs", "n_members": 3}, 100, 10),
+        ({"solver": "adam"}, 100, 10),
+    ],
+)
+def test_only_committees_by_the_evidence_are_narrow(parameters, n_rows, width):
+    """Single networks and other ways to a penalty learned worse so (docs/benchmarks.md)."""
+    asked = settings_of(TwoLayerRegressor(**parameters))
+    assert resolve(asked, Size(n_rows, 8, 1)).n_hidden == width
+
+
+def test_what_a_wide_table_of_no_noise_takes_has_the_same_network():
+    resolved = resolve(settings_of(TwoLayerRegressor()), Size(300, 30, 1))
+    assert resolved.solver == "lbfgs"
+    assert resolved.n_hidden == resolved.at_low_noise.n_hidden == 10
+    assert resolve(settings_of(TwoLayerRegressor(solver="lm")), Size(300, 30, 1)).n_hidden == 4

@@ -111,8 +111,8 @@ class Comparison:
     """What folds of left-out rows tell of penalties, one fold after another.
 
     A penalty has a strength, S alpha in units of that of a unit prior, and a ratio of the alpha of
-    W1 to that of W2, whose geometric mean is alpha. ``losses`` comes first, for each fold; then what
-    was told can be asked.
+    W1 to that of W2, whose geometric mean is alpha. ``losses`` is asked for each fold, and what it
+    has told by the others.
 
     Parameters
     ----------

@@ -375,7 +375,10 @@ MUTATIONS = {
         ('    elif solver != "lm" and (n_matrix', '    elif solver == "lbfgs" and (n_matrix'),
         ("EARLY_STOPPING_SHARE = 0.1", "EARLY_STOPPING_SHARE = 1.0"),
         ("and resolved.n_members > 1 and finds_by", "and finds_by"),
-        ("resolved.n_members > 1 and finds_by_evidence:", "resolved.n_members > 1:"),
+        (
+            "resolved.n_members > 1 and finds_by_evidence(resolved, size):",
+            "resolved.n_members > 1:",
+        ),
         ("replace(at_low_noise, n_hidden=n_hidden)", "replace(at_low_noise)"),
     ),
     "_fit/size.py": (
@@ -456,7 +459,7 @@ MUTATIONS = {
         ("tol * abs(self._least)", "tol"),
         ("(score, -loss) > self._best", "score > self._best[0]"),
         ("(scores[step], -losses[step])", "scores[step]"),
-        ("= (score, -loss), params.copy()", "= (score, -loss), params"),
+        ("self.best_params = params.copy()", "self.best_params = params"),
         ("        if not np.isfinite(score):", "        if False:"),
         ("share * (self._end", "(self._end"),
         ("    if not table.is_in_memory:", "    if False:"),

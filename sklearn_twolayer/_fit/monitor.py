@@ -179,7 +179,6 @@ class Monitor:
     kept: Callable | None = field(default=None, init=False)
     ending: str | None = field(default=None, init=False)
     _best: tuple = field(default=(-np.inf, -np.inf), init=False)
-    _highest: float = field(default=-np.inf, init=False)
     _least: float = field(default=np.inf, init=False)
     _waited: int = field(default=0, init=False)
 
@@ -230,12 +229,13 @@ class Monitor:
         """
         self.losses.append(loss)
         self.scores.append(score)
-        if self.settings.early_stopping and (score, -loss) > self._best:
-            self._best, self.best_params = (score, -loss), params.copy()
-        tol, gains = self.settings.tol, (score - self._highest, self._least - loss)
+        tol, gains = self.settings.tol, (score - self._best[0], self._least - loss)
         has_gained = gains[0] > tol or gains[1] > tol * abs(self._least)
-        self._waited = 0 if has_gained else self._waited + 1
-        self._highest, self._least = max(self._highest, score), min(self._least, loss)
+        self._waited, self._least = 0 if has_gained else self._waited + 1, min(self._least, loss)
+        if (score, -loss) > self._best:
+            self._best = score, -loss
+            if self.settings.early_stopping:
+                self.best_params = params.copy()
 
 
 def best_step(scores, losses):

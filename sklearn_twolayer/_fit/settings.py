@@ -150,8 +150,7 @@ def resolve(settings, size):
         are_cheap = is_affordable(size.repeated, n_hidden, MAX_GAUSS_NEWTON_COST / N_MEMBERS)
         n_members = choose_members(settings, resolved, size) if are_cheap else 1
         resolved = replace(resolved, n_members=n_members)
-    finds_by_evidence = resolved.solver == "lm" and isinstance(resolved.alpha, str)
-    if settings.n_hidden == "auto" and resolved.n_members > 1 and finds_by_evidence:
+    if settings.n_hidden == "auto" and resolved.n_members > 1 and finds_by_evidence(resolved, size):
         resolved = replace(resolved, n_hidden=choose_width_of_members(size))
     if settings.max_iter != "auto" or not size.is_regression:
         return resolved
@@ -267,9 +266,14 @@ def choose_members(asked, resolved, size):
     weights, and their mean predicts as well as one network of three times the units, in a fraction
     of the time. Settings are ``asked`` for, and ``resolved`` without "auto".
     """
-    is_lm = size.is_regression and resolved.solver == "lm" and isinstance(resolved.alpha, str)
     is_single = asked.warm_start or asked.is_stream or asked.output_activation != "identity"
-    return N_MEMBERS if is_lm and asked.n_hidden == "auto" and not is_single else 1
+    is_wanted = asked.n_hidden == "auto" and not is_single
+    return N_MEMBERS if is_wanted and finds_by_evidence(resolved, size) else 1
+
+
+def finds_by_evidence(resolved, size):
+    """Whether a regression finds its penalties from the rows by lm."""
+    return size.is_regression and resolved.solver == "lm" and isinstance(resolved.alpha, str)
 
 
 def choose_starts(settings, cost):

@@ -140,7 +140,10 @@ def test_what_is_too_late_is_not_compared(monkeypatch):
     settings = checked(vars(TwoLayerRegressor(max_iter=5)), "Regressor")
     refits = Refits(posed(*heteroscedastic(50, 0)), settings, Deadline())
     penalties, sums = [Penalty(np.zeros(1, int), np.ones(1))] * 2, [np.ones(2), np.ones(1)]
-    fits = lambda *arguments: [(lost, None) for lost in sums.pop(0)]  # noqa: E731
+
+    def fits(*arguments):
+        return [(lost, None) for lost in sums.pop(0)]
+
     monkeypatch.setattr(module.LeftOut, "fits", fits)
     np.testing.assert_allclose(refits.losses(None, penalties), 0.1)  # of the ten rows of a fold
     sums.append(np.ones(0))

@@ -436,7 +436,7 @@ def test_members_have_two_residuals_for_each_weight(size, width):
     ],
 )
 def test_only_committees_by_the_evidence_are_narrow(parameters, n_rows, width):
-    """Single networks and other ways to a penalty learned worse so (docs/benchmarks.md)."""
+    """Single networks and other ways to a penalty learned worse so (docs/choices.md)."""
     asked = settings_of(TwoLayerRegressor(**parameters))
     assert resolve(asked, Size(n_rows, 8, 1)).n_hidden == width
 

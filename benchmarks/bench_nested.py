@@ -29,7 +29,8 @@ def threads_of_a_fit(estimator, X, y):
     """Scorer: how many threads a fit uses where this runs."""
     from sklearn_twolayer._data.rows import SINGLE_THREADED_BLAS  # a worker's own, not a copy
 
-    return SINGLE_THREADED_BLAS.n_threads
+    with SINGLE_THREADED_BLAS:
+        return SINGLE_THREADED_BLAS.n_threads
 
 
 def searches(quick):

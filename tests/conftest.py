@@ -28,6 +28,15 @@ def cluster():
 
 
 @pytest.fixture
+def set_threads(monkeypatch):
+    """``set_threads(n)``: as on a machine where BLAS would use n threads."""
+    blas = "sklearn_twolayer._data.rows.SingleThreadedBLAS.n_threads"
+    return lambda n: monkeypatch.setattr(
+        blas, property(lambda self: n, lambda self, found: None), raising=False
+    )
+
+
+@pytest.fixture
 def small_blocks(monkeypatch):
     """Rows come in blocks of the fewest that there are: 128."""
     monkeypatch.setattr("sklearn_twolayer._data.rows.BLOCK_BYTES", 0)

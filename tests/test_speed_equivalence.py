@@ -7,15 +7,8 @@ import numpy as np
 import pytest
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._data.rows import Rows, SingleThreadedBLAS
+from sklearn_twolayer._data.rows import Rows
 from sklearn_twolayer._optimize.stochastic import adam, sgd
-
-
-@pytest.fixture
-def set_threads(monkeypatch):
-    """``set_threads(n)``: as on a machine where BLAS would use n threads."""
-    return lambda n: monkeypatch.setattr(SingleThreadedBLAS, "n_threads", n)
-
 
 PEAK_SHARE = 0.5  # of one (n_samples, n_hidden) array
 

@@ -14,11 +14,11 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import pairwise
 from math import ceil, log2
 from operator import attrgetter
-from threading import Lock, RLock
+from threading import Lock
 
 import numpy as np
 from scipy import sparse
@@ -56,33 +56,24 @@ class SingleThreadedBLAS:
     """While blocks run on threads, BLAS has one thread in each (``with`` statement).
 
     The limit is one setting for the whole process, so the first to enter sets
-    it and the last to leave restores it. ``n_threads`` is what BLAS would use.
+    it and the last to leave restores it. ``n_threads`` is what BLAS had before.
     """
 
     def __init__(self):
-        self._lock = RLock()
+        self.n_threads = 1
+        self._lock = Lock()
         self._entered = 0
+        self._controller = None  # finding the libraries takes a hundred times as long as a limit
         self._limiter = None
-        self._n_threads = 1
-
-    @staticmethod
-    @cache
-    def _controller():
-        return ThreadpoolController().select(user_api="blas")
-
-    @property
-    def n_threads(self):
-        with self._lock:
-            if self._entered:
-                return self._n_threads
-            libraries = self._controller().lib_controllers
-            return max(map(attrgetter("num_threads"), libraries), default=1)
 
     def __enter__(self):
         with self._lock:
             if not self._entered:
-                self._n_threads = self.n_threads
-                self._limiter = self._controller().limit(limits=1)
+                if self._controller is None:
+                    self._controller = ThreadpoolController().select(user_api="blas")
+                libraries = self._controller.lib_controllers
+                self.n_threads = max(map(attrgetter("num_threads"), libraries), default=1)
+                self._limiter = self._controller.limit(limits=1)
             self._entered += 1
 
     def __exit__(self, *exception):

@@ -12,7 +12,6 @@ import sklearn_twolayer._data.rows as rows_module
 from sklearn_twolayer._data.rows import (
     SINGLE_THREADED_BLAS,
     Rows,
-    SingleThreadedBLAS,
     block_size,
     on_one_thread,
     unit_of_weights,
@@ -23,12 +22,6 @@ N_ROWS = 103
 KINDS = pytest.mark.parametrize("is_sparse", [False, True], ids=["dense", "sparse"])
 BLOCK_SIZES = pytest.mark.parametrize("block_size", [1, 7, 50, N_ROWS, 1000])
 THREADS = pytest.mark.parametrize("n_threads", [1, 2, 5])
-
-
-@pytest.fixture
-def set_threads(monkeypatch):
-    """``set_threads(n)``: as on a machine where BLAS would use n threads."""
-    return lambda n: monkeypatch.setattr(SingleThreadedBLAS, "n_threads", n)
 
 
 def random_rows(is_sparse=False, *, block_size=10, is_weighted=True, standardization=None):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sklearn_twolayer._data.rows import Rows, SingleThreadedBLAS
+from sklearn_twolayer._data.rows import Rows
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.losses import BinaryLogLoss, MulticlassLogLoss, SquaredError
 from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty
@@ -15,12 +15,6 @@ LOSSES = {"squared": (SquaredError, 1), "squared3": (SquaredError, 3)}
 LOSSES |= {"binary": (BinaryLogLoss, 1), "classes": (MulticlassLogLoss, 4)}
 ALL_LOSSES = pytest.mark.parametrize(("loss_class", "k"), LOSSES.values(), ids=LOSSES)
 KINDS = pytest.mark.parametrize("is_sparse", [False, True], ids=["dense", "sparse"])
-
-
-@pytest.fixture
-def set_threads(monkeypatch):
-    """``set_threads(n)``: as on a machine where BLAS would use n threads."""
-    return lambda n: monkeypatch.setattr(SingleThreadedBLAS, "n_threads", n)
 
 
 class Problem:

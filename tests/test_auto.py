@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sklearn_twolayer import TwoLayerRegressor
-from sklearn_twolayer._fit import settings
+from sklearn_twolayer._fit import auto
 
 
 def test_several_starts_find_the_best_valley_that_one_often_misses():
@@ -30,15 +30,15 @@ def test_a_fit_publishes_the_solver_it_took(monkeypatch):
     X = np.random.RandomState(0).normal(size=(30, 2))
     model = TwoLayerRegressor(3, alpha=0.01, max_iter=1000, random_state=0)
     assert model.fit(X, X[:, 0]).solver_ == "lm"
-    monkeypatch.setattr(settings, "MAX_GAUSS_NEWTON_SIZE", 1)
+    monkeypatch.setattr(auto, "MAX_GAUSS_NEWTON_SIZE", 1)
     assert model.fit(X, X[:, 0]).solver_ == "lbfgs"
-    monkeypatch.setattr(settings, "MAX_FULL_BATCH_COST", 1)
+    monkeypatch.setattr(auto, "MAX_FULL_BATCH_COST", 1)
     assert model.fit(X, X[:, 0]).solver_ == "adam"
     assert model.solver == "auto"
 
 
 def test_a_solver_that_is_affordable_for_the_rows_is_so_whatever_they_weigh(monkeypatch):
-    monkeypatch.setattr(settings, "MAX_GAUSS_NEWTON_COST", 13**2 * 60)
+    monkeypatch.setattr(auto, "MAX_GAUSS_NEWTON_COST", 13**2 * 60)
     X = np.random.RandomState(0).normal(size=(40, 2))
     model = TwoLayerRegressor(3, alpha=0.01, max_iter=500)
     assert model.fit(X, X[:, 0]).solver_ == "lm"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._fit import settings
-from sklearn_twolayer._fit.settings import checked, compares_penalties, resolve
-from sklearn_twolayer._fit.size import Size
+from sklearn_twolayer._fit import auto
+from sklearn_twolayer._fit.auto import Size, compares_penalties, resolve
+from sklearn_twolayer._fit.parameters import checked
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
 X = np.random.RandomState(0).normal(size=(60, 3))
@@ -86,8 +86,8 @@ def test_where_the_matrix_is_too_large_auto_is_a_float(Estimator, monkeypatch):
         assert resolve(asked, Size(10**5, 100, 1)).alpha == 1e-5
         assert resolve(asked, Size(10**5, 100, 1, total_weight=4e5)).alpha == 1 / 4e5
         assert resolve(asked, Size(10**5, 100, 8)).alpha == 1 / 8e5
-    monkeypatch.setattr(settings, "MAX_COMPARED_COST", 5)
-    monkeypatch.setattr(settings, "MAX_GAUSS_NEWTON_SIZE", 5)
+    monkeypatch.setattr(auto, "MAX_COMPARED_COST", 5)
+    monkeypatch.setattr(auto, "MAX_GAUSS_NEWTON_SIZE", 5)
     model = fitted(Estimator)
     assert model.solver_ == "lbfgs"
     assert model.penalty_[0] == 1 / 60

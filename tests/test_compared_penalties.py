@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._bayes.cross_validate import CLASSES_GRID, N_FOLDS, folds, left_out_shares
-from sklearn_twolayer._fit import compare, monitor, settings
+from sklearn_twolayer._fit import auto, compare, monitor
 from sklearn_twolayer._fit.compare import LeftOut
 
 GRID = CLASSES_GRID
@@ -186,7 +186,7 @@ def test_rows_with_the_same_weight_choose_as_without():
 
 
 def test_large_tables_take_unit_precision(monkeypatch):
-    monkeypatch.setattr(settings, "MAX_COMPARED_COST", 10)
+    monkeypatch.setattr(auto, "MAX_COMPARED_COST", 10)
     model = TwoLayerClassifier(5, solver="lbfgs", random_state=0).fit(X, Y)
     assert model.penalty_.tolist() == [1 / 60, 0, 1 / 60, 0]
 

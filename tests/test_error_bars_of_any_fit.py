@@ -13,9 +13,9 @@ from sklearn.base import clone
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._bayes import posterior
 from sklearn_twolayer._data.table import Table
-from sklearn_twolayer._fit import results, settings
+from sklearn_twolayer._fit import auto, results
+from sklearn_twolayer._fit.auto import Size
 from sklearn_twolayer._fit.results import rows_of_curvature
-from sklearn_twolayer._fit.size import Size
 from sklearn_twolayer._network.objective import MeanLoss
 
 RANDOM = np.random.RandomState(0)
@@ -43,7 +43,7 @@ def bars(model, X=X):
 @pytest.fixture
 def few_rows(monkeypatch):
     """Matrices that take more than 200 rows of a network with some 26 weights are too much."""
-    monkeypatch.setattr(settings, "MAX_GAUSS_NEWTON_COST", 0)
+    monkeypatch.setattr(auto, "MAX_GAUSS_NEWTON_COST", 0)
     monkeypatch.setattr(results, "MAX_COST", 200 * 26**2)
 
 
@@ -100,7 +100,7 @@ def test_every_solver_has_error_bars_from_a_part_of_the_rows(
 def test_a_part_says_about_what_all_rows_say(Estimator, monkeypatch):
     whole = fitted(Estimator)
     assert whole.curvature_rows_ == 600
-    monkeypatch.setattr(settings, "MAX_GAUSS_NEWTON_COST", 0)
+    monkeypatch.setattr(auto, "MAX_GAUSS_NEWTON_COST", 0)
     monkeypatch.setattr(results, "MAX_COST", 300 * 26**2)
     part = fitted(Estimator)
     assert part.curvature_rows_ < 400
@@ -230,7 +230,7 @@ def test_a_part_of_a_smaller_number_is_in_one_of_a_larger():
 
 
 def test_more_weights_than_a_matrix_is_afforded_for(monkeypatch):
-    monkeypatch.setattr(settings, "MAX_GAUSS_NEWTON_SIZE", 5)
+    monkeypatch.setattr(auto, "MAX_GAUSS_NEWTON_SIZE", 5)
     monkeypatch.setattr(results, "MAX_WEIGHTS", 5)
     model = fitted()
     assert not hasattr(model, "curvature_rows_")
@@ -241,7 +241,7 @@ def test_more_weights_than_a_matrix_is_afforded_for(monkeypatch):
 
 @ESTIMATORS
 def test_a_matrix_that_takes_too_long(Estimator, monkeypatch):
-    monkeypatch.setattr(settings, "MAX_GAUSS_NEWTON_COST", 0)
+    monkeypatch.setattr(auto, "MAX_GAUSS_NEWTON_COST", 0)
     monkeypatch.setattr(results, "MAX_COST_OF_PART", 1e3)
     with pytest.raises(ValueError, match=r"more than ten seconds: choose a smaller n_hidden"):
         bars(fitted(Estimator))

@@ -15,7 +15,7 @@ from sklearn.model_selection import train_test_split
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor, _learned
 from sklearn_twolayer._bayes.averages import expected_hessian
 from sklearn_twolayer._bayes.posterior import TEMPERATURES, VALLEYS_TEMPERATURE
-from sklearn_twolayer._fit import results, settings
+from sklearn_twolayer._fit import auto, results
 from sklearn_twolayer._network.objective import Penalty, penalty_groups
 from sklearn_twolayer._network.scale import Standardization
 from sklearn_twolayer._network.second_order import jacobian, without_shift
@@ -238,7 +238,7 @@ def test_without_a_posterior_the_error_names_the_way_out(fit, monkeypatch):
         copy = pickle.loads(pickle.dumps(fit(alpha=0.01)))
     with pytest.raises(ValueError, match=r"no error bars.*fit again.*alpha='evidence'"):
         calls(copy)()
-    monkeypatch.setattr(settings, "MAX_GAUSS_NEWTON_SIZE", 5)
+    monkeypatch.setattr(auto, "MAX_GAUSS_NEWTON_SIZE", 5)
     monkeypatch.setattr(results, "MAX_WEIGHTS", 5)
     with pytest.raises(ValueError, match=r"no error bars.* weights.*smaller n_hidden"):
         calls(fit(alpha=0.01))()

@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 
 from sklearn_twolayer._bayes.cross_validate import CLASSES_GRID, FEW_NUMBERS_GRID, NUMBERS_GRID
-from sklearn_twolayer._fit.compare import Comparison
-from sklearn_twolayer._fit.monitor import Watch, announce
-from sklearn_twolayer._fit.run import fit_member
-from sklearn_twolayer._fit.settings import (
+from sklearn_twolayer._fit.auto import (
     compares_penalties,
+    is_small,
     rows_to_start_on,
     unit_precision,
 )
-from sklearn_twolayer._fit.size import is_small
+from sklearn_twolayer._fit.compare import Comparison
+from sklearn_twolayer._fit.monitor import Watch, announce
+from sklearn_twolayer._fit.run import fit_member
 from sklearn_twolayer._fit.weights import WarmStart
 from sklearn_twolayer._network.scale import column_moments
 

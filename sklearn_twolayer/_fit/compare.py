@@ -11,8 +11,8 @@ from sklearn_twolayer._bayes.cross_validate import (
     left_out_shares,
     n_folds_asked,
 )
+from sklearn_twolayer._fit.auto import unit_precision
 from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
-from sklearn_twolayer._fit.settings import unit_precision
 from sklearn_twolayer._fit.training import LEARNING_STEPS, Training
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._optimize.first_order import Flat

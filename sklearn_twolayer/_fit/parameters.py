@@ -1,7 +1,7 @@
-"""Which values a constructor parameter may have, and what a fit or a stream does not look at."""
+"""The settings of a fit: which values a parameter may have, and what a fit does not look at."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from inspect import signature
 from numbers import Integral, Real
@@ -26,19 +26,14 @@ def _is_boolean(value):
     return isinstance(value, (bool, np.bool_))
 
 
-def _as_float(value):
-    """A real number as a fit takes it: infinity, if it is too large for a float."""
-    try:
-        return float(value)
-    except OverflowError:
-        return np.inf
-
-
 def _is_number(value, low, high=np.inf, *, kind=Real, is_open=False):
     """Whether a value is a finite number between two ends; ``is_open`` leaves the low one out."""
     if _is_boolean(value) or not isinstance(value, kind):
         return False
-    number = _as_float(value) if kind is Real else value
+    try:
+        number = float(value) if kind is Real else value
+    except OverflowError:  # of a whole number or a fraction that is larger than any float
+        return False
     return bool((number > low if is_open else number >= low) and number < high)
 
 
@@ -135,19 +130,67 @@ READERS = {
 }
 
 
-def checked_value(name, value, estimator_name):
-    """What a fit takes for the value of a parameter; InvalidParameterError if it has no meaning."""
-    words, is_valid = RULES[name]
-    if not is_valid(value):
-        hint = HINTS.get(str(value), "") if name.endswith("activation") else ""
-        given = repr(value)
-        given = given if len(given) <= MOST_SHOWN else f"{given[:MOST_SHOWN]}..."
-        raise InvalidParameterError(
-            f"{name}={given} is not valid for {estimator_name}: it must be {words}.{hint}"
-        )
-    if name == "class_weight":
-        return _plain(value)
-    return float(value) if name in REAL and isinstance(value, Real) else value
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of a fit: as the user has set them, and after ``resolve`` without "auto".
+
+    ``alpha`` is a float then, or the name of the strategy by which penalties are chosen. A float is
+    the geometric mean of those of W1 and W2, of which the first is ``ratio`` times the second. A
+    fit learns under the weaker ``learning_alpha`` first, and takes the best of ``n_starts``; a
+    strategy may take ``n_free_steps`` beside ``max_iter`` before it penalises.
+    ``at_low_noise`` are the settings to take where left-out rows tell that there is hardly any.
+    ``is_stream`` is that of ``partial_fit``, which goes on as if it had never stopped.
+    """
+
+    n_hidden: int | str
+    activation: str
+    solver: str
+    alpha: float | str
+    standardize: bool
+    n_members: int | str
+    learning_rate: float | str
+    learning_rate_schedule: str
+    momentum: float
+    nesterovs_momentum: bool
+    batch_size: int | str
+    shuffle: bool
+    max_iter: int | str
+    max_time: float | None
+    tol: float
+    early_stopping: bool
+    scoring: object
+    validation_fraction: float
+    n_iter_no_change: float
+    warm_start: bool
+    n_jobs: int | None
+    random_state: object
+    verbose: int
+    output_activation: str = "identity"
+    class_weight: object = None
+    n_starts: int = 1
+    n_free_steps: int = 0
+    learning_alpha: float | None = None
+    ratio: float = 1.0
+    at_low_noise: object = None
+    is_stream: bool = False
+
+
+def checked(attributes, estimator_name):
+    """The settings of an estimator; InvalidParameterError for its first one without a meaning."""
+    parameters = {}
+    for name in filter(attributes.__contains__, RULES):
+        (words, is_valid), value = RULES[name], attributes[name]
+        if not is_valid(value):
+            hint = HINTS.get(str(value), "") if name.endswith("activation") else ""
+            given = repr(value)
+            given = given if len(given) <= MOST_SHOWN else f"{given[:MOST_SHOWN]}..."
+            raise InvalidParameterError(
+                f"{name}={given} is not valid for {estimator_name}: it must be {words}.{hint}"
+            )
+        if name == "class_weight":
+            value = _plain(value)
+        parameters[name] = float(value) if name in REAL and isinstance(value, Real) else value
+    return Settings(**parameters)
 
 
 def _plain(class_weight):

@@ -13,9 +13,8 @@ import numpy as np
 
 from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS
 from sklearn_twolayer._bayes.posterior import PointMass, is_moderated, posterior_of
+from sklearn_twolayer._fit.auto import is_affordable, n_params
 from sklearn_twolayer._fit.monitor import INTERRUPT, OUT_OF_TIME, best_step
-from sklearn_twolayer._fit.settings import is_affordable
-from sklearn_twolayer._fit.size import n_params
 from sklearn_twolayer._fit.weights import Resume, published_weights
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork

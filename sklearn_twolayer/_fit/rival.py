@@ -14,9 +14,9 @@ import numpy as np
 from sklearn_twolayer._bayes.choose_penalty import MUCH_USED_SHARE
 from sklearn_twolayer._bayes.cross_validate import HOPELESS, MARGIN, N_FOLDS, folds
 from sklearn_twolayer._bayes.noise import Likelihood
+from sklearn_twolayer._fit.auto import gauss_newton_size_and_cost
 from sklearn_twolayer._fit.compare import LeftOut
 from sklearn_twolayer._fit.monitor import announce
-from sklearn_twolayer._fit.size import gauss_newton_size_and_cost
 from sklearn_twolayer._fit.training import LEARNING_STEPS
 from sklearn_twolayer._network.objective import Penalty
 

@@ -13,8 +13,8 @@ from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit import choose
 from sklearn_twolayer._fit.compare import LeftOut
 from sklearn_twolayer._fit.monitor import Deadline
+from sklearn_twolayer._fit.parameters import checked
 from sklearn_twolayer._fit.run import Problem
-from sklearn_twolayer._fit.settings import checked
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.scale import Standardization
 

@@ -7,9 +7,9 @@ import pytest
 
 from sklearn_twolayer import TwoLayerClassifier
 from sklearn_twolayer._fit import compare
+from sklearn_twolayer._fit.auto import Size
 from sklearn_twolayer._fit.compare import RATIOS, Comparison, LeftOut
-from sklearn_twolayer._fit.settings import checked
-from sklearn_twolayer._fit.size import Size
+from sklearn_twolayer._fit.parameters import checked
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 
 NETWORK = TwoLayerNetwork(2, 3, 1, "logistic")

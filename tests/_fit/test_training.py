@@ -10,7 +10,9 @@ from sklearn_twolayer import TwoLayerRegressor
 from sklearn_twolayer._data.rows import Rows
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
+from sklearn_twolayer._fit.auto import choose_width
 from sklearn_twolayer._fit.monitor import Deadline, Monitor, Stop, Watch
+from sklearn_twolayer._fit.parameters import checked
 from sklearn_twolayer._fit.results import whole_members, why_unfinished
 from sklearn_twolayer._fit.run import (
     Problem,
@@ -18,8 +20,6 @@ from sklearn_twolayer._fit.run import (
     fit_members,
     pose,
 )
-from sklearn_twolayer._fit.settings import checked
-from sklearn_twolayer._fit.size import choose_width
 from sklearn_twolayer._fit.training import TRIAL_STEPS, Fit, Training
 from sklearn_twolayer._fit.weights import Resume, WarmStart
 from sklearn_twolayer._network.backprop import TwoLayerNetwork

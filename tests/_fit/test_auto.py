@@ -10,16 +10,23 @@ import pytest
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
-from sklearn_twolayer._fit import settings
-from sklearn_twolayer._fit.parameters import REAL, RULES, InvalidParameterError, streaming
-from sklearn_twolayer._fit.settings import (
+from sklearn_twolayer._fit import auto
+from sklearn_twolayer._fit.auto import (
     MAX_ITER,
-    checked,
+    Size,
     choose_solver,
+    choose_width,
+    choose_width_of_members,
     resolve,
     rows_to_start_on,
 )
-from sklearn_twolayer._fit.size import Size, choose_width, choose_width_of_members
+from sklearn_twolayer._fit.parameters import (
+    REAL,
+    RULES,
+    InvalidParameterError,
+    checked,
+    streaming,
+)
 from sklearn_twolayer._fit.training import CURVATURE_SHARE
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
@@ -134,10 +141,10 @@ def test_more_work_never_leads_back_to_a_dearer_solver():
 
 
 def test_lm_is_chosen_up_to_the_largest_matrix(monkeypatch):
-    monkeypatch.setattr(settings, "MAX_GAUSS_NEWTON_COST", np.inf)
+    monkeypatch.setattr(auto, "MAX_GAUSS_NEWTON_COST", np.inf)
     n_hidden, n_features = 100, 18  # p = 20 h + 1
     p = 20 * n_hidden + 1
-    assert p == settings.MAX_GAUSS_NEWTON_SIZE + 1
+    assert p == auto.MAX_GAUSS_NEWTON_SIZE + 1
     assert choose_solver(Size(3000, n_features, 1), n_hidden) == "lbfgs"
     assert choose_solver(Size(3000, n_features, 1), n_hidden - 1) == "lm"
     assert choose_solver(Size(p - 1, n_features, 1), n_hidden) == "lm"  # dual: n rows
@@ -212,7 +219,7 @@ def resolved(n_rows=1000, n_features=7, n_outputs=1, **parameters):
 
 
 def test_auto_values_are_those_of_the_documented_table():
-    rows = {words[0]: words[1:] for words in map(str.split, settings.__doc__.splitlines()) if words}
+    rows = {words[0]: words[1:] for words in map(str.split, auto.__doc__.splitlines()) if words}
     found = {solver: resolved(solver=solver).max_iter for solver in rows["parameter"]}
     assert found == MAX_ITER == dict(zip(rows["parameter"], map(int, rows["max_iter"])))
     rates = [resolved(solver=solver).learning_rate for solver in SOLVERS]

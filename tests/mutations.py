@@ -145,7 +145,7 @@ MUTATIONS = {
         ("        out += X[stacked:].T @ D[stacked:]\n", "        pass\n"),
         ("        np.matmul(X[stacked:], W, out=out[stacked:])\n", "        pass\n"),
     ),
-    "_optimize/first_order.py": (
+    "_optimize/full_batch.py": (
         "_optimize/test_full_batch.py test_gradient_descent.py test_train.py",
         ("x = x - learning_rate * gradient", "x = x - 0.5 * learning_rate * gradient"),
         ("iteration == 1 or value < step.least", "True"),
@@ -161,9 +161,6 @@ MUTATIONS = {
         ("<= n * self.share", "<= self.share"),
         ("FLAT_SHARE * max_iter", "10"),
         ("(100 * tol) ** 2", "tol"),
-    ),
-    "_optimize/levenberg_marquardt.py": (
-        "_optimize/test_full_batch.py",
         ("max(1 / 3, 1 - (2 * gain - 1) ** 3)", "1 / 3"),
         ("if decrease > 0:", "if True:"),
         ("0.5 * v @ (mu * v - gradient)", "v @ (mu * v - gradient)"),

@@ -21,7 +21,7 @@ from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.losses import BinaryLogLoss, SquaredError
 from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty, penalty_groups
 from sklearn_twolayer._network.scale import Standardization
-from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
+from sklearn_twolayer._optimize.full_batch import levenberg_marquardt
 
 
 class SmallPosterior:

@@ -8,7 +8,7 @@ from sklearn.metrics import log_loss
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._network.curvature import DenseCurvature
-from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
+from sklearn_twolayer._optimize.full_batch import levenberg_marquardt
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.normal(size=(60, 3))

@@ -18,7 +18,7 @@ from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.losses import BinaryLogLoss, LogisticSquaredError
 from sklearn_twolayer._network.objective import MeanLoss
 from sklearn_twolayer._network.scale import Standardization
-from sklearn_twolayer._optimize.first_order import gradient_descent
+from sklearn_twolayer._optimize.full_batch import gradient_descent
 
 SQUARED_ERROR, LOG_LOSS = "squared error", "log loss"
 LOSSES = {SQUARED_ERROR: LogisticSquaredError, LOG_LOSS: BinaryLogLoss}

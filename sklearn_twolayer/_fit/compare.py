@@ -15,7 +15,7 @@ from sklearn_twolayer._fit.auto import unit_precision
 from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
 from sklearn_twolayer._fit.training import LEARNING_STEPS, Training
 from sklearn_twolayer._network.objective import Penalty
-from sklearn_twolayer._optimize.first_order import Flat
+from sklearn_twolayer._optimize.full_batch import Flat
 
 #: The share of the time that is left before ``max_time`` in which penalties are compared: the fit
 #: itself, which no penalty replaces, has the other half.

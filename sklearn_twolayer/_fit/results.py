@@ -19,7 +19,7 @@ from sklearn_twolayer._fit.weights import Resume, published_weights
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.scale import column_moments
-from sklearn_twolayer._optimize.first_order import OUT_OF_ITERATIONS
+from sklearn_twolayer._optimize.full_batch import OUT_OF_ITERATIONS
 
 #: Steps of sgd and adam that had to be shortened by this factor are told.
 MANY_TIMES = 1000

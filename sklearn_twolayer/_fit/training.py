@@ -15,15 +15,15 @@ from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.monitor import announce
 from sklearn_twolayer._fit.weights import are_equal, published_weights
 from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty
-from sklearn_twolayer._optimize.first_order import (
+from sklearn_twolayer._optimize.full_batch import (
     OUT_OF_ITERATIONS,
     Flat,
     NotFinite,
     Step,
     gradient_descent,
     lbfgs,
+    levenberg_marquardt,
 )
-from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
 from sklearn_twolayer._optimize.stochastic import (
     Batches,
     Schedule,

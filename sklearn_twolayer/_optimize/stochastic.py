@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_twolayer._optimize.first_order import (
+from sklearn_twolayer._optimize.full_batch import (
     CONVERGED,
     OUT_OF_ITERATIONS,
     STALLED,

@@ -12,7 +12,7 @@ from sklearn_twolayer._bayes.leave_one_out import (
 from sklearn_twolayer._network.curvature import DenseCurvature
 from sklearn_twolayer._network.losses import BinaryLogLoss, MulticlassLogLoss, SquaredError
 from sklearn_twolayer._network.objective import PenalisedLoss, Penalty
-from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
+from sklearn_twolayer._optimize.full_batch import levenberg_marquardt
 
 
 class LinearProblem:

@@ -22,7 +22,7 @@ from sklearn_twolayer._bayes.posterior import Likelihood
 from sklearn_twolayer._fit.training import Fit
 from sklearn_twolayer._network.losses import BinaryLogLoss, SquaredError
 from sklearn_twolayer._network.objective import PenalisedLoss, Penalty
-from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
+from sklearn_twolayer._optimize.full_batch import levenberg_marquardt
 
 
 def chosen_among(losses, monkeypatch, most_multiples=1):

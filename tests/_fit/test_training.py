@@ -26,7 +26,7 @@ from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
 from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty
 from sklearn_twolayer._network.scale import Standardization
-from sklearn_twolayer._optimize.first_order import CONVERGED, OUT_OF_ITERATIONS
+from sklearn_twolayer._optimize.full_batch import CONVERGED, OUT_OF_ITERATIONS
 from sklearn_twolayer._optimize.stochastic import StochasticState
 
 SOLVERS = ["gd", "sgd", "adam", "lbfgs", "lm"]

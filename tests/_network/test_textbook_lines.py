@@ -10,7 +10,7 @@ import pytest
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
-from sklearn_twolayer._optimize.first_order import gradient_descent
+from sklearn_twolayer._optimize.full_batch import gradient_descent
 
 FORWARD, BACKWARD = TwoLayerNetwork.forward.__code__, TwoLayerNetwork.backward.__code__
 SLOPE = ACTIVATIONS["logistic"].derivative.__code__

@@ -7,15 +7,15 @@ import pytest
 from gradient_check import check_gradient
 
 from sklearn_twolayer._network.curvature import DenseCurvature
-from sklearn_twolayer._optimize.first_order import (
+from sklearn_twolayer._optimize.full_batch import (
     CONVERGED,
     OUT_OF_ITERATIONS,
     STALLED,
     Flat,
     gradient_descent,
     lbfgs,
+    levenberg_marquardt,
 )
-from sklearn_twolayer._optimize.levenberg_marquardt import levenberg_marquardt
 
 A = np.array([[3.0, 1, 0], [1, 2, 0.5], [0, 0.5, 1]])
 b = np.array([1.0, -2, 3])

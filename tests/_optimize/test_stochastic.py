@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sklearn_twolayer._optimize.first_order import CONVERGED, OUT_OF_ITERATIONS, STALLED
+from sklearn_twolayer._optimize.full_batch import CONVERGED, OUT_OF_ITERATIONS, STALLED
 from sklearn_twolayer._optimize.stochastic import (
     Schedule,
     StochasticState,

@@ -364,7 +364,7 @@ MUTATIONS = {
         ("not goes_on and cost", "cost"),
         ("size.density * size.n_rows * size", "size.density * size.n_counted * size"),
         ("size.is_regression else size.repeated, n", "size.is_regression else size, n"),
-        ("is_affordable(size.repeated, n_hidden, MAX", "is_affordable(size, n_hidden, MAX"),
+        ("is_affordable(size.repeated, resolved", "is_affordable(size, resolved"),
         (
             "cost = gauss_newton_size_and_cost(size.repeated,",
             "cost = gauss_newton_size_and_cost(size,",

@@ -4,6 +4,7 @@ A column is spoiled where one row makes its variance, or where that is too small
 """
 
 from functools import partial
+from itertools import product
 
 import numpy as np
 
@@ -51,12 +52,12 @@ def complaint_of_columns(table, moments, names=None):
     ``table`` has the encoded training rows, ``moments`` are {"X": Moments, "encoded": Moments} of
     what was standardised.
     """
-    outlying = [suspect for name in moments for suspect in _outlying(table, name, moments[name])]
-    small = [  # columns that vary, but whose squares are too small to be told from zero
-        (name, int(column))
-        for name, m in moments.items()
-        for column in np.flatnonzero(m.is_constant & (m.least < m.greatest) & (m.mean**2 == 0))
-    ]
+    outlying, small = [], []
+    for name, m in moments.items():
+        outlying += _outlying(table, name, m)
+        # columns that vary, but whose squares are too small to be told from zero
+        is_small = m.is_constant & (m.least < m.greatest) & (m.mean**2 == 0)
+        small += product([name], np.flatnonzero(is_small).tolist())
     if not outlying and not small:
         return None
     name, column, *of_row = (outlying or small)[0]

@@ -76,6 +76,8 @@ class Table:
 
     def weigh(self, targets):
         """The table with the weights of the classes multiplied in."""
+        if targets.class_weight is None:
+            return self
         return replace(self, weight=targets.weigh(self.y, self.weight))
 
     def encode(self, targets, complaint=""):
@@ -88,8 +90,12 @@ class Table:
     def batch(self, targets, dtype=None):
         """The encoded table of one call of a stream, with X in a dtype if there is one."""
         table = self.encode(targets)
-        X = self.X if dtype is None or dtype == self.dtype else self.X.astype(dtype)
-        return replace(table, X=X, weight=targets.weigh_stream(self.y, self.weight))
+        X, weight = self.X, self.weight
+        if dtype is not None and dtype != self.dtype:
+            X = X.astype(dtype)
+        if targets.class_weight is not None:
+            weight = targets.weigh_stream(self.y, weight)
+        return replace(table, X=X, weight=weight)
 
     def split(self, fraction, targets, random_state):
         """Hold rows out for early stopping: a table to train on, and one of the others."""

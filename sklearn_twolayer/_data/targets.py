@@ -128,12 +128,6 @@ class RealTargets:
     def strata(self, y):
         """Nothing to stratify a validation split by."""
 
-    def weigh(self, y, weight):
-        """The weights as they are: there are no classes."""
-        return weight
-
-    weigh_stream = weigh
-
     def check_same(self, previous):
         """A warm start compares the shapes of the weights."""
 

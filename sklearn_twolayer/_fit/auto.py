@@ -153,10 +153,7 @@ def resolve(settings, size):
         at_low_noise=at_low_noise,
     )
     if settings.n_members == "auto":
-        # Together they take no longer than one network may; with more rows one is enough.
-        are_cheap = is_affordable(size.repeated, n_hidden, MAX_GAUSS_NEWTON_COST / N_MEMBERS)
-        n_members = choose_members(settings, resolved, size) if are_cheap else 1
-        resolved = replace(resolved, n_members=n_members)
+        resolved = replace(resolved, n_members=choose_members(settings, resolved, size))
     if settings.n_hidden == "auto" and resolved.n_members > 1 and finds_by_evidence(resolved, size):
         resolved = replace(resolved, n_hidden=choose_width_of_members(size))
     if settings.max_iter != "auto" or not size.is_regression:
@@ -274,8 +271,11 @@ def choose_members(asked, resolved, size):
     of the time. Settings are ``asked`` for, and ``resolved`` without "auto".
     """
     is_single = asked.warm_start or asked.is_stream or asked.output_activation != "identity"
-    is_wanted = asked.n_hidden == "auto" and not is_single
-    return N_MEMBERS if is_wanted and finds_by_evidence(resolved, size) else 1
+    if asked.n_hidden != "auto" or is_single or not finds_by_evidence(resolved, size):
+        return 1
+    # Together they take no longer than one network may; with more rows one is enough.
+    most = MAX_GAUSS_NEWTON_COST / N_MEMBERS
+    return N_MEMBERS if is_affordable(size.repeated, resolved.n_hidden, most) else 1
 
 
 def finds_by_evidence(resolved, size):

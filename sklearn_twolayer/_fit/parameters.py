@@ -37,6 +37,10 @@ def _is_number(value, low, high=np.inf, *, kind=Real, is_open=False):
     return bool((number > low if is_open else number >= low) and number < high)
 
 
+def _is_number_of_jobs(value):
+    return _is_number(value, -np.inf, kind=Integral) and bool(value != 0)
+
+
 def _is_random_state(value):
     try:
         check_random_state(value)
@@ -82,7 +86,7 @@ RULES = {
     "n_members": AUTO_OR_SIZE,
     "n_jobs": (
         "None or an integer other than 0 (-1: all cores)",
-        lambda v: v is None or (_is_number(v, -np.inf, kind=Integral) and bool(v != 0)),
+        partial(_is_either, names=(None,), other=_is_number_of_jobs),
     ),
     "learning_rate": ("'auto' or a number > 0", _auto_or(POSITIVE)),
     "learning_rate_schedule": _one_of(("cosine", "constant")),

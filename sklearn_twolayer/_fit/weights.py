@@ -40,7 +40,7 @@ def initial_weights(random_state, network, constant, *, is_steep=False, is_const
     W1 = steepness * random_state.normal(scale=gain / np.sqrt(f), size=(f, h))
     b1 = steepness * random_state.uniform(-0.5, 0.5, size=h)
     W2 = random_state.normal(scale=0.5 / np.sqrt(h), size=(h, len(constant)))
-    inputs, outputs = (np.flatnonzero(which) for which in is_constant)
+    inputs, outputs = map(np.flatnonzero, is_constant)
     W1[inputs], W2[:, outputs] = 0, 0
     b2 = np.array(constant, float)
     if network.activation == "logistic":

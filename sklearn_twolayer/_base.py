@@ -17,7 +17,7 @@ from sklearn_twolayer._data.table import about, has_validation_rows, is_collecti
 from sklearn_twolayer._fit.choose import choose_alpha, weigh_targets
 from sklearn_twolayer._fit.monitor import Deadline, Watch, warn
 from sklearn_twolayer._fit.parameters import checked, streaming, tell_ignored
-from sklearn_twolayer._fit.results import published, why_no_error_bars, why_unfinished
+from sklearn_twolayer._fit.results import published, why_unfinished
 from sklearn_twolayer._fit.run import fit_member, fit_members, most_iterations, pose
 from sklearn_twolayer._fit.weights import WarmStart, random_state_of_stream
 from sklearn_twolayer._learned import Learned, check_finite
@@ -328,13 +328,12 @@ class BaseTwoLayer(
         X, y = read_rows(self, X, y, reset=reset, is_numeric=self._targets_class.is_numeric)
         return X, self._targets_class.check(y)
 
-    def _publish(self, problem, attributes=(), resume=None, posteriors=()):
+    def _publish(self, problem, attributes=(), left=()):
         """Set what predictions mean, and what came out of the training once that is done."""
         vars(self).update(problem.attributes, **dict(attributes))
-        learned = problem.targets, problem.scale, problem.network.activation, resume, posteriors
+        learned = problem.targets, problem.scale, problem.network.activation
         keeps_matrix = isinstance(self.alpha, str)  # in pickles, however large
-        why_none = why_no_error_bars(problem, resume, is_fitted=len(attributes) > 0)
-        self._learned_ = Learned(*learned, keeps_matrix, why_none)
+        self._learned_ = Learned(*learned, keeps_matrix=keeps_matrix, **dict(left))
 
     def _score(self, score_arrays, X, y, sample_weight):
         """R^2 or accuracy: scikit-learn's of arrays, of collections by a pass over them."""

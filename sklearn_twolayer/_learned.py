@@ -13,12 +13,17 @@ from sklearn_twolayer._data.rows import Rows, block_size
 from sklearn_twolayer._fit.weights import Resume, are_equal, published_weights
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork, raw_prediction
+from sklearn_twolayer._network.objective import forward_block
 from sklearn_twolayer._network.scale import Standardization, TanhForm, tanh_form_pays
 
 #: Most bytes of the matrices that a pickle holds after a fit with a float alpha: those of
 #: 1,000 weights. Weights take thousands of bytes, and who wants small files sets a float.
 MOST_PICKLED = 4_000_000
-#: Why a copy that went through a pickle may have no error bars.
+#: Why there are no error bars: of a fit that runs, and of a copy that went through a pickle.
+DURING_THE_FIT = (
+    "they belong to the weights of a whole fit, and this one has not ended: let scorers and "
+    "callbacks ask for plain predictions while it runs, and for error bars afterwards"
+)
 PICKLED = (
     "the estimator has been pickled after a fit with a float alpha, which leaves out a matrix of "
     "more than {most:.3g} MB, and this one takes {size:.3g}: fit again, or choose alpha='evidence'"
@@ -52,7 +57,7 @@ class Learned:
     resume: Resume | None = None
     posteriors: list = ()
     keeps_matrix: bool = True
-    no_error_bars: str = ""
+    no_error_bars: str = DURING_THE_FIT
 
     def __deepcopy__(self, memo):
         return self  # nothing in it is ever changed
@@ -97,7 +102,7 @@ class Learned:
         if tanh_form_pays(network, params.dtype):
             form = TanhForm(network)
             network, params = form.network, form.apply(params)
-        return partial(_forward, network, params=params)
+        return partial(forward_block, network, params=params)
 
     def hidden_layer(self, coefs, intercepts, X):
         """A1 = g(X W1 + b1) (n, h) of the rows."""
@@ -149,10 +154,6 @@ class Learned:
         block = self.block_raw_prediction(coefs, intercepts)
         with table.rows(units, coefs[0].dtype, max(coefs[0].shape)) as rows:
             return self.targets.score(rows, block)
-
-
-def _forward(network, X, y, weight, *, params):
-    return network.forward(params, X)[0]
 
 
 def _map_rows(X, block_function, dtype, size):

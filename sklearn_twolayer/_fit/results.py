@@ -49,10 +49,6 @@ TOO_LONG = (
     "its Gauss-Newton matrix of {p} weights and {k} outputs would take more than ten seconds: "
     "choose a smaller n_hidden"
 )
-DURING_THE_FIT = (
-    "they belong to the weights of a whole fit, and this one has not ended: let scorers and "
-    "callbacks ask for plain predictions while it runs, and for error bars afterwards"
-)
 STREAM = (
     "it was trained by partial_fit, whose last batch does not stand for all rows: call fit with "
     "warm_start=True on rows that do"
@@ -85,10 +81,9 @@ def published(problem, settings, fits, *, start, random_state):
     -------
     attributes : dict
         The fitted attributes.
-    resume : Resume or None
-        What a warm start or the next epoch of a stream needs.
-    posteriors : list of Posterior or PointMass
-        Of the members.
+    left : dict
+        What the fit leaves behind beside them, by its names in ``Learned``: what going on needs,
+        and the posteriors of the members, or why there are none.
 
     Raises
     ------
@@ -127,15 +122,16 @@ def published(problem, settings, fits, *, start, random_state):
     if settings.early_stopping and scores:
         attributes["loss_"] = curve[best_step(scores, best.validation_losses)]
     attributes |= relevance(problem, coefs, intercepts)
-    resume = None
+    left = {}
     if settings.is_stream:
-        resume = Resume(settings.solver, best.resume, random_state)
+        left["resume"] = Resume(settings.solver, best.resume, random_state)
     elif settings.warm_start:
-        resume = Resume(settings.solver, best.resume)
+        left["resume"] = Resume(settings.solver, best.resume)
     if best.posterior is None:
-        return attributes, resume, []
-    posteriors = [fit.posterior for fit in members]
-    return attributes | _statistics(problem, best), resume, posteriors
+        left["no_error_bars"] = why_no_error_bars(problem, settings)
+        return attributes, left
+    left["posteriors"] = [fit.posterior for fit in members]
+    return attributes | _statistics(problem, best), left
 
 
 def _statistics(problem, fit):
@@ -224,11 +220,9 @@ def rows_of_curvature(size, n_hidden):
     return n_rows if n_rows * cost_of_row + p**3 <= MAX_COST_OF_PART else 0
 
 
-def why_no_error_bars(problem, resume, *, is_fitted):
-    """Why a fit has no posterior, and what to do; see ``Learned``."""
-    if not is_fitted:
-        return DURING_THE_FIT
-    if resume is not None and resume.is_stream:
+def why_no_error_bars(problem, settings):
+    """Why a fit has no posterior, and what to do."""
+    if settings.is_stream:
         return STREAM
     p, k = problem.network.n_params, problem.network.n_outputs
     return (TOO_MANY_WEIGHTS if p > MAX_WEIGHTS else TOO_LONG).format(p=p, k=k, most=MAX_WEIGHTS)
@@ -276,7 +270,13 @@ def relevance(problem, coefs, intercepts):
     softmax looks at differences of its outputs only, so their mean is taken out first.
     The weights are in the units of X and y: of a whole committee.
     """
-    (W1, W2), spread = coefs, _spread(problem)
+    (W1, W2), moments = coefs, problem.moments.get("X")
+    if moments is None:
+        with problem.table.raw_rows("X", ROWS_AT_ONCE) as rows:
+            moments = column_moments(rows)
+    spread, half_range = moments.scale, moments.greatest / 2 - moments.least / 2
+    spread = np.where(np.isfinite(spread), spread, half_range)  # its most where it overflows
+    spread = np.where(moments.is_constant, 0.0, spread)
     network = TwoLayerNetwork(*W1.shape, W2.shape[1], problem.network.activation)
     params = network.pack(coefs, intercepts, np.float64)
     step = -(-problem.table.n_rows // MAX_ROWS)
@@ -294,17 +294,6 @@ def relevance(problem, coefs, intercepts):
     total, alike = relevances.sum(), np.full(len(relevances), 1 / len(relevances))
     shares = relevances / total if total > 0 else alike
     return {"feature_relevance_": relevances, "feature_importances_": shares}
-
-
-def _spread(problem):
-    """Standard deviation of each column of X; the most that it can be where it overflows."""
-    moments = problem.moments.get("X")
-    if moments is None:
-        with problem.table.raw_rows("X", ROWS_AT_ONCE) as rows:
-            moments = column_moments(rows)
-    half_range = moments.greatest / 2 - moments.least / 2
-    spread = np.where(np.isfinite(moments.scale), moments.scale, half_range)
-    return np.where(moments.is_constant, 0.0, spread)
 
 
 def _block_squares(X, y, weight, *, network, params, step):

@@ -123,11 +123,6 @@ class Resume:
     state: object = None
     random_state: object = None
 
-    @property
-    def is_stream(self):
-        """Whether the weights come from ``partial_fit``."""
-        return self.random_state is not None
-
 
 @dataclass(frozen=True)
 class WarmStart:

@@ -206,7 +206,7 @@ class MeanLoss:
 
     def block_raw_prediction(self, params):
         """Z2 (n, k), as a function of a block."""
-        return partial(self._block_raw_prediction, self.incoming(params))
+        return partial(forward_block, self._inner, params=self.incoming(params))
 
     def linearised(self, block_params, X):
         """Z2 (n, k) and J (n, k, p) = d Z2 / d params of a block; in the network's workspace.
@@ -220,9 +220,6 @@ class MeanLoss:
         J = second_order.jacobian(self._inner, block_params, X, A1)
         columns = self._outgoing(J.reshape(-1, J.shape[2]).T)
         return columns.T.reshape(J.shape)
-
-    def _block_raw_prediction(self, params, X, y, weight):
-        return self._inner.forward(params, X)[0]
 
     def _block_loss(self, params, X, y, weight):
         Z2, _ = self._inner.forward(params, X)
@@ -261,6 +258,11 @@ class MeanLoss:
         if weight is not None:
             R *= np.sqrt(weight)[:, None, None]
         return np.hstack([X, A1, R.reshape(len(R), -1)])
+
+
+def forward_block(network, X, y, weight, *, params):
+    """Z2 (n, k) of a block of rows."""
+    return network.forward(params, X)[0]
 
 
 def weighted(loss, delta, weight):

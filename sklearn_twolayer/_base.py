@@ -9,21 +9,28 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
 
 from sklearn_twolayer._callbacks import CALLBACKS, CallbackSupportMixin, begin_fit, with_callbacks
-from sklearn_twolayer._copies import COLUMNS, read_partitions, with_scorer
 from sklearn_twolayer._data.suspicious_rows import complaints
-from sklearn_twolayer._data.table import about, has_validation_rows, is_collection, read_arrays
-from sklearn_twolayer._fit.choose import choose_alpha, weigh_targets
+from sklearn_twolayer._data.table import is_collection, read_arrays, valid_rows, validation_rows
+from sklearn_twolayer._fit import compare, run
 from sklearn_twolayer._fit.monitor import Deadline, Watch, warn
 from sklearn_twolayer._fit.parameters import checked, streaming, tell_ignored
 from sklearn_twolayer._fit.results import published, why_unfinished
-from sklearn_twolayer._fit.run import fit_member, fit_members, most_iterations, pose
 from sklearn_twolayer._fit.weights import WarmStart, random_state_of_stream
 from sklearn_twolayer._learned import Learned, check_finite
 from sklearn_twolayer._mlp import SklearnMLP, as_sklearn_mlp
 from sklearn_twolayer._network.objective import Penalty, weighted
-from sklearn_twolayer._validation import Matrix, MaybeArray, over_collections, read_rows, validated
+from sklearn_twolayer._validation import (
+    COLUMNS,
+    Matrix,
+    MaybeArray,
+    over_collections,
+    read_partitions,
+    validated,
+    with_scorer,
+)
 from sklearn_twolayer._version import DOCUMENTATION, __version__, check_version
 
 
@@ -111,21 +118,20 @@ class BaseTwoLayer(
         fitted = self._unfitted()
         table = fitted._read(X, y, sample_weight, reset=True)
         targets = self._targets_class.learn(table.summary(self._targets_class), settings)
-        table, held_out = table.weigh(targets).encode(targets), None
-        if has_validation_rows(X_val, y_val, sample_weight_val):
-            with about("X_val and y_val"):
-                held_out = fitted._read(X_val, y_val, sample_weight_val, reset=False)
+        table, read = table.weigh(targets).encode(targets), partial(fitted._read, reset=False)
+        held_out = validation_rows(read, X_val, y_val, sample_weight_val)
+        if held_out is not None:
             held_out = held_out.encode(targets, "y_val does not fit to y: ")
         elif settings.early_stopping:
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
         learned = getattr(self, "_learned_", None)
         start = WarmStart.of(vars(self), learned) if settings.warm_start else None
-        problem, settings = pose(settings, targets, table, held_out=held_out, start=start)
+        problem, settings = run.pose(settings, targets, table, held_out=held_out, start=start)
         warn(complaints(problem, vars(fitted)), UserWarning, 1)
         if settings.verbose:
             tell_ignored(settings, self.get_params(deep=False), type(self), X_val is not None)
-        how = {"deadline": deadline, "start": start}
-        warn(fitted._train(problem, settings, random_state, **how), ConvergenceWarning, 1)
+        found = fitted._train(problem, settings, random_state, start, deadline=deadline)
+        warn(found, ConvergenceWarning, 1)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
         return self
 
@@ -206,10 +212,9 @@ class BaseTwoLayer(
     def input_gradient(self, X: Matrix) -> np.ndarray:
         """Return d prediction / d X: how each input moves the prediction, row by row.
 
-        For a regressor the prediction is ``predict``, for a classifier the raw
-        prediction Z2 of ``decision_function``, whose gradient does not vanish where
-        the probability is near 0 or 1. By the chain rule it is
-        (W2 * g'(Z1)) W1' times the slope of the output activation.
+        For a regressor the prediction is ``predict``, for a classifier the raw prediction Z2 of
+        ``decision_function``, whose gradient does not vanish where the probability is near 0
+        or 1. By the chain rule it is (W2 * g'(Z1)) W1' times the slope of the output activation.
 
         Parameters
         ----------
@@ -279,30 +284,31 @@ class BaseTwoLayer(
             targets, scale = learned.targets.going_on(classes, settings.class_weight), learned.scale
         table = table.batch(targets, None if start is None else start.coefs[0].dtype)
         random_state = random_state_of_stream(start, settings.random_state)
-        problem, settings = pose(settings, targets, table, scale=scale, start=start)
+        problem, settings = run.pose(settings, targets, table, scale=scale, start=start)
         if learned is None:
             warn(complaints(problem, vars(fitted)), UserWarning, 2)
-        how = {"deadline": Deadline(), "start": start}
-        warn(fitted._train(problem, settings, random_state, **how), ConvergenceWarning, 2)
+        found = fitted._train(problem, settings, random_state, start, deadline=Deadline())
+        warn(found, ConvergenceWarning, 2)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
         return self
 
     @with_callbacks
-    def _train(self, problem, settings, random_state, *, deadline, start):
+    def _train(self, problem, settings, random_state, start, *, deadline):
         """Fit the members and publish them; what to complain of."""
         self._publish(problem)
         how, watch = {"deadline": deadline, "start": start}, Watch(deadline)
-        settings = choose_alpha(problem, settings, random_state, **how)
-        problem, start = weigh_targets(problem, settings, random_state, **how)
+        if settings.alpha == "auto":
+            settings = compare.compare_penalties(problem, settings, random_state, **how)
+        problem, start = run.weigh_targets(problem, settings, random_state, **how)
         if problem.held_out is not None and settings.scoring not in (None, "loss"):
             problem = with_scorer(problem, self, settings.scoring)
         if getattr(self, CALLBACKS, ()) and not settings.is_stream:
-            most = most_iterations(settings, problem.targets.is_numeric)
+            most = run.most_iterations(settings, problem.targets.is_numeric)
             watch = Watch(deadline, begin_fit(self, problem.table, settings.n_members, most))
         if settings.n_members == 1:
-            fits = [fit_member(problem, settings, random_state, watch=watch, start=start)]
+            fits = [run.fit_member(problem, settings, random_state, watch=watch, start=start)]
         else:
-            fits = fit_members(problem, settings, random_state, watch=watch)
+            fits = run.fit_members(problem, settings, random_state, watch=watch)
         how = {"start": start, "random_state": random_state}
         self._publish(problem, *published(problem, settings, fits, **how))
         if watch.task is not None:
@@ -319,14 +325,11 @@ class BaseTwoLayer(
 
     def _read(self, X, y, sample_weight, *, reset):
         """The rows as a table; with ``reset`` the estimator learns the columns of X."""
+        kind = self._targets_class
         if is_collection(X, y, sample_weight):
-            how = {"check_rows": type(self)._check_rows, "targets_class": self._targets_class}
-            return read_partitions(self, (X, y, sample_weight), **how, reset=reset)
-        return read_arrays(partial(self._check_rows, reset=reset), X, y, sample_weight)
-
-    def _check_rows(self, X, y, *, reset):
-        X, y = read_rows(self, X, y, reset=reset, is_numeric=self._targets_class.is_numeric)
-        return X, self._targets_class.check(y)
+            return read_partitions(self, (X, y, sample_weight), targets_class=kind, reset=reset)
+        check = partial(valid_rows, partial(validate_data, self, reset=reset), kind)
+        return read_arrays(check, X, y, sample_weight)
 
     def _publish(self, problem, attributes=(), left=()):
         """Set what predictions mean, and what came out of the training once that is done."""

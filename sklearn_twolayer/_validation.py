@@ -1,26 +1,31 @@
-"""X as users have it: what passes for it, arrays as predictions need them, and collections."""
+"""X as users have it, arrays and collections, and copies of an estimator to read it with.
+
+Copies know no more of the estimator than they need: on workers, and for scorers.
+"""
 
 from collections.abc import Callable
-from functools import wraps
+from copy import copy
+from dataclasses import replace
+from functools import partial, wraps
 from typing import TypeVar
 
-import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
+from sklearn.metrics import check_scoring
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_twolayer._copies import for_workers
-from sklearn_twolayer._data.dask_table import map_collection
-from sklearn_twolayer._data.table import is_collection
-from sklearn_twolayer._data.targets import refuse_missing
+from sklearn_twolayer._data.dask_table import map_collection, read_collection
+from sklearn_twolayer._data.table import FLOATS, is_collection, valid_rows
+from sklearn_twolayer._fit.monitor import scorer_of_weights
 from sklearn_twolayer._fit.weights import check_shapes, float_arrays
+from sklearn_twolayer._learned import Learned
 
 #: Rows of inputs; data frames and Dask collections pass for arrays.
 Matrix = ArrayLike | sparse.sparray | sparse.spmatrix
 MaybeArray = ArrayLike | None
 Method = TypeVar("Method", bound=Callable)
-#: In what X is computed: float32 stays.
-FLOATS = (np.float64, np.float32)
+#: What an estimator knows of the columns of X.
+COLUMNS = ("n_features_in_", "feature_names_in_")
 
 
 def validated(estimator, X=None, dtype=FLOATS):
@@ -34,20 +39,6 @@ def validated(estimator, X=None, dtype=FLOATS):
     if X is None:
         return weights
     return *weights, validate_data(estimator, X, accept_sparse="csr", dtype=dtype, reset=False)
-
-
-def read_rows(estimator, X, y, *, reset, is_numeric):
-    """X and y of some rows, y dense; with ``reset`` the estimator learns the columns of X."""
-    kinds = {"multi_output": True, "y_numeric": is_numeric}
-    try:
-        X, y = validate_data(
-            estimator, X, y, accept_sparse="csr", dtype=FLOATS, reset=reset, **kinds
-        )
-    except TypeError:  # of a y with NA, which is neither true nor false
-        if not sparse.issparse(y):
-            refuse_missing(np.asarray(y))
-        raise
-    return X, y.toarray() if sparse.issparse(y) else y
 
 
 def over_collections(method: Method) -> Method:
@@ -65,3 +56,41 @@ def over_collections(method: Method) -> Method:
         return map_collection(X, lambda X: method(model, X, *args, **kwargs), self.n_features_in_)
 
     return of_array_or_collection
+
+
+def read_partitions(estimator, collections, *, targets_class, reset):
+    """The table of Dask collections X, y and weights; with ``reset`` X tells its columns."""
+    on_worker = type(estimator).__new__(type(estimator))  # knows the columns, and nothing else
+
+    def columns(row):
+        validate_data(estimator, row, reset=reset)
+        for name in filter(vars(estimator).__contains__, COLUMNS):
+            vars(on_worker)[name] = vars(estimator)[name]
+
+    validate = partial(validate_data, on_worker, reset=False)
+    how = {"columns": columns, "check": partial(valid_rows, validate, targets_class)}
+    return read_collection(*collections, **how, targets_class=targets_class)
+
+
+def for_workers(estimator):
+    """A copy that predicts with what a fit has left behind, and has no parameter."""
+    model = type(estimator).__new__(type(estimator))
+    for name, value in vars(estimator).items():
+        if name.endswith("_"):
+            vars(model)[name] = value.for_workers() if isinstance(value, Learned) else value
+    return model
+
+
+def with_scorer(problem, estimator, scoring):
+    """The problem with validation rows that are scored as the user has named it."""
+    scorer, model_of = check_scoring(estimator, scoring), partial(with_weights, estimator)
+    score = scorer_of_weights(scoring, scorer, model_of, problem.held_out)
+    return replace(problem, score_weights=score)
+
+
+def with_weights(estimator, coefs, intercepts):
+    """A copy that predicts with these weights, of rows that are arrays and have no names."""
+    model = copy(estimator)
+    vars(model).update(coefs_=coefs, intercepts_=intercepts)
+    vars(model).pop("feature_names_in_", None)
+    return model

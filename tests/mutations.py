@@ -322,12 +322,16 @@ MUTATIONS = {
         ('with about(f"{complaint}Partition {index}")', 'with about(f"Partition {index}")'),
     ),
     "_validation.py": (
-        "test_frames.py test_faults.py test_base.py",
+        "test_frames.py test_faults.py test_base.py "
+        "test_dask.py::test_data_frames_with_unknown_lengths_and_an_empty_partition",
+        (
+            "validate_data(estimator, row, reset=reset)",
+            "validate_data(estimator, row, reset=False)",
+        ),
         ("    check_shapes(*weights, estimator.n_features_in_, estimator.n_outputs_)\n", ""),
         ("estimator.n_features_in_, estimator.n_outputs_)\n", "None, estimator.n_outputs_)\n"),
         ("estimator.n_features_in_, estimator.n_outputs_)\n", "estimator.n_features_in_)\n"),
         ('check_is_fitted(estimator, ("coefs_", "n_outputs_"))', "pass"),
-        ("            refuse_missing(np.asarray(y))\n", "            pass\n"),
     ),
     "_data/rows.py": (
         "_data/test_rows.py test_reproducibility.py",
@@ -342,7 +346,8 @@ MUTATIONS = {
         ("        out[:, -1] = 1\n", "        out[:, -1] = 0\n"),
     ),
     "_data/table.py": (
-        "_data/test_table.py test_validation.py test_early_stopping.py",
+        "_data/test_table.py test_validation.py test_early_stopping.py test_faults.py",
+        ("            refuse_missing(np.asarray(y))\n", "            pass\n"),
         ("    if (weight < 0).any():", "    if False:"),
         ("    if total == 0:", "    if False:"),
         ("    if not np.isfinite(total):", "    if False:"),
@@ -398,8 +403,12 @@ MUTATIONS = {
         ("    if of_collections:", "    if False:"),
     ),
     "_fit/run.py": (
-        "_fit/test_training.py test_committee.py test_stopping.py test_gradient_descent.py "
-        "test_choose_penalty.py test_invariance.py test_partial_fit.py",
+        "_fit/test_run.py _fit/test_training.py test_committee.py test_stopping.py "
+        "test_gradient_descent.py test_choose_penalty.py test_invariance.py test_partial_fit.py",
+        ("if noise.max() < SAME_NOISE * noise.min():", "if False:"),
+        ("        noise = np.maximum(noise, LEAST_NOISE * noise.max())\n", ""),
+        ("np.flatnonzero(~column_moments(rows).is_constant)", "np.arange(k)"),
+        ("        y_scale[varies] *= noise\n", "        pass\n"),
         ("    if settings.n_members > 1 and settings.warm_start:", "    if False:"),
         (
             '    if settings.n_members > 1 and settings.output_activation == "logistic":',
@@ -481,16 +490,9 @@ MUTATIONS = {
         ("W1 * spread[:, None], W2 / problem.scale.y_scale", "W1 * spread[:, None], W2"),
         ("relevances / total if total > 0 else", "relevances / total if True else"),
     ),
-    "_fit/choose.py": (
-        "_fit/test_choose.py test_choose_penalty.py test_compared_penalties.py",
-        ("if noise.max() < SAME_NOISE * noise.min():", "if False:"),
-        ("        noise = np.maximum(noise, LEAST_NOISE * noise.max())\n", ""),
-        ("np.flatnonzero(~column_moments(rows).is_constant)", "np.arange(k)"),
-        ("        y_scale[varies] *= noise\n", "        pass\n"),
-        ("learning_alpha = alpha / 10 if start is None else None", "learning_alpha = None"),
-    ),
     "_fit/compare.py": (
-        "_fit/test_compare.py _fit/test_choose.py test_compared_penalties.py",
+        "_fit/test_compare.py test_choose_penalty.py test_compared_penalties.py",
+        ("learning_alpha = alpha / 10 if start is None else None", "learning_alpha = None"),
         ("candidate.strengths / S", "candidate.strengths"),
         ("monitor = Monitor(", "monitor = None and Monitor("),
         ("    if fit.loss > LEARNED_SHARE * start:", "    if False:"),
@@ -526,13 +528,6 @@ MUTATIONS = {
         "test_base.py test_gradients.py test_validation.py test_partial_fit.py test_explain.py",
         ("loss + penalty.value(params), gradient + penalty", "loss, gradient + penalty"),
         ("return gradients[:, 0] if self.n_outputs_ == 1 else gradients", "return gradients"),
-    ),
-    "_copies.py": (
-        "test_dask.py::test_data_frames_with_unknown_lengths_and_an_empty_partition",
-        (
-            "validate_data(estimator, row, reset=reset)",
-            "validate_data(estimator, row, reset=False)",
-        ),
     ),
     "_mlp.py": (
         "test_to_sklearn_mlp.py",

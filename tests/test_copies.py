@@ -11,7 +11,7 @@ import pytest
 from sklearn.base import clone
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor, _learned, _version
-from sklearn_twolayer._copies import for_workers
+from sklearn_twolayer._validation import for_workers
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
 X = np.random.RandomState(0).normal(size=(60, 3))

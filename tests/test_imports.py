@@ -36,11 +36,9 @@ ALLOWED = {
     "_callbacks": set(),
     "_learned": {"_bayes", "_data", "_fit", "_network"},
     "_mlp": set(),
-    "_copies": {"_data", "_fit", "_learned"},
-    "_validation": {"_copies", "_data", "_fit"},
+    "_validation": {"_data", "_fit", "_learned"},
     "_base": {
         "_callbacks",
-        "_copies",
         "_data",
         "_fit",
         "_learned",

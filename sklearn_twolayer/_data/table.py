@@ -10,7 +10,11 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array
 
 from sklearn_twolayer._data.rows import Rows, block_size
+from sklearn_twolayer._data.targets import refuse_missing
 from sklearn_twolayer._network.products import dense
+
+#: In what X is computed: float32 stays.
+FLOATS = (np.float64, np.float32)
 
 
 @dataclass(frozen=True)
@@ -184,6 +188,22 @@ def is_collection(*arrays):
     return any(callable(getattr(array, "__dask_graph__", None)) for array in arrays)
 
 
+def valid_rows(validate, targets_class, X, y):
+    """X, and y as targets of this class have it, of rows that ``validate(X, y, ...)`` lets pass.
+
+    That is ``validate_data`` of scikit-learn, for an estimator that knows the columns of X, or
+    learns them.
+    """
+    kinds = {"multi_output": True, "y_numeric": targets_class.is_numeric}
+    try:
+        X, y = validate(X, y, accept_sparse="csr", dtype=FLOATS, **kinds)
+    except TypeError:  # of a y with NA, which is neither true nor false
+        if not sparse.issparse(y):
+            refuse_missing(np.asarray(y))
+        raise
+    return X, targets_class.check(y.toarray() if sparse.issparse(y) else y)
+
+
 def read_arrays(check, X, y, sample_weight):
     """The table of arrays, without rows of weight zero: ``check(X, y)`` returns them validated.
 
@@ -206,16 +226,20 @@ def read_arrays(check, X, y, sample_weight):
     return Table(X, y, weight, frequency=weight, **kept)
 
 
-def has_validation_rows(X_val, y_val, sample_weight_val):
-    """Whether the user has passed validation rows; ValueError if a part of them is missing."""
+def validation_rows(read, X_val, y_val, sample_weight_val):
+    """The table ``read(X, y, weight)`` of the user's validation rows; None without any.
+
+    ValueError if a part of them is missing.
+    """
     if X_val is None and y_val is None:
         if sample_weight_val is not None:
             raise ValueError("sample_weight_val needs X_val and y_val: pass all three to fit.")
-        return False
+        return None
     if X_val is None or y_val is None:
         missing = "X_val" if X_val is None else "y_val"
         raise ValueError(f"X_val and y_val go together, but {missing} is missing: pass both.")
-    return True
+    with about("X_val and y_val"):
+        return read(X_val, y_val, sample_weight_val)
 
 
 def valid_weights(X, sample_weight):

@@ -1,17 +1,21 @@
 """Penalties compared: networks that are fitted without some of the rows, and predict these."""
 
 from contextlib import ExitStack
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
 from sklearn_twolayer._bayes.cross_validate import (
+    CLASSES_GRID,
+    FEW_NUMBERS_GRID,
     MARGIN,
+    NUMBERS_GRID,
     left_out_shares,
     n_folds_asked,
 )
-from sklearn_twolayer._fit.auto import unit_precision
+from sklearn_twolayer._fit.auto import compares_penalties, is_small, unit_precision
 from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
 from sklearn_twolayer._fit.training import LEARNING_STEPS, Training
 from sklearn_twolayer._network.objective import Penalty
@@ -30,6 +34,9 @@ COMPARED_ITERATIONS, FURTHER_ITERATIONS = 5, 10
 #: How many times the alpha of W1 may be that of W2; and by what factor left-out rows must be
 #: predicted better for it: networks that have gone that far are uncertain by two per cent.
 RATIOS, MARGIN_OF_RATIOS = (10.0, 100.0, 1000.0), 0.95
+#: Left-out rows that are predicted within this share of the variance of y tell that the evidence
+#: will not take the signal for noise, and it goes further down (docs/benchmarks.md).
+LOW_NOISE = 0.05
 
 
 def flat_to_compare(n_iterations):
@@ -227,3 +234,37 @@ class Comparison:
         problem = self.networks.problem
         unit = unit_precision(problem.size) * problem.size.n_counted
         return Penalty.fixed(problem.network, strength * unit, ratio)
+
+
+def grid_of(size):
+    """The penalties among which the one for a problem of this size is chosen."""
+    if not size.is_regression:
+        return CLASSES_GRID
+    return FEW_NUMBERS_GRID if is_small(size) else NUMBERS_GRID
+
+
+def compare_penalties(problem, settings, random_state, *, deadline, start=None):
+    """Settings with the penalties whose networks predict left-out rows best.
+
+    Every network goes through the penalties from weak to strong, and so will the fit, unless it
+    goes on from a warm ``start``. A wide regression with next to no noise has other settings.
+    """
+    if not compares_penalties(settings, problem.size):
+        return settings
+    grid, unit = grid_of(problem.size), unit_precision(problem.size)
+    if start is None:
+        params = problem.draw_start(deepcopy(random_state), settings)
+    else:
+        params = start.params(problem.network, problem.scale)
+    comparison = Comparison.of(problem, settings, params, deadline)
+    strength = grid.choose(comparison.losses, comparison.n_dealt)
+    if strength == grid.strengths[-1]:
+        strength = comparison.beyond(strength, grid.stronger)
+    if settings.at_low_noise is not None and comparison.share_lost(strength) < LOW_NOISE:
+        announce(settings, "Hardly any noise: the evidence finds the penalty, by lm")
+        return settings.at_low_noise
+    ratio, alpha = comparison.ratio(strength), strength * unit
+    shared = "" if ratio == 1 else f", that of W1 {ratio:g} times that of W2"
+    announce(settings, f"Final fit: alpha = {alpha:.3g}, {strength:g} times a unit prior's{shared}")
+    learning_alpha = alpha / 10 if start is None else None
+    return replace(settings, alpha=alpha, ratio=ratio, learning_alpha=learning_alpha)

@@ -1,10 +1,11 @@
-"""The networks of a fit: what is learnt, the members of a committee, and how they ended.
+"""The networks of a fit: what is learnt, the pilots, the members, and how they ended.
 
 A training that is told to stop, or interrupted, ends in ``fit_member``: it goes on with the fit
 that the monitor has kept.
 """
 
 from contextlib import ExitStack
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -13,15 +14,29 @@ from joblib import Parallel, delayed
 
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
 from sklearn_twolayer._fit.auto import Size, resolve, rows_to_start_on
-from sklearn_twolayer._fit.monitor import Monitor, Stop, Validation, announce
+from sklearn_twolayer._fit.monitor import Monitor, Stop, Validation, Watch, announce
 from sklearn_twolayer._fit.refits import Refits
 from sklearn_twolayer._fit.results import posterior_of_fit
 from sklearn_twolayer._fit.rival import constant_or_better
 from sklearn_twolayer._fit.training import TRIAL_STEPS, Fit, Training
-from sklearn_twolayer._fit.weights import initial_weights, member_states, published_weights
+from sklearn_twolayer._fit.weights import (
+    WarmStart,
+    initial_weights,
+    member_states,
+    published_weights,
+)
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.objective import MeanLoss
 from sklearn_twolayer._network.scale import Standardization, column_moments
+
+#: Pilot fits that tell the noise of several targets; after the second it moved no more
+#: (docs/benchmarks.md).
+MOST_PILOTS = 2
+#: Noises that differ by less are taken for the same: no further pilot is needed.
+SAME_NOISE = 1.5
+#: Least noise that a pilot is believed, as a share of the largest: squares that count more than ten
+#: thousand times as much as in the pilot would leave the other targets to rounding.
+LEAST_NOISE = 0.01
 
 
 @dataclass(frozen=True)
@@ -172,6 +187,52 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
         )
     shape = problem.table.n_features, settings.n_hidden, problem.targets.n_outputs
     return replace(problem, network=TwoLayerNetwork(*shape, settings.activation)), settings
+
+
+def weigh_targets(problem, settings, random_state, *, deadline, start=None):
+    """The problem with each target in units of its noise, where the evidence chooses penalties.
+
+    Squared errors of several targets count by their noise precisions beta_c, as in their
+    likelihood, if y_c is measured in units of beta_c^-1/2. The noise is that of pilot fits by
+    the evidence: the first weighs all targets alike, and noisy ones drown the others. A target
+    that is constant in these rows tells of no noise, and stays as it is.
+
+    Returns
+    -------
+    problem : Problem
+    start : WarmStart or None
+        Where to start: from the pilot if there is no time left to do better.
+    """
+    k, loss = problem.targets.n_outputs, problem.targets.loss
+    chooses = isinstance(settings.alpha, str) and loss.is_squared_error
+    if k == 1 or not chooses or loss.output_activation != "identity":
+        return problem, start
+    n_rows = rows_to_start_on(problem.size, settings)
+    solver, table = settings.solver, problem.table
+    if n_rows < table.n_rows:
+        solver, table = "lm", table.part(n_rows).collected()
+    with table.raw_rows("encoded", 4096) as rows:
+        varies = np.flatnonzero(~column_moments(rows).is_constant)
+    if len(varies) < 2:
+        return problem, start
+    quiet = {"early_stopping": False, "verbose": 0}
+    pilot = replace(settings, alpha="evidence", solver=solver, **quiet)
+    for number in range(1, MOST_PILOTS + 1):
+        announce(settings, f"Finding the noise of each target: pilot fit {number}")
+        watch, states = Watch(deadline), deepcopy(random_state)
+        part = replace(problem, table=table, held_out=None)
+        fit = fit_member(part, pilot, states, watch=watch, start=start)
+        if deadline.is_over():
+            return problem, WarmStart(*problem.weights(fit.params))
+        noise = fit.posterior.noise_precision[varies] ** -0.5
+        noise = np.maximum(noise, LEAST_NOISE * noise.max())
+        noise /= np.exp(np.log(noise).mean())
+        y_scale = problem.scale.y_scale.copy()
+        y_scale[varies] *= noise
+        problem = replace(problem, scale=replace(problem.scale, y_scale=y_scale))
+        if noise.max() < SAME_NOISE * noise.min():
+            break
+    return problem, start
 
 
 def fit_members(problem, settings, random_state, *, watch):

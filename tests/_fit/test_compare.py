@@ -1,16 +1,23 @@
 """What left-out rows tell of penalties, and of the ratio of those of both layers."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from sklearn_twolayer import TwoLayerClassifier
+from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._bayes.cross_validate import FEW_NUMBERS_GRID
+from sklearn_twolayer._data.table import Table
+from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit import compare
 from sklearn_twolayer._fit.auto import Size
 from sklearn_twolayer._fit.compare import RATIOS, Comparison, LeftOut
+from sklearn_twolayer._fit.monitor import Deadline
 from sklearn_twolayer._fit.parameters import checked
+from sklearn_twolayer._fit.run import Problem
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.scale import Standardization
 
 NETWORK = TwoLayerNetwork(2, 3, 1, "logistic")
 SHARES = np.tile(np.eye(5), (4, 1))  # of twenty rows
@@ -151,3 +158,55 @@ def test_networks_that_have_learned_go_on_from_there(monkeypatch):
     TwoLayerClassifier(5, random_state=0).fit(X, (X**2).sum(axis=1) > 2)
     assert calls.count("learns") == calls.count("first") == 5
     assert calls.count("further") > 0
+
+
+def posed():
+    """The problem of a regression of twenty rows."""
+    random = np.random.RandomState(0)
+    X, y = random.normal(size=(20, 3)), random.normal(size=(20, 1))
+    table, targets = Table(X, y, None, encoded=y), RealTargets(1, False, "identity")
+    network = TwoLayerNetwork(3, 4, 1, "logistic")
+    return Problem(targets, Standardization.none(3, 1), table, network=network)
+
+
+def settings_of(alpha):
+    regressor = TwoLayerRegressor(4, alpha=alpha, solver="lm", max_iter=5, n_members=1)
+    return checked(regressor.get_params(), "TwoLayerRegressor")
+
+
+def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeypatch):
+    """But not where it goes on from weights that have learnt."""
+    grid = SimpleNamespace(choose=lambda losses, n_dealt: 3.0, strengths=(1.0,))
+    monkeypatch.setattr(compare, "grid_of", lambda size: grid)
+    monkeypatch.setattr(Comparison, "ratio", lambda comparison, strength: 10.0)
+    problem, settings = posed(), settings_of("auto")
+    options = {"deadline": Deadline()}
+    found = compare.compare_penalties(problem, settings, np.random.RandomState(0), **options)
+    assert (found.alpha, found.learning_alpha) == pytest.approx((3 / 20, 0.3 / 20))
+    assert found.ratio == 10
+    start = SimpleNamespace(params=lambda network, scale: np.zeros(network.n_params))
+    found = compare.compare_penalties(problem, settings, None, start=start, **options)
+    assert found.alpha == pytest.approx(3 / 20)
+    assert found.learning_alpha is None
+
+
+@pytest.mark.parametrize(("loss", "is_low"), [(0.001, True), (10.0, False)])
+def test_a_fold_that_was_cut_short_does_not_tell_the_noise(loss, is_low, monkeypatch):
+    """What whole folds lose under the chosen penalty does: here the strongest, so the first."""
+    n_told = [len(FEW_NUMBERS_GRID.strengths), 1]
+
+    def fits(networks, rows, params, candidates, flat):
+        if len(candidates) == 1:  # of another ratio
+            return []
+        return [(loss * 0.5**number, params) for number in range(n_told.pop(0))]
+
+    monkeypatch.setattr(LeftOut, "fits", fits)
+    quiet = settings_of("evidence")
+    settings = replace(settings_of("auto"), at_low_noise=quiet)
+    options = {"deadline": Deadline()}
+    found = compare.compare_penalties(posed(), settings, np.random.RandomState(0), **options)
+    assert not n_told
+    if is_low:
+        assert found is quiet
+    else:
+        assert found.alpha == pytest.approx(FEW_NUMBERS_GRID.strengths[-1] / 20)

@@ -81,7 +81,8 @@ html_css_files = ["site.css", "gallery.css"]
 html_copy_source = False
 html_context = {"default_mode": "auto"}
 html_sidebars = {
-    page: [] for page in ("index", "derivation", "benchmarks", "choices", "reading_the_source", "source/**")
+    page: []
+    for page in ("index", "derivation", "benchmarks", "choices", "reading_the_source", "source/**")
 }
 html_theme_options = {
     "logo": {"text": "sklearn_twolayer"},

@@ -195,7 +195,7 @@ MUTATIONS = {
         ("strengths[[-3, -1]] = penalty.strengths[[-3, -1]]", "pass"),
         ("np.maximum(strengths, TRACE * largest)", "strengths"),
         ("(1e-6, 1e6)", "(1e-6, 1e1)"),
-        ("            spread = np.ones_like(spread)\n", "            pass\n"),
+        ("if are_told else spread", "if True else spread"),
         (
             "factor.determined(penalty.groups), 1e-3, size",
             "factor.determined(penalty.groups) / 2, 1e-3, size",
@@ -231,7 +231,7 @@ MUTATIONS = {
         ("n_telling=share * n_residuals", "n_telling=n_residuals"),
         ("degrees + says_nothing, squares + says_nothing * units", "degrees, squares"),
         ("squares + says_nothing * units", "squares + says_nothing"),
-        ("(variances == 0) | are_few(", "(variances == 0) & are_few("),
+        ("(variances == 0) | tell_nothing", "(variances == 0) & tell_nothing"),
         ("and n_distinct(rows) < MIN_DISTINCT", "and False"),
         ("if total is None else _distinct(np.vstack([total, part]))", "if True else total"),
         ("        rows = rows[(rows != rows[0]).any(axis=1)]\n", "        rows = rows[1:]\n"),

@@ -112,7 +112,7 @@ class Likelihood:
 
 
 def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
-    """The precision beta_c (k,) of each target.
+    """The precision beta_c (k,) of each target, and whether the rows tell of it.
 
     Parameters
     ----------
@@ -133,9 +133,10 @@ def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
     shares = shares_of_targets(few, params, factor)
     degrees = total_weight - np.minimum(n_effective * shares, MAX_USED_SHARE * total_weight)
     units = variances + (variances == 0)
-    says_nothing = (variances == 0) | are_few(mean_loss.rows, n_effective / len(variances))
+    tell_nothing = are_few(mean_loss.rows, n_effective / len(variances))
+    says_nothing = (variances == 0) | tell_nothing
     degrees, squares = degrees + says_nothing, squares + says_nothing * units
-    return precision_within_bounds(degrees, squares, units)
+    return precision_within_bounds(degrees, squares, units), not tell_nothing
 
 
 def are_few(rows, n_effective):

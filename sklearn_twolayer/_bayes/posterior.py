@@ -46,7 +46,7 @@ from sklearn_twolayer._bayes.averages import (
     expected_softmax,
 )
 from sklearn_twolayer._bayes.leave_one_out import covariance, leave_one_out_mean
-from sklearn_twolayer._bayes.noise import Likelihood, are_few, noise_precisions
+from sklearn_twolayer._bayes.noise import Likelihood, noise_precisions
 from sklearn_twolayer._network.curvature import LOW_RANK_FLOOR
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._network.second_order import jacobian, without_shift
@@ -221,10 +221,8 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None):
     of_targets = spread = np.ones(likelihood.n_outputs)
     if likelihood.is_gaussian:
         options = {"variances": likelihood.variances, "few": few, "factor": factor}
-        of_targets = noise_precisions(mean_loss, params, gamma.sum(), **options)
-        spread = np.sqrt(noise_precision / of_targets)
-        if are_few(mean_loss.rows, gamma.sum() / likelihood.n_outputs):
-            spread = np.ones_like(spread)
+        of_targets, are_told = noise_precisions(mean_loss, params, gamma.sum(), **options)
+        spread = np.sqrt(noise_precision / of_targets) if are_told else spread
     if part.loss.is_squared_error:
         is_linear = mean_loss.network.activation == mean_loss.loss.output_activation == "identity"
         temperature = 1.0 if is_linear else VALLEYS_TEMPERATURE

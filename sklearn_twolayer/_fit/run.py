@@ -15,9 +15,8 @@ from joblib import Parallel, delayed
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
 from sklearn_twolayer._fit.auto import Size, resolve, rows_to_start_on
 from sklearn_twolayer._fit.monitor import Monitor, Stop, Validation, Watch, announce
-from sklearn_twolayer._fit.refits import Refits
+from sklearn_twolayer._fit.refits import Refits, constant_or_better
 from sklearn_twolayer._fit.results import posterior_of_fit
-from sklearn_twolayer._fit.rival import constant_or_better
 from sklearn_twolayer._fit.training import TRIAL_STEPS, Fit, Training
 from sklearn_twolayer._fit.weights import (
     WarmStart,

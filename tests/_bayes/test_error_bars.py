@@ -112,7 +112,7 @@ def test_noise_of_targets_is_that_of_their_residuals_and_leverages(loss_class):
             "few": mean_loss,
             "factor": factor,
         }
-        found = noise_precisions(mean_loss, params, 7.0, **options)
+        found, _ = noise_precisions(mean_loss, params, 7.0, **options)
         Z2 = rows.map(mean_loss.block_raw_prediction(params))
     ones = problem.standardization.apply_block(np.column_stack([problem.X, np.ones(60)]))
     A2, s = problem.loss.predict(Z2), problem.weight

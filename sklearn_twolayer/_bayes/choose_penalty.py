@@ -19,7 +19,7 @@ network that has learned the noise; and where rows are copies of others, leaving
 is no test. There networks are refitted without a fold of the rows, under a ninth of the penalty
 to 729 times as much.
 
-A strategy is a function ``strategy(search, start, state=None) -> Fit``. It handles no
+A strategy is a function ``strategy(search, start) -> Fit``, from a Fit to start with. It handles no
 stopping: ``search.minimize`` is told what to keep of each stage while it runs.
 """
 
@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_twolayer._bayes.cross_validate import MARGIN
-from sklearn_twolayer._bayes.evidence import go_on, maximize_evidence
+from sklearn_twolayer._bayes.evidence import maximize_evidence
 from sklearn_twolayer._bayes.leave_one_out import leave_one_out_loss
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._bayes.posterior import (
@@ -92,12 +92,12 @@ class Search:
     max_iter : int
         Most iterations on the way to a fit.
     minimize : callable
-        ``minimize(start, penalty, *, max_iter, state=None, keep=None) -> Fit`` runs
-        the minimiser from the weights ``start`` (p,). A Fit has ``params``, ``penalty``,
-        ``loss`` F, ``curve`` (F after each step), ``steps`` (their numbers among all of the
-        training) and ``resume``, the damping to go on with. After each step
-        ``keep(running)`` is the fit to return if the training ended there; None keeps the
-        running fit itself.
+        ``minimize(before, penalty, *, max_iter, keep=None) -> Fit`` runs the minimiser from
+        where the Fit ``before`` has ended. A Fit has ``params``, ``penalty``, ``loss`` F,
+        ``curve`` (F after each step of the way here, that of the one before included),
+        ``steps`` (their numbers among all of the training) and ``resume``, the damping to go
+        on with. After each step ``keep(running)`` is the fit to return if the training ended
+        there; None keeps the running fit itself.
     stride : int
         Iterations from one re-estimation of precisions to the next: 1 step of
         Levenberg-Marquardt, which makes the matrix anyway, and many of L-BFGS.
@@ -121,24 +121,24 @@ class Search:
         return min(n_steps * max(self.stride // STRIDE_IN_STEPS, 1), n_left)
 
 
-def evidence(search, start, state=None):
+def evidence(search, start):
     """The evidence with a precision for each of W1, b1, W2 and b2."""
-    return _finish(search, _grouped_evidence(search, start, state, EVIDENCE_STEPS)[0])
+    return _finish(search, _grouped_evidence(search, start, EVIDENCE_STEPS)[0])
 
 
-def automatic_relevance(search, start, state=None):
+def automatic_relevance(search, start):
     """The evidence, then the evidence with a precision for each input column.
 
     Starting where the groups ended avoids the poor optima of networks that are
     pruned before they have learned what is relevant.
     """
-    found = _grouped_evidence(search, start, state, EVIDENCE_STEPS)
+    found = _grouped_evidence(search, start, EVIDENCE_STEPS)
     return _finish(search, _relevance(search, *found, n_steps=EVIDENCE_STEPS))
 
 
-def automatic(search, start, state=None):
+def automatic(search, start):
     """The candidate with the least loss of left-out rows, in order and with a margin."""
-    first = _grouped_evidence(search, start, state, AUTO_STEPS)
+    first = _grouped_evidence(search, start, AUTO_STEPS)
     chosen = first[0], _loss_of_left_out_rows(search, first[0])
     by_column = _relevance(search, *first, n_steps=AUTO_STEPS, keep=lambda rival: first[0])
     evident = _better(chosen, by_column, _loss_of_left_out_rows(search, by_column))
@@ -192,7 +192,7 @@ def _best_by_refits(search, start, evident):
     (fit, _), powers = evident, list(REFITTED_POWERS)
     search.stage("Comparing penalties by networks of left-out rows")
     penalties = [Penalty(fit.penalty.groups, FACTOR**n * fit.penalty.strengths) for n in powers]
-    losses = search.refits.losses(start, penalties)
+    losses = search.refits.losses(start.params, penalties)
     if losses is None or not np.isfinite(losses).any():
         return evident, 1.0
     best = np.flatnonzero(MARGIN * losses <= np.nanmin(losses))[-1]
@@ -207,7 +207,7 @@ def _multiplied(search, fit, factor, *, instead):
     """From a fit some steps under a multiple of its penalty; half-way it cannot be judged."""
     penalty = Penalty(fit.penalty.groups, factor * fit.penalty.strengths)
     n_steps = search.most(MULTIPLE_STEPS, fit.curve)
-    return go_on(search, fit, penalty, max_iter=n_steps, keep=lambda running: instead)
+    return search.minimize(fit, penalty, max_iter=n_steps, keep=lambda running: instead)
 
 
 STRATEGIES = {"evidence": evidence, "ard": automatic_relevance, "auto": automatic}
@@ -223,7 +223,8 @@ def of_all_rows(search, part, fit):
     if search.stride > 1:
         search.stage("To the minimum under these penalties, of all rows")
         n_steps = search.max_iter - len(fit.curve)
-        found = go_on(search, fit, first.penalty(search.likelihood), max_iter=max(n_steps, 0))
+        penalty = first.penalty(search.likelihood)
+        found = search.minimize(fit, penalty, max_iter=max(n_steps, 0))
         return replace(found, left_out_loss=fit.left_out_loss)
     search.stage("Evidence: the same penalties, of all rows")
     n_steps = search.most(ALL_ROWS_STEPS, fit.curve)
@@ -247,7 +248,7 @@ def most_steps(alpha, max_iter, is_gaussian, stride=1):
     return sum(min(steps * max(stride // STRIDE_IN_STEPS, 1), max_iter) for steps in stages)
 
 
-def _grouped_evidence(search, start, state, n_steps):
+def _grouped_evidence(search, start, n_steps):
     """The evidence with a precision for each group: a fit, and its precisions."""
     likelihood, groups = search.likelihood, penalty_groups(search.mean_loss.network)
     learned = _learned_freely(search, start, groups) if likelihood.is_gaussian else None
@@ -257,7 +258,7 @@ def _grouped_evidence(search, start, state, n_steps):
             break
         steps, penalty = search.most(steps), first.penalty(likelihood)
         search.stage(f"Learning under a prior precision of {precision:g}")
-        found = search.minimize(start, penalty, max_iter=steps, state=state)
+        found = search.minimize(start, penalty, max_iter=steps)
         if _factor_and_used_share(search, found)[1] <= MAX_EFFECTIVE_SHARE_AT_START:
             learned = found
     learned = found if learned is None else learned
@@ -272,12 +273,13 @@ def _learned_freely(search, start, groups):
     Waves are learnt that way only: under any prior worth its name the way to them goes uphill.
     """
     penalty, fit = Penalty(groups, FREE_PENALTY), None
+    start = replace(start, resume=None)  # the damping of another penalty
     search.stage("Learning under next to no penalty")
     for n_steps in FREE_STEPS:
         if fit is None:
             fit = search.minimize(start, penalty, max_iter=search.most(n_steps))
         elif len(fit.curve) < search.max_iter and fit.loss > MUCH_LEFT * fit.curve[0]:
-            fit = go_on(search, fit, penalty, max_iter=search.most(n_steps, fit.curve))
+            fit = search.minimize(fit, penalty, max_iter=search.most(n_steps, fit.curve))
         if _factor_and_used_share(search, fit)[1] > MUCH_USED_SHARE:  # it is noise that is learnt
             return None
     return fit
@@ -296,7 +298,7 @@ def _relevance(search, fit, precisions, *, n_steps, keep=None):
 def _finish(search, fit):
     """The minimum of F under the penalty of a fit."""
     search.stage("To the minimum under these penalties")
-    return go_on(search, fit, fit.penalty, max_iter=search.most(FINISH_STEPS, fit.curve))
+    return search.minimize(fit, fit.penalty, max_iter=search.most(FINISH_STEPS, fit.curve))
 
 
 def _better(chosen, rival, loss):

@@ -73,7 +73,7 @@ def maximize_evidence(search, before, precisions, *, max_iter, keep=None):
     most = len(before.curve) + max_iter
     penalty = precisions.penalty(search.likelihood)
     stride, calm = search.stride, 0
-    fit = go_on(search, before, penalty, max_iter=min(stride, max_iter), keep=keep)
+    fit = search.minimize(before, penalty, max_iter=min(stride, max_iter), keep=keep)
     while calm < 3 and len(fit.curve) < most:
         updated = update_precisions(search.mean_loss, fit.params, precisions, search.likelihood)
         change = max(
@@ -83,20 +83,8 @@ def maximize_evidence(search, before, precisions, *, max_iter, keep=None):
         calm = calm + 1 if change < PRECISION_TOLERANCE else 0
         precisions, n_before = updated, len(fit.curve)
         penalty, n_steps = precisions.penalty(search.likelihood), min(stride, most - n_before)
-        fit = go_on(search, fit, penalty, max_iter=n_steps, keep=keep)
+        fit = search.minimize(fit, penalty, max_iter=n_steps, keep=keep)
         if len(fit.curve) == n_before:  # no step, but another F
             steps = fit.steps + (fit.steps[-1:] or (0,))
             fit = replace(fit, curve=(*fit.curve, fit.loss), steps=steps)
     return fit, precisions
-
-
-def go_on(search, before, penalty, *, max_iter, keep=None):
-    """A fit from where another ended, under a penalty; see ``maximize_evidence``."""
-    found = search.minimize(
-        before.params,
-        penalty,
-        max_iter=max_iter,
-        state=before.resume,
-        keep=(lambda running: running.after(before)) if keep is None else keep,
-    )
-    return found.after(before)

@@ -17,7 +17,7 @@ from sklearn_twolayer._bayes.cross_validate import (
 )
 from sklearn_twolayer._fit.auto import compares_penalties, is_small, unit_precision
 from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
-from sklearn_twolayer._fit.training import LEARNING_STEPS, Training
+from sklearn_twolayer._fit.training import LEARNING_STEPS, Fit, Training
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._optimize.full_batch import Flat
 
@@ -96,7 +96,7 @@ class LeftOut:
             for candidate in candidates:
                 penalty = Penalty(candidate.groups, candidate.strengths / S)
                 try:
-                    params = search(params, penalty).params
+                    params = search(Fit(params), penalty).params
                 except Stop:
                     break
                 fits.append((left_out_loss.value(params) * float(out.total_weight), params))
@@ -104,12 +104,13 @@ class LeftOut:
         return fits
 
 
-def _to_learn(training, params, penalty):
+def _to_learn(training, before, penalty):
     """The fit of a network that has learned its rows, or had the time that a plateau takes."""
-    max_iter, start = training.settings.max_iter, training.mean_loss.value(params)
-    fit = training.minimize(params, penalty, max_iter=max_iter)
+    max_iter, start = training.settings.max_iter, training.mean_loss.value(before.params)
+    fit = training.minimize(before, penalty, max_iter=max_iter)
     if fit.loss > LEARNED_SHARE * start:
-        fit = training.minimize(fit.params, penalty, max_iter=PLATEAU * max_iter)
+        further = replace(fit, resume=None)
+        fit = training.minimize(further, penalty, max_iter=PLATEAU * max_iter)
     return fit
 
 

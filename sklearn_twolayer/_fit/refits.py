@@ -22,7 +22,7 @@ from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.auto import gauss_newton_size_and_cost
 from sklearn_twolayer._fit.compare import COMPARING_SHARE, LeftOut
 from sklearn_twolayer._fit.monitor import announce
-from sklearn_twolayer._fit.training import LEARNING_STEPS
+from sklearn_twolayer._fit.training import LEARNING_STEPS, Fit
 from sklearn_twolayer._network.objective import Penalty
 
 #: Rows repeat where there are so many times as many as are distinct: a bootstrap has 1.6.
@@ -114,21 +114,22 @@ def constant_or_better(training, fit, deadline):
     left_out_loss = _left_out_loss(training, start, fit.loss, deadline)
     if left_out_loss == np.inf:
         return fit
-    learned = _under(training, start, STRENGTHS[0], LEARNING_STEPS, instead=fit)
+    learned = _under(training, Fit(start), STRENGTHS[0], LEARNING_STEPS, instead=fit)
     n_steps = settings.max_iter - len(learned.curve)
     if not n_steps:
         return fit
-    rival = _under(training, learned.params, STRENGTHS[1], n_steps, instead=fit).after(learned)
+    learned = replace(learned, resume=None)
+    rival = _under(training, learned, STRENGTHS[1], n_steps, instead=fit)
     return replace(rival, left_out_loss=left_out_loss)
 
 
-def _under(training, params, strength, n_steps, *, instead):
+def _under(training, before, strength, n_steps, *, instead):
     """The fit under S alpha = ``strength``; the one to keep ``instead`` if the training ends."""
     alpha, settings = strength / training.mean_loss.rows.total_weight, training.settings
     penalty = Penalty.fixed(training.problem.network, alpha)
     announce(settings, f"A rival of the constant, under alpha = {alpha:.3g}")
     n_steps = min(n_steps, settings.max_iter)
-    return training.minimize(params, penalty, max_iter=n_steps, keep=lambda running: instead)
+    return training.minimize(before, penalty, max_iter=n_steps, keep=lambda running: instead)
 
 
 def _left_out_loss(training, start, loss, deadline):

@@ -91,11 +91,6 @@ class Fit:
     posterior: object = None
     left_out_loss: float = np.inf
 
-    def after(self, before):
-        """The fit with the way of another one before it, from which it went on."""
-        curve, steps = before.curve + self.curve, before.steps + self.steps
-        return replace(self, curve=curve, steps=steps)
-
 
 @dataclass
 class Training:
@@ -144,11 +139,11 @@ class Training:
         if isinstance(settings.alpha, str):
             strategy = STRATEGIES[settings.alpha]
             if self.part is None:
-                return strategy(self._search_of_penalties(), params, state)
+                return strategy(self._search_of_penalties(), Fit(params, resume=state))
             by_lm = replace(self, settings=replace(settings, solver="lm"), mean_loss=self.part)
             part = by_lm._search_of_penalties()
             search = self._search_of_penalties(flat=Flat.once_learned(settings.tol))
-            return of_all_rows(search, part, strategy(part, params))
+            return of_all_rows(search, part, strategy(part, Fit(params)))
         penalty = Penalty.fixed(network, settings.alpha, settings.ratio)
         if settings.solver == "gd":
             state = settings.learning_rate or state
@@ -161,19 +156,19 @@ class Training:
         if settings.n_starts > 1:
             return self._best_of(params, penalty)
         if settings.learning_alpha is None:
-            options = {"state": state, "flat": start and Flat.once_learned(settings.tol)}
-            return self.minimize(params, penalty, max_iter=settings.max_iter, **options)
+            options = {"max_iter": settings.max_iter}
+            options["flat"] = start and Flat.once_learned(settings.tol)
+            return self.minimize(Fit(params, resume=state), penalty, **options)
         weaker = Penalty.fixed(network, settings.learning_alpha, settings.ratio)
         n_steps = min(LEARNING_STEPS, max(settings.max_iter // 2, 1))
         announce(settings, f"Learning under alpha = {settings.learning_alpha:.3g}")
-        learned = self.minimize(params, weaker, max_iter=n_steps)
+        learned = self.minimize(Fit(params), weaker, max_iter=n_steps)
         n_steps = settings.max_iter - len(learned.curve)
         if not n_steps:
             return learned
         announce(settings, f"Under alpha = {settings.alpha:.3g}")
         options = {"max_iter": n_steps, "flat": Flat.once_learned(settings.tol)}
-        options["keep"] = lambda running: running.after(learned)
-        return self.minimize(learned.params, penalty, **options).after(learned)
+        return self.minimize(replace(learned, resume=None), penalty, **options)
 
     def _search_of_penalties(self, flat=None):
         settings, likelihood = self.settings, Likelihood.of(self.mean_loss)
@@ -183,16 +178,16 @@ class Training:
         how = {"stride": stride, "stage": stage, "refits": self.refits}
         return Search(self.mean_loss, likelihood, most, minimize, **how)
 
-    def minimize(self, params, penalty, *, max_iter, state=None, keep=None, flat=None):
-        """The fit that the solver comes to under one penalty.
+    def minimize(self, before, penalty, *, max_iter, keep=None, flat=None):
+        """The fit that the solver comes to under one penalty, from where another one has ended.
 
         Parameters
         ----------
-        params : ndarray, shape (p,)
+        before : Fit
+            From its weights the solver starts, with what it has to ``resume``: the damping of lm,
+            the rate of gd, the moments of sgd and adam. Its way is the beginning of the new one.
         penalty : Penalty
         max_iter : int
-        state : object, optional
-            Beside the weights: the damping of lm, the rate of gd, the moments of sgd and adam.
         keep : callable, optional
             ``keep(fit)`` is the fit to keep while this one has come to ``fit``; ``fit`` if None.
         flat : Flat, optional
@@ -207,10 +202,10 @@ class Training:
         first = 0 if monitor is None else monitor.n_steps
 
         def fit_at(step, status=None):
-            n, steps = step.n_iter, tuple(range(first, first + step.n_iter))
-            loss, path = float(step.least), tuple(curve[:n])
+            n, loss = step.n_iter, float(step.least)
+            way = before.curve + tuple(curve[:n]), before.steps + tuple(range(first, first + n))
             after = {"resume": step.state, "learning_rate": step.learning_rate}
-            return Fit(step.best, penalty, loss, path, steps, status, **after)
+            return Fit(step.best, penalty, loss, *way, status, **after)
 
         def kept_at(step):
             return fit_at(step) if keep is None else keep(fit_at(step))
@@ -222,7 +217,8 @@ class Training:
 
         objective = PenalisedLoss(self.mean_loss, penalty, self.bends_below)
         try:
-            found = self._search(objective, max_iter, state, flat)(params, callback=observe)
+            search = self._search(objective, max_iter, before.resume, flat)
+            found = search(before.params, callback=observe)
         except NotFinite as reason:
             raise self._too_large(reason) from None
         where = found.x, found.fun, found.x, found.fun, len(curve)
@@ -299,8 +295,8 @@ class Training:
         drawn = (self.problem.draw_start(self.random_state, settings) for _ in range(1, n_starts))
         for number, start in enumerate((params, *drawn), 1):
             announce(settings, f"Start {number} of {n_starts}")
-            keep = partial(_least_with, tuple(trials), None)
-            trials.append(self.minimize(start, penalty, max_iter=TRIAL_STEPS, keep=keep))
+            keep = partial(_least_with, tuple(trials))
+            trials.append(self.minimize(Fit(start), penalty, max_iter=TRIAL_STEPS, keep=keep))
         first = _least(trials)
         second = _least([trial for trial in trials if trial is not first])
         finished = []
@@ -308,15 +304,14 @@ class Training:
             fit, max_iter = trial, settings.max_iter - len(trial.curve)
             if trial.status == OUT_OF_ITERATIONS and max_iter:
                 announce(settings, f"Going on from the {rank} of them")
-                keep = partial(_least_with, tuple(finished), trial)
-                options = {"max_iter": max_iter, "state": trial.resume, "keep": keep}
-                fit = self.minimize(trial.params, penalty, **options).after(trial)
+                keep = partial(_least_with, tuple(finished))
+                fit = self.minimize(trial, penalty, max_iter=max_iter, keep=keep)
             finished.append(fit)
         return _least(finished)
 
 
-def _least_with(fits, before, running):
-    return _least([*fits, running if before is None else running.after(before)])
+def _least_with(fits, running):
+    return _least([*fits, running])
 
 
 def _least(fits):

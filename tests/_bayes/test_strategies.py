@@ -32,9 +32,8 @@ def chosen_among(losses, monkeypatch, most_multiples=1):
     others = iter(others)
     replacements = {
         "MOST_MULTIPLES": most_multiples,
-        "_grouped_evidence": lambda search, start, state, n_steps: (first, None),
+        "_grouped_evidence": lambda search, start, n_steps: (first, None),
         "_relevance": lambda search, fit, precisions, n_steps, keep: second,
-        "go_on": lambda search, before, penalty, max_iter, keep: next(others, Fit(None)),
         "_loss_of_left_out_rows": lambda search, fit: fit.loss,
         "_finish": lambda search, fit: fit,
         "_factor_and_used_share": lambda search, fit: (None, 1.0),
@@ -42,7 +41,12 @@ def chosen_among(losses, monkeypatch, most_multiples=1):
     for name, replacement in replacements.items():
         monkeypatch.setattr(choose_penalty, name, replacement)
     likelihood = SimpleNamespace(is_gaussian=True, variance=2.0)
-    search = Search(SimpleNamespace(network=None), likelihood, 100, None)
+    search = Search(
+        SimpleNamespace(network=None),
+        likelihood,
+        100,
+        lambda before, penalty, max_iter, keep: next(others, Fit(None)),
+    )
     fit = automatic(search, None)
     return fit.params, fit.left_out_loss
 
@@ -97,9 +101,8 @@ def chosen_by_refits(refits, monkeypatch, *, left_out_loss=5.0, used=1.0):
     By the linearised network, as that of all members.
     """
     replacements = {
-        "_grouped_evidence": lambda search, start, state, n_steps: (first, None),
+        "_grouped_evidence": lambda search, start, n_steps: (first, None),
         "_relevance": lambda search, fit, precisions, n_steps, keep: first,
-        "go_on": lambda search, before, penalty, max_iter, keep: replace(before, penalty=penalty),
         "_loss_of_left_out_rows": lambda search, fit: left_out_loss,
         "_finish": lambda search, fit: fit,
         "_factor_and_used_share": lambda search, fit: (None, used),
@@ -108,8 +111,14 @@ def chosen_by_refits(refits, monkeypatch, *, left_out_loss=5.0, used=1.0):
     for name, replacement in replacements.items():
         monkeypatch.setattr(choose_penalty, name, replacement)
     likelihood = SimpleNamespace(is_gaussian=True, variance=2.0)
-    search = Search(SimpleNamespace(network=None), likelihood, 100, None, refits=refits)
-    fit = automatic(search, None)
+    search = Search(
+        SimpleNamespace(network=None),
+        likelihood,
+        100,
+        lambda before, penalty, max_iter, keep: replace(before, penalty=penalty),
+        refits=refits,
+    )
+    fit = automatic(search, Fit(None))
     return float(fit.penalty.strengths[0]), fit.left_out_loss
 
 
@@ -203,8 +212,8 @@ class Recorded:
         with self.problem.rows() as rows:
             mean_loss = self.problem.mean_loss(rows)
 
-            def minimize(start, penalty, *, max_iter, state=None, keep=None):
-                curve, numbers = [], []
+            def minimize(before, penalty, *, max_iter, keep=None):
+                curve, numbers = [*before.curve], [*before.steps]
                 self.penalties[self.stages[-1]] = penalty
 
                 def fit(step, x):
@@ -223,14 +232,15 @@ class Recorded:
                 self.n_asked.append(max_iter)
                 objective = PenalisedLoss(mean_loss, penalty)
                 options = {"max_iter": max_iter, "tol": 1e-4, "callback": callback}
-                found = levenberg_marquardt(objective, start, damping=state, **options)
+                options["damping"] = before.resume
+                found = levenberg_marquardt(objective, before.params, **options)
                 way = tuple(curve), tuple(numbers)
                 return Fit(found.x, penalty, found.fun, *way, resume=found.state)
 
             likelihood, stage = Likelihood.of(mean_loss), self.stages.append
             search = Search(mean_loss, likelihood, max_iter, minimize, stage=stage)
             try:
-                return STRATEGIES[strategy](search, self.problem.params)
+                return STRATEGIES[strategy](search, Fit(self.problem.params))
             except Stop:
                 return self.kept[-1]
 
@@ -315,9 +325,10 @@ def test_all_rows_go_on_with_the_prior_precisions_of_a_part():
     """They are alpha_g beta S k / 2: of three times the rows alpha_g is a third, at first."""
     asked = []
 
-    def minimize(start, penalty, *, max_iter, state=None, keep=None):
+    def minimize(before, penalty, *, max_iter, keep=None):
         asked.append(penalty.strengths)
-        return Fit(start, penalty, 1.0, (1.0,) * max_iter, tuple(range(max_iter)))
+        way = before.curve + (1.0,) * max_iter, before.steps + tuple(range(max_iter))
+        return Fit(before.params, penalty, 1.0, *way)
 
     problem = random_problem(SquaredError, n_rows=30, n_hidden=3)
     with problem.rows() as rows:

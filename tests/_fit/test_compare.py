@@ -16,6 +16,7 @@ from sklearn_twolayer._fit.compare import RATIOS, Comparison, LeftOut
 from sklearn_twolayer._fit.monitor import Deadline
 from sklearn_twolayer._fit.parameters import checked
 from sklearn_twolayer._fit.run import Problem
+from sklearn_twolayer._fit.training import Fit
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.scale import Standardization
 
@@ -129,14 +130,14 @@ def test_without_a_whole_fold_there_is_nothing_beyond():
 def test_a_network_that_has_not_learned_gets_the_time_that_a_plateau_takes(loss, asked):
     steps = []
 
-    def minimize(params, penalty, *, max_iter):
+    def minimize(before, penalty, *, max_iter):
         steps.append(max_iter)
-        return SimpleNamespace(params=params, loss=loss)
+        return Fit(before.params, penalty, loss)
 
     mean_loss = SimpleNamespace(value=lambda params: 1.0)
     settings = SimpleNamespace(max_iter=100)
     training = SimpleNamespace(settings=settings, mean_loss=mean_loss, minimize=minimize)
-    assert compare._to_learn(training, None, None).loss == loss
+    assert compare._to_learn(training, Fit(), None).loss == loss
     assert steps == asked
 
 

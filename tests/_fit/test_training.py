@@ -234,7 +234,7 @@ def test_nobody_needs_to_watch():
     settings, penalty = settings_of("lm"), Penalty.fixed(problem.network, ALPHA)
     with small_blocks(problem) as rows:
         training = Training(problem, settings, mean_loss_of(problem, rows))
-        fit = training.minimize(params, penalty, max_iter=5)
+        fit = training.minimize(Fit(params), penalty, max_iter=5)
     expected, _ = run("lm", problem, params)
     np.testing.assert_array_equal(fit.params, expected.params)
     assert fit.loss == expected.loss
@@ -250,11 +250,11 @@ def test_a_minimisation_of_no_step_is_kept_too():
         monitor = Recorder(settings)
         training = Training(problem, settings, mean_loss_of(problem, rows), monitor)
         for _ in range(10):
-            fit = training.minimize(params, penalty, max_iter=2000)
+            fit = training.minimize(Fit(params), penalty, max_iter=2000)
             params = fit.params
         n_steps = monitor.n_steps
         monitor.kept = None
-        training.minimize(params, penalty, max_iter=2000)
+        training.minimize(Fit(params), penalty, max_iter=2000)
     assert monitor.n_steps == n_steps
     assert monitor.kept().loss == fit.loss
     assert monitor.kept().curve == ()
@@ -275,11 +275,13 @@ class Starts(Training):
         self.status = status or [OUT_OF_ITERATIONS] * len(loss)
         self.calls, self.kept = [], []
 
-    def minimize(self, params, penalty, *, max_iter, state=None, keep=None):
+    def minimize(self, before, penalty, *, max_iter, keep=None):
         """Note the call, and what is kept at its end."""
+        params, state = before.params, before.resume
         self.calls.append((params, max_iter, state))
         loss = self.loss[params] if state is None else self.end.get(params, self.loss[params])
-        way = {"curve": (0.0,) * max_iter, "steps": (0,) * max_iter, "resume": params + 0.5}
+        curve, steps = before.curve + (0.0,) * max_iter, before.steps + (0,) * max_iter
+        way = {"curve": curve, "steps": steps, "resume": params + 0.5}
         fit = Fit(params, penalty, loss, status=self.status[params], **way)
         self.kept.append(fit if keep is None else keep(fit))
         if params == self.stop_at:

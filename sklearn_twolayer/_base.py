@@ -298,7 +298,7 @@ class BaseTwoLayer(
         self._publish(problem)
         how, watch = {"deadline": deadline, "start": start}, Watch(deadline)
         if settings.alpha == "auto":
-            settings = compare.compare_penalties(problem, settings, random_state, **how)
+            settings = compare.with_compared_penalty(problem, settings, random_state, **how)
         problem, start = run.weigh_targets(problem, settings, random_state, **how)
         if problem.held_out is not None and settings.scoring not in (None, "loss"):
             problem = with_scorer(problem, self, settings.scoring)

@@ -54,7 +54,7 @@ class Task:
         return replace(self, context=context)
 
     def begin(self):
-        """Tell the callbacks."""
+        """Tell the callbacks that the task begins."""
         self.context.call_on_fit_task_begin(**self._about())
 
     def iteration(self, weights):

@@ -190,7 +190,7 @@ class SortedRows:
         return cls(labels, inputs, order, is_new)
 
     def deal_distinct(self):
-        """``folds``."""
+        """The fold of each row, and the number of distinct ones; see ``folds``."""
         fold = np.empty(len(self.order), int)
         fold[self.order] = (np.cumsum(self.is_new) - 1) % N_FOLDS
         return fold, int(self.is_new.sum())

@@ -73,7 +73,7 @@ class Likelihood:
 
     @classmethod
     def of(cls, mean_loss):
-        """That of a mean loss, in one pass over the rows: their targets have a variance."""
+        """The likelihood of the rows of a mean loss, read once: their targets have a variance."""
         rows, variances, is_gaussian = mean_loss.rows, 1.0, mean_loss.loss.is_squared_error
         if is_gaussian:
             first, second = rows.sum(partial(_block_moments, shift=rows.first("y")))

@@ -165,7 +165,7 @@ class LabelTargets:
         return np.hstack([1 - A2, A2]) if self.is_binary else A2
 
     def log_of_each_class(self, Z2):
-        """Its logarithm from the raw prediction Z2 (n, k), without rounding to ln 0."""
+        """Ln of these probabilities from the raw prediction Z2, without rounding to ln 0."""
         ln = self.loss.log_predict
         return np.hstack([ln(-Z2), ln(Z2)]) if self.is_binary else ln(Z2)
 

@@ -97,7 +97,7 @@ class Size:
 
     @property
     def repeated(self):
-        """That of rows repeated as often as their weights say."""
+        """The size where each row is repeated as often as its weight says."""
         return replace(self, n_rows=self.n_counted)
 
 

@@ -244,11 +244,12 @@ def grid_of(size):
     return FEW_NUMBERS_GRID if is_small(size) else NUMBERS_GRID
 
 
-def compare_penalties(problem, settings, random_state, *, deadline, start=None):
-    """Settings with the penalties whose networks predict left-out rows best.
+def with_compared_penalty(problem, settings, random_state, *, deadline, start=None):
+    """The settings with the penalty whose networks predict left-out rows best.
 
-    Every network goes through the penalties from weak to strong, and so will the fit, unless it
-    goes on from a warm ``start``. A wide regression with next to no noise has other settings.
+    They stay as they are where these networks are not cheap: ``compares_penalties``. Every
+    network goes through the penalties from weak to strong, and so will the fit, unless it goes on
+    from a warm ``start``. A wide regression with next to no noise has other settings.
     """
     if not compares_penalties(settings, problem.size):
         return settings

@@ -45,13 +45,13 @@ class Penalty:
 
     @classmethod
     def fixed(cls, network, alpha, ratio=1.0):
-        """Alpha for W1 and W2, or as the geometric mean of a1 and a2 with a ratio a1 / a2."""
+        """The penalty of W1 and W2: their alpha has this geometric mean and the ratio a1 / a2."""
         root = np.sqrt(ratio)
         return cls(penalty_groups(network), np.array([alpha * root, 0.0, alpha / root, 0.0]))
 
     @classmethod
     def of(cls, network, strengths):
-        """The alpha of W1 or of each of its rows, of b1, W2 and b2."""
+        """The penalty with an alpha for W1 or for each of its rows, for b1, W2 and b2."""
         per_input = len(strengths) == network.n_features + 3
         return cls(penalty_groups(network, per_input), strengths)
 

@@ -85,7 +85,7 @@ class Root:
 
     @classmethod
     def of_network(cls, network, params, X, A1, *, root):
-        """That of rows [X 1] with the hidden layer A1 and the ``root`` R (n, k, k) of s H / S."""
+        """The root of rows [X 1], from A1 (n, h) and R (n, k, k), the ``root`` of s H / S."""
         _, _, W2, _ = network.unpack(params)
         slope = ACTIVATIONS[network.activation].derivative(A1, out=np.empty_like(A1))
         second = np.column_stack([A1, np.ones(len(A1), A1.dtype)])

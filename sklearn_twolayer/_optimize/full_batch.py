@@ -75,14 +75,14 @@ class Flat:
 
     @classmethod
     def within(cls, max_iter, tol):
-        """That of a search of ``max_iter`` iterations, which may have a plateau to cross."""
+        """The rule of a search of ``max_iter`` iterations, which may have a plateau to cross."""
         n_iterations = int(FLAT_SHARE * max_iter)
         n_iterations = min(max(n_iterations, MIN_FLAT_ITERATIONS), MAX_FLAT_ITERATIONS)
         return cls(n_iterations, least_decrease(tol))
 
     @classmethod
     def once_learned(cls, tol):
-        """That of a search from where another one has ended: it has no long plateau to cross."""
+        """The rule of a search that goes on from another one: it has no long plateau to cross."""
         return cls(FLAT_ONCE_LEARNED, least_decrease(tol))
 
     def __call__(self, values):

@@ -182,11 +182,11 @@ def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeyp
     monkeypatch.setattr(Comparison, "ratio", lambda comparison, strength: 10.0)
     problem, settings = posed(), settings_of("auto")
     options = {"deadline": Deadline()}
-    found = compare.compare_penalties(problem, settings, np.random.RandomState(0), **options)
+    found = compare.with_compared_penalty(problem, settings, np.random.RandomState(0), **options)
     assert (found.alpha, found.learning_alpha) == pytest.approx((3 / 20, 0.3 / 20))
     assert found.ratio == 10
     start = SimpleNamespace(params=lambda network, scale: np.zeros(network.n_params))
-    found = compare.compare_penalties(problem, settings, None, start=start, **options)
+    found = compare.with_compared_penalty(problem, settings, None, start=start, **options)
     assert found.alpha == pytest.approx(3 / 20)
     assert found.learning_alpha is None
 
@@ -205,7 +205,7 @@ def test_a_fold_that_was_cut_short_does_not_tell_the_noise(loss, is_low, monkeyp
     quiet = settings_of("evidence")
     settings = replace(settings_of("auto"), at_low_noise=quiet)
     options = {"deadline": Deadline()}
-    found = compare.compare_penalties(posed(), settings, np.random.RandomState(0), **options)
+    found = compare.with_compared_penalty(posed(), settings, np.random.RandomState(0), **options)
     assert not n_told
     if is_low:
         assert found is quiet

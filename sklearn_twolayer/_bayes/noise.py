@@ -128,7 +128,7 @@ def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
     factor : DenseFactor or LowRankFactor
         Of the curvature of F.
     """
-    squares = sums_of_targets(mean_loss, params)
+    squares = mean_loss.squares(params)
     total_weight = mean_loss.rows.total_weight
     shares = shares_of_targets(few, params, factor)
     degrees = total_weight - np.minimum(n_effective * shares, MAX_USED_SHARE * total_weight)
@@ -175,20 +175,6 @@ def precision_within_bounds(degrees, squares, variance):
     return np.clip(
         degrees / np.maximum(squares, degrees / highest * variance), lowest / variance, None
     )
-
-
-def sums_of_targets(mean_loss, params):
-    """sum_i s_i r_ic^2 (k,)."""
-    rows = mean_loss.rows
-    raw_prediction, predict = mean_loss.block_raw_prediction(params), mean_loss.loss.predict
-    (sums,) = rows.sum(partial(_block_sums, raw_prediction=raw_prediction, predict=predict))
-    return sums * (rows.total_weight / rows.weight_of_blocks)
-
-
-def _block_sums(X, y, weight, *, raw_prediction, predict):
-    residual = predict(raw_prediction(X, y, weight)) - y
-    weight = np.ones(len(y)) if weight is None else weight
-    return (weight @ residual**2,)
 
 
 def _block_moments(X, y, weight, *, shift):

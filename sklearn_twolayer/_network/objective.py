@@ -204,6 +204,11 @@ class MeanLoss:
         (gradient,) = self.rows.sum(partial(block, v=self.incoming(v)))
         return self._outgoing(gradient) / self.rows.weight_of_blocks
 
+    def squares(self, params):
+        """sum_i s_i r_ic^2 (k,) of the residuals r = A2 - y of each output."""
+        (sums,) = self.rows.sum(partial(self._block_squares, self.incoming(params)))
+        return sums * (self.rows.total_weight / self.rows.weight_of_blocks)
+
     def block_raw_prediction(self, params):
         """Z2 (n, k), as a function of a block."""
         return partial(forward_block, self._inner, params=self.incoming(params))
@@ -220,6 +225,11 @@ class MeanLoss:
         J = second_order.jacobian(self._inner, block_params, X, A1)
         columns = self._outgoing(J.reshape(-1, J.shape[2]).T)
         return columns.T.reshape(J.shape)
+
+    def _block_squares(self, params, X, y, weight):
+        residual = self.loss.predict(self._inner.forward(params, X)[0]) - y
+        weight = np.ones(len(y)) if weight is None else weight
+        return (weight @ residual**2,)
 
     def _block_loss(self, params, X, y, weight):
         Z2, _ = self._inner.forward(params, X)

@@ -13,7 +13,6 @@ from sklearn_twolayer._bayes.noise import (
     Likelihood,
     noise_precisions,
     shares_of_targets,
-    sums_of_targets,
 )
 from sklearn_twolayer._bayes.posterior import (
     PRIOR_PRECISION_BOUNDS,
@@ -105,7 +104,7 @@ def test_noise_of_targets_is_that_of_their_residuals_and_leverages(loss_class):
         factor = posterior_factor(
             replace(mean_loss.quadratic(params)[2], penalties=problem.penalty.per_weight)
         )
-        squares = sums_of_targets(mean_loss, params)
+        squares = mean_loss.squares(params)
         shares = shares_of_targets(mean_loss, params, factor)
         options = {
             "variances": Likelihood.of(mean_loss).variances,
@@ -212,7 +211,7 @@ def test_two_distinct_rows_are_given_one_more_and_three_are_not(repeats):
 
 def sum_of_squares(problem):
     with problem.rows() as rows:
-        return sums_of_targets(problem.mean_loss(rows), problem.params)
+        return problem.mean_loss(rows).squares(problem.params)
 
 
 def shares(problem):

@@ -242,6 +242,10 @@ MUTATIONS = {
         ("FREE_STEPS, MUCH_LEFT = (20, 100)", "FREE_STEPS, MUCH_LEFT = (1, 1)"),
         ("if loss < MARGIN * chosen[1] else chosen", "if loss < 2 * chosen[1] else chosen"),
         ("            elif loss < np.inf:", "            elif False:"),
+        (
+            "    else:\n        chosen, times = _best_by_leave",
+            "    elif used > EVIDENT_SHARE:\n        chosen, times = _best_by_leave",
+        ),
         ("if _factor_and_used_share(search, fit)[1] > MUCH_USED_SHARE:  # it", "if False:  # it"),
         ("INFLATION if used <= MUCH_USED_SHARE else 1.0", "INFLATION"),
         ("    if share >= DOUBTFUL_LOSS:", "    if False:"),

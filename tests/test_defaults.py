@@ -198,6 +198,22 @@ def test_three_of_many_columns_are_found():
     assert 0.85 < np.mean(np.abs(y[1200:] - mean) < 1.645 * std) < 0.99
 
 
+@pytest.mark.slow
+def test_a_line_in_noise_is_not_bent():
+    """The evidence of some hundred rows stays with bends; stronger penalties straighten them."""
+    excess = []
+    for seed in range(8):
+        random = np.random.RandomState(seed)
+        X, slope = random.normal(size=(1400, 4)), random.normal(size=4)
+        y = X @ slope + random.normal(size=1400)
+        of_lines = np.column_stack([X, np.ones(1400)])
+        line = of_lines @ np.linalg.lstsq(of_lines[:400], y[:400], rcond=None)[0]
+        model = TwoLayerRegressor(random_state=seed).fit(X[:400], y[:400])
+        errors = [np.mean((each[400:] - X[400:] @ slope) ** 2) for each in (model.predict(X), line)]
+        excess.append(errors[0] / errors[1])
+    assert np.median(excess) < 3
+
+
 @pytest.mark.parametrize("n", [45, 65, 90])
 def test_the_evidence_does_not_take_few_rows_of_a_wave_for_noise(n):
     """With more weights than a share of the rows it ends at the constant; a rival learns first."""

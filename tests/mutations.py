@@ -350,7 +350,7 @@ MUTATIONS = {
         ("        out[:, -1] = 1\n", "        out[:, -1] = 0\n"),
     ),
     "_data/table.py": (
-        "_data/test_table.py test_validation.py test_early_stopping.py test_faults.py",
+        "_data/test_table.py test_validation.py test_early_stopping.py test_frames.py",
         ("            refuse_missing(np.asarray(y))\n", "            pass\n"),
         ("    if (weight < 0).any():", "    if False:"),
         ("    if total == 0:", "    if False:"),

@@ -317,8 +317,8 @@ def test_what_is_sent_to_other_machines_has_no_rows(is_sparse):
         mean_loss = problem.mean_loss(rows)
         mean_loss.quadratic(problem.params)
         block = mean_loss.block_raw_prediction(problem.params)
-        sent = pickle.loads(pickle.dumps(block))
-        assert sent.func.__self__.rows is None
+        sent, owner = pickle.loads(pickle.dumps((block, mean_loss)))
+        assert owner.rows is None
         batch = next(rows.batches(100))
         np.testing.assert_array_equal(sent(*batch), block(*batch))
 

@@ -28,6 +28,7 @@ from sklearn_twolayer._validation import (
     MaybeArray,
     over_collections,
     read_partitions,
+    unfitted,
     validated,
     with_scorer,
 )
@@ -115,7 +116,7 @@ class BaseTwoLayer(
         settings = checked(vars(self), type(self).__name__)
         deadline = Deadline(settings.max_time)
         random_state = check_random_state(settings.random_state)
-        fitted = self._unfitted()
+        fitted = unfitted(self)
         table = fitted._read(X, y, sample_weight, reset=True)
         targets = self._targets_class.learn(table.summary(self._targets_class), settings)
         table, read = table.weigh(targets).encode(targets), partial(fitted._read, reset=False)
@@ -142,7 +143,8 @@ class BaseTwoLayer(
         """Return the objective F that ``fit`` minimises, and its gradient: backprop in public.
 
         ``F = (1 / S) sum_i s_i loss_i + 1/2 sum_g penalty_g |w_g|^2`` on the scale that was set
-        in ``fit``, with S = sum_i s_i and ``penalty_`` of each group of weights.
+        in ``fit``, with S = sum_i s_i and ``penalty_`` of each group of weights. Each member of a
+        committee had an F of its own: of their one network it is the mean loss, without penalty.
 
         Parameters
         ----------
@@ -158,10 +160,9 @@ class BaseTwoLayer(
         loss : float
             F.
         coef_gradients : list of ndarray
-            dF/dW1 (n_features, n_hidden) and dF/dW2 (n_hidden, n_outputs), with
-            respect to ``coefs_``.
+            dF/dW1 (n_features, n_hidden) and dF/dW2 (n_hidden, n_outputs), W1, W2 = ``coefs_``.
         intercept_gradients : list of ndarray
-            dF/db1 and dF/db2, with respect to ``intercepts_``.
+            dF/db1 and dF/db2, with b1, b2 = ``intercepts_``.
 
         Raises
         ------
@@ -182,8 +183,9 @@ class BaseTwoLayer(
 
         with table.rows(scale, params.dtype, network.width) as rows:
             loss, gradient = (part / rows.weight_of_blocks for part in rows.sum(block_sums))
-        penalty = Penalty.of(network, self.penalty_)
-        loss, gradient = loss + penalty.value(params), gradient + penalty.per_weight * params
+        if not self._learned_.is_committee:
+            penalty = Penalty.of(network, self.penalty_)
+            loss, gradient = loss + penalty.value(params), gradient + penalty.per_weight * params
         coef_gradients, intercept_gradients = scale.unfold_gradient(*network.unpack(gradient))
         check_finite(loss, coef_gradients + intercept_gradients, coefs + intercepts)
         return loss, coef_gradients, intercept_gradients
@@ -275,7 +277,7 @@ class BaseTwoLayer(
         settings = streaming(settings, of_collections=is_collection(X, y, sample_weight))
         learned = getattr(self, "_learned_", None)
         start = WarmStart.of(vars(self), learned)
-        fitted = self._unfitted(known=() if learned is None else COLUMNS)
+        fitted = unfitted(self, known=() if learned is None else COLUMNS)
         table = fitted._read(X, y, sample_weight, reset=learned is None)
         if learned is None:
             targets = self._targets_class.learn(table.summary(self._targets_class), settings)
@@ -314,14 +316,6 @@ class BaseTwoLayer(
         if watch.task is not None:
             watch.task.end(lambda: (self.coefs_, self.intercepts_))
         return [why_unfinished(settings, fits, self.n_iter_, self.loss_)]
-
-    def _unfitted(self, known=()):
-        """A copy without what a fit has set, but for the attributes that are ``known``."""
-        copied = type(self).__new__(type(self))
-        for name, value in vars(self).items():
-            if not name.endswith("_") or name in known:
-                vars(copied)[name] = value
-        return copied
 
     def _read(self, X, y, sample_weight, *, reset):
         """The rows as a table; with ``reset`` the estimator learns the columns of X."""

@@ -112,8 +112,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     n_iter_ : int
         Iterations of the last fit.
     loss_ : float
-        Objective of the published weights, penalty included, on the standardised scale; of a
-        committee that of its best member, as ``loss_curve_`` and ``n_iter_`` are.
+        Objective F of the published weights, penalty included, on the standardised scale. Of a
+        committee that of its best member, as is all that follows but for the relevances.
     loss_curve_ : list of float
         Objective after each iteration; with "evidence" under the penalties of that iteration.
     penalty_ : ndarray
@@ -126,7 +126,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     prior_precision_ : ndarray
         Prior precision of the same groups on the standardised scale, where all have one.
     n_effective_params_ : float
-        How many weights (of the first member) the data determine, where a matrix tells.
+        How many weights the data determine, where a matrix tells.
     curvature_rows_ : int
         Rows of the Gauss-Newton matrix: all, or a random part where all would take more than a
         second. Networks that are not moderated have none, but for "evidence" and "ard".

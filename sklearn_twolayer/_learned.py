@@ -43,6 +43,8 @@ class Learned:
     activation : str
     resume : Resume or None
         What going on needs.
+    is_committee : bool
+        Whether the weights are those of several members, of which each had an F of its own.
     posteriors : list of Posterior or PointMass
         Of the members; empty without error bars.
     keeps_matrix : bool
@@ -55,6 +57,7 @@ class Learned:
     scale: Standardization
     activation: str
     resume: Resume | None = None
+    is_committee: bool = False
     posteriors: list = ()
     keeps_matrix: bool = True
     no_error_bars: str = DURING_THE_FIT

@@ -128,8 +128,9 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     n_iter_ : int
         Iterations of the last fit; of several starts, those of the one that was kept.
     loss_ : float
-        Objective of the published weights, penalty included, on the standardised scale; of a
-        committee that of its best member, as ``loss_curve_`` and ``n_iter_`` are.
+        Objective F of the published weights, penalty included, on the standardised scale. Of a
+        committee that of its best member, as are ``loss_curve_``, ``n_iter_``, ``penalty_`` and all
+        that follows from these; its noise, relevance and importances are of all members.
     loss_curve_ : list of float
         Objective after each iteration; where the evidence changes the penalties on the
         way, under the penalties of that iteration, and where it starts on a part of the
@@ -148,7 +149,7 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         1 / variance of the noise of each target, in the units of y. A target that is
         constant says nothing of its noise: it is that of one more row with a residual of 1. Nor
         do one or two distinct rows: there that residual is one standard deviation of y. Infinite
-        where y is so small that it exceeds any float.
+        where y is so small that it exceeds any float. The variance is the mean over members.
     n_effective_params_ : float
         How many weights the data determine. There where error bars are.
     curvature_rows_ : int

@@ -485,7 +485,8 @@ MUTATIONS = {
             "    if False:",
         ),
         ("best, dtype = min(members, key", "best, dtype = max(members, key"),
-        ("posterior.noise_precision / y_scale / y_scale", "posterior.noise_precision / y_scale"),
+        ("precision = beta / y_scale / y_scale", "precision = beta / y_scale"),
+        ("beta / np.mean([beta / each", "beta / np.max([beta / each"),
         ("posterior.log_marginal_likelihood - shift", "posterior.log_marginal_likelihood"),
         ("    if p > MAX_WEIGHTS:\n        return 0", "    if False:\n        return 0"),
         ("max(int(MAX_COST / cost_of_row), -(-2 * p // k))", "int(MAX_COST / cost_of_row)"),
@@ -531,6 +532,7 @@ MUTATIONS = {
     "_base.py": (
         "test_base.py test_gradients.py test_validation.py test_partial_fit.py test_explain.py",
         ("loss + penalty.value(params), gradient + penalty", "loss, gradient + penalty"),
+        ("        if not self._learned_.is_committee:", "        if True:"),
         ("return gradients[:, 0] if self.n_outputs_ == 1 else gradients", "return gradients"),
     ),
     "_mlp.py": (

@@ -7,7 +7,7 @@ import pytest
 from joblib import parallel_config
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.metrics import r2_score
+from sklearn.metrics import log_loss, mean_squared_error, r2_score
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._fit.weights import member_states
@@ -111,7 +111,8 @@ def test_the_statistics_are_those_of_the_best_member():
     assert committee.loss_ == best.loss_
     assert committee.loss_curve_ == best.loss_curve_
     assert committee.n_iter_ == best.n_iter_
-    assert committee.noise_precision_ == best.noise_precision_
+    variances = [1 / model.noise_precision_ for model in parts]
+    assert 1 / committee.noise_precision_ == pytest.approx(np.mean(variances), rel=1e-12)
     np.testing.assert_array_equal(committee.prior_precision_, best.prior_precision_)
 
 
@@ -213,6 +214,40 @@ def test_it_predicts_better_than_its_members_do_on_average(Estimator):
         rows = np.arange(60)
         losses = [-model.predict_log_proba(X)[rows, Y].mean() for model in [committee, *parts]]
         assert losses[0] < np.mean(losses[1:])
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_no_error_bar_is_shorter_than_the_published_noise(n_outputs):
+    y = np.c_[X[:, 0] ** 2, Y][:, :n_outputs] + np.random.RandomState(3).normal(size=(60, 1))
+    model = fitted(TwoLayerRegressor, y=y, alpha=0.03, n_members=4)
+    _, std = model.predict(np.r_[X, 100 * X], return_std=True)
+    noise = np.atleast_1d(model.noise_precision_) ** -0.5
+    assert (std.reshape(-1, n_outputs) >= noise * (1 - 1e-9)).all()
+
+
+@pytest.mark.parametrize("alpha", [0.1, "ard"])
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_the_public_loss_is_the_mean_loss_of_the_folded_network(Estimator, alpha):
+    weight = np.random.RandomState(2).randint(1, 4, size=60)
+    model = fitted(Estimator, sample_weight=weight, alpha=alpha, standardize=False)
+    loss, coef_gradients, _ = model.loss_and_gradient(X, Y, weight)
+    metric = log_loss if Estimator is TwoLayerClassifier else mean_squared_error
+    predicted = model.predict_proba(X) if Estimator is TwoLayerClassifier else model.predict(X)
+    assert loss == pytest.approx(metric(Y, predicted, sample_weight=weight), rel=1e-9)
+
+    W1, losses = model.coefs_[0], []
+    for step in (1e-6, -1e-6):
+        model.coefs_[0] = W1 + step
+        losses.append(model.loss_and_gradient(X, Y, weight)[0])
+    slope = (losses[0] - losses[1]) / 2e-6
+    assert coef_gradients[0].sum() == pytest.approx(slope, rel=1e-5, abs=1e-8)
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_a_committee_that_goes_on_as_one_network_has_an_objective(Estimator):
+    model = fitted(Estimator, n_hidden="auto", alpha=0.1, n_members=3)
+    model.set_params(warm_start=True, n_members=1).fit(X, Y)
+    assert model.loss_and_gradient(X, Y)[0] == pytest.approx(model.loss_, rel=1e-9)
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)

@@ -122,7 +122,7 @@ def published(problem, settings, fits, *, start, random_state):
     if settings.early_stopping and scores:
         attributes["loss_"] = curve[best_step(scores, best.validation_losses)]
     attributes |= relevance(problem, coefs, intercepts)
-    left = {}
+    left = {"is_committee": len(members) > 1}
     if settings.is_stream:
         left["resume"] = Resume(settings.solver, best.resume, random_state)
     elif settings.warm_start:
@@ -131,11 +131,14 @@ def published(problem, settings, fits, *, start, random_state):
         left["no_error_bars"] = why_no_error_bars(problem, settings)
         return attributes, left
     left["posteriors"] = [fit.posterior for fit in members]
-    return attributes | _statistics(problem, best), left
+    return attributes | _statistics(problem, best, left["posteriors"]), left
 
 
-def _statistics(problem, fit):
-    """What the posterior of a fit says of the noise, the weights and the evidence."""
+def _statistics(problem, fit, posteriors):
+    """What the posterior of a fit says of the weights and the evidence, and all of the noise.
+
+    The variance of the noise is the mean over the members, as it is in the error bars.
+    """
     posterior, y_scale = fit.posterior, problem.scale.y_scale
     if isinstance(posterior, PointMass):
         return {}
@@ -144,8 +147,10 @@ def _statistics(problem, fit):
         "curvature_rows_": posterior.n_rows,
     }
     if problem.targets.loss.is_squared_error:
+        beta = posterior.noise_precision
+        beta = beta / np.mean([beta / each.noise_precision for each in posteriors], axis=0)
         with np.errstate(over="ignore"):  # of targets so small that it is no float, infinite
-            precision = posterior.noise_precision / y_scale / y_scale
+            precision = beta / y_scale / y_scale
         one_target = len(precision) == 1
         statistics["noise_precision_"] = float(precision[0]) if one_target else precision
     if (fit.penalty.strengths > 0).all():

@@ -108,6 +108,7 @@ MUTATIONS = {
         ("[:: len(small) + 1] += 1", "[:: len(small) + 1] += 0.5"),
         ("- np.log(self.inverse_diagonal).sum()", "+ np.log(self.inverse_diagonal).sum()"),
         ("floor = LOW_RANK_FLOOR * max(self", "floor = 0 * max(self"),
+        ("np.diag(self.inverse_diagonal) - root", "np.diag(self.inverse_diagonal) + root"),
         ("        half.reshape(-1)[:: len(half) + 1] /= 2\n", ""),
         ("self.penalties + mu  # the", "self.penalties  # the"),
     ),

@@ -81,6 +81,11 @@ class DenseFactor:
         """G^-1 for predictions."""
         return self
 
+    @property
+    def inverse_matrix(self):
+        """G^-1 (p, p), for predictions without this package."""
+        return self.solve(np.eye(len(self.upper)))
+
     def covariance(self, J):
         """J_i G^-1 J_i' (n, k, k) for J (n, k, p)."""
         roots = [blas.dtrsm(1.0, self.upper, J_c, side=1) for J_c in _outputs(J)]  # J_c C'^-1
@@ -187,6 +192,12 @@ class LowRankInverse:
     def n_stored(self):
         """Numbers that a pickle holds."""
         return self.inverse_diagonal.size + self.scaled.size + self.upper.size
+
+    @property
+    def inverse_matrix(self):
+        """G^-1 (p, p), for predictions without this package."""
+        root = blas.dtrsm(1.0, self.upper, self.scaled.T, side=1)
+        return np.diag(self.inverse_diagonal) - root @ root.T
 
     def covariance(self, J):
         """J_i G^-1 J_i' (n, k, k) for J (n, k, p)."""

@@ -48,6 +48,13 @@ def test_solve(kind, mu):
 
 @DAMPINGS
 @KINDS
+def test_the_inverse_as_a_matrix(kind, mu):
+    found = curvature(kind).factorize(mu).inverse.inverse_matrix
+    np.testing.assert_allclose(found, np.linalg.inv(matrix(mu=mu)), rtol=1e-10, atol=1e-14)
+
+
+@DAMPINGS
+@KINDS
 def test_log_determinant(kind, mu):
     sign, expected = np.linalg.slogdet(matrix(mu=mu))
     assert sign == 1

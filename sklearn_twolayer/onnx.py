@@ -163,6 +163,7 @@ def _n_rows(operator):
 
 
 def _convert_hidden_layer(scope, operator, container):
+    _check_is_meant(scope, operator)
     graph, model = Graph(scope, operator, container), operator.raw_operator
     (W1, _), (b1, _) = model.coefs_, model.intercepts_
     A1 = _hidden_layer(graph, model, W1, b1, activation=model._learned_.activation)
@@ -216,8 +217,22 @@ def _check_is_answer(scope, operator):
         name = type(operator.raw_operator).__name__
         raise ValueError(
             f"A {name} feeds another step, which in scikit-learn is its transform and not its "
-            f'prediction: pass options={{{name}: {{"transform": True}}}} to skl2onnx, or the id of '
-            f"this {name} as the key."
+            'prediction: pass options={id(step): {"transform": True}} to skl2onnx, where step is '
+            f"this {name}."
+        )
+
+
+def _check_is_meant(scope, operator):
+    """Raise ValueError if an option for a class makes hidden layers of too many networks."""
+    model, operators = operator.raw_operator, scope.operators.values()
+    is_named = id(model) in scope.options
+    is_alone = sum(each.type == HIDDEN_LAYER for each in operators) == 1
+    if not (is_named or is_alone or _feeds_a_step(scope, operator.outputs)):
+        name = type(model).__name__
+        raise ValueError(
+            f'options={{{name}: {{"transform": True}}}} makes a hidden layer of the last {name} as '
+            'well as of those that feed another step. Pass {id(step): {"transform": True}} for '
+            "each that is meant."
         )
 
 

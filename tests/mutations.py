@@ -556,6 +556,9 @@ MUTATIONS = {
         ('        "raw_scores": either,\n', ""),
         ("A2 = Z2 if is_raw else graph(", "A2 = graph("),
         ("return _last_step(model.steps[-1][1])", "return model.steps[-1][1]"),
+        ("    if not (is_named or is_alone or", "    if not (True or"),
+        ("    if not (is_named or is_alone or", "    if not (is_alone or"),
+        ("    if not (is_named or is_alone or", "    if not (is_named or"),
     ),
 }
 

@@ -300,6 +300,25 @@ def test_a_prediction_does_not_feed_the_next_step_by_mistake(convert, step, last
         convert(model, X_DIABETES)
 
 
+def test_an_option_for_the_class_is_not_for_the_last_step(convert, outputs):
+    """The graph of a Pipeline of two networks had the hidden layer of the second for an answer."""
+    options = {TwoLayerRegressor: {"transform": True}}
+    model = make_pipeline(regressor(), regressor(n_hidden=3)).fit(X_DIABETES, Y_DIABETES)
+    with pytest.raises(ValueError, match=r"hidden layer of the last.*id\(step\)"):
+        convert(model, X_DIABETES, options)
+    stack = StackingRegressor([("two", make_pipeline(regressor(), Ridge()))], regressor(), cv=2)
+    assert_same_prediction(outputs, stack.fit(X_DIABETES, Y_DIABETES), X_DIABETES, options)
+    assert_same_prediction(outputs, model, X_DIABETES, {id(model[0]): {"transform": True}})
+
+
+def test_a_hidden_layer_is_an_answer_where_it_is_meant(outputs):
+    model = make_pipeline(regressor(), regressor(n_hidden=3)).fit(X_DIABETES, Y_DIABETES)
+    (found,) = outputs(model[0], X_DIABETES, {TwoLayerRegressor: {"transform": True}})
+    assert_close(found, model[0].transform(X_DIABETES), np.float64)
+    (found,) = outputs(model, X_DIABETES, {id(step): {"transform": True} for step in model})
+    assert_close(found, model.transform(X_DIABETES), np.float64)
+
+
 def test_predictions_may_be_stacked(outputs):
     members = [("network", make_pipeline(StandardScaler(), regressor())), ("linear", Ridge())]
     model = StackingRegressor(members, regressor(), cv=2).fit(X_DIABETES, Y_DIABETES)

@@ -19,7 +19,7 @@ from sklearn_twolayer._fit.monitor import Deadline, Watch, warn
 from sklearn_twolayer._fit.parameters import checked, streaming, tell_ignored
 from sklearn_twolayer._fit.results import published, why_unfinished
 from sklearn_twolayer._fit.weights import WarmStart, random_state_of_stream
-from sklearn_twolayer._learned import Learned, check_finite
+from sklearn_twolayer._learned import Learned, check_finite, unfitted
 from sklearn_twolayer._mlp import SklearnMLP, as_sklearn_mlp
 from sklearn_twolayer._network.objective import Penalty, weighted
 from sklearn_twolayer._validation import (
@@ -28,7 +28,6 @@ from sklearn_twolayer._validation import (
     MaybeArray,
     over_collections,
     read_partitions,
-    unfitted,
     validated,
     with_scorer,
 )
@@ -315,7 +314,7 @@ class BaseTwoLayer(
         self._publish(problem, *published(problem, settings, fits, **how))
         if watch.task is not None:
             watch.task.end(lambda: (self.coefs_, self.intercepts_))
-        return [why_unfinished(settings, fits, self.n_iter_, self.loss_)]
+        return why_unfinished(settings, fits, self.n_iter_, self.loss_)
 
     def _read(self, X, y, sample_weight, *, reset):
         """The rows as a table; with ``reset`` the estimator learns the columns of X."""

@@ -165,6 +165,15 @@ def _map_rows(X, block_function, dtype, size):
         return rows.map(block_function)
 
 
+def unfitted(estimator, known=()):
+    """A copy without what a fit has set, but for the attributes that are ``known``."""
+    copied = type(estimator).__new__(type(estimator))
+    for name, value in vars(estimator).items():
+        if not name.endswith("_") or name in known:
+            vars(copied)[name] = value
+    return copied
+
+
 def check_finite(loss, gradients, weights):
     """Refuse a loss or gradients that are not finite numbers, of weights in the user's units."""
     found = np.concatenate([[loss], *gradients], axis=None)

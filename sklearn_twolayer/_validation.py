@@ -28,15 +28,6 @@ Method = TypeVar("Method", bound=Callable)
 COLUMNS = ("n_features_in_", "feature_names_in_")
 
 
-def unfitted(estimator, known=()):
-    """A copy without what a fit has set, but for the attributes that are ``known``."""
-    copied = type(estimator).__new__(type(estimator))
-    for name, value in vars(estimator).items():
-        if not name.endswith("_") or name in known:
-            vars(copied)[name] = value
-    return copied
-
-
 def validated(estimator, X=None, dtype=FLOATS):
     """What a prediction is made of: ``coefs_``, ``intercepts_``, which may be assigned to, and X.
 

@@ -479,7 +479,9 @@ MUTATIONS = {
         ("    if asked and taken is not None and asked > MANY_TIMES * taken:", "    if False:"),
         ("    if not swings or settings.early_stopping:", "    if True:"),
         ("    if not swings or settings.early_stopping:", "    if not swings:"),
-        ("    if OUT_OF_TIME in endings:", "    if False:"),
+        ("    if endings:\n", "    if False:\n"),
+        ("endings, how_far), *found]", "endings, how_far)]"),
+        ("return found or [out_of_iterations]", "return found"),
         ("len(fit.steps) >= limit for fit in kept", "False for fit in kept"),
         (
             "    if not are_numbers or problem.scale.y_scale.min() < np.finfo(dtype).tiny:",

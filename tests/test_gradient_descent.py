@@ -1,5 +1,6 @@
 """Gradient descent: a rate that suits the curvature, and the weights of the least loss."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._data.rows import Rows
+from sklearn_twolayer._fit.monitor import Deadline
 from sklearn_twolayer._network import second_order
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.losses import (
@@ -88,11 +90,11 @@ def test_ordinary_problems_do_not_diverge(activation, n_hidden):
 SWINGING = {"activation": "tanh", "solver": "gd", "alpha": 1e-3, "tol": 0, "random_state": 0}
 
 
-def swinging(**parameters):
+def swinging(max_iter=2000, **parameters):
     """A fit at a rate that is a little too large, its warning, and the textbook's last loss."""
     X = np.linspace(-3, 3, 60)[:, None]
     y = np.sin(2 * X[:, 0])
-    model = TwoLayerRegressor(8, learning_rate=0.5, max_iter=2000, **SWINGING, **parameters)
+    model = TwoLayerRegressor(8, learning_rate=0.5, max_iter=max_iter, **SWINGING, **parameters)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(X, y, X_val=X, y_val=y)
@@ -115,6 +117,17 @@ def test_a_loss_that_swings_is_told():
     assert message.startswith(f"The loss of gradient descent swings: it was {model.loss_:.4g} in")
     assert f"in iteration {best}, whose weights are kept" in message
     assert "learning_rate=0.5. Try learning_rate=0.17." in message
+
+
+def test_a_loss_that_swings_is_told_where_time_has_run_out(monkeypatch):
+    """It was told in the place of the time, of which nothing was said."""
+    looks = itertools.count(1)
+    monkeypatch.setattr(Deadline, "is_over", lambda self: next(looks) >= 2000)
+    model, _, _, messages = swinging(max_iter=3000, max_time=100)
+    assert model.n_iter_ == 2000
+    assert messages[0].startswith("The fit ended at max_time=100 seconds before it converged")
+    assert messages[1].startswith("The loss of gradient descent swings")
+    assert len(messages) == 2
 
 
 def test_a_loss_that_swings_is_not_told_where_the_validation_score_decides():

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS
 from sklearn_twolayer._bayes.posterior import PointMass, is_moderated, posterior_of
 from sklearn_twolayer._fit.auto import is_affordable, n_params
-from sklearn_twolayer._fit.monitor import INTERRUPT, OUT_OF_TIME, best_step
+from sklearn_twolayer._fit.monitor import INTERRUPT, best_step
 from sklearn_twolayer._fit.weights import Resume, published_weights
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
@@ -161,34 +161,40 @@ def _statistics(problem, fit, posteriors):
 
 
 def why_unfinished(settings, fits, n_iter, loss):
-    """What to say of a fit that ended before it had converged; None of others.
+    """What to say of a fit that ended before it had converged, and of its steps; [] of others.
 
     ``n_iter`` and ``loss`` are what the fit publishes.
     """
     kept = whole_members(fits)
-    complaint = _complaint_of_steps(settings, min(kept, key=attrgetter("loss")))
-    if complaint is not None or settings.is_stream:  # one call of which never is the end
-        return complaint
-    how_far = f"(n_iter_={n_iter}, loss {loss:.4g}"
-    n_members = settings.n_members
-    how_far += f", {len(kept)} of {n_members} members)" if n_members > 1 else ")"
-    endings = set(map(attrgetter("ending"), fits))
-    if INTERRUPT in endings:
-        return f"Training interrupted by the user {how_far}: the best weights so far are kept."
-    if OUT_OF_TIME in endings:
-        return (
-            f"The fit ended at max_time={settings.max_time:g} seconds before it converged "
-            f"{how_far}: the best weights so far are kept. Increase max_time, or make the fit "
-            "cheaper: fewer n_hidden or n_members, or a larger tol."
-        )
+    of_steps = _complaint_of_steps(settings, min(kept, key=attrgetter("loss")))
+    found = [] if of_steps is None else [of_steps]
+    if settings.is_stream:  # one call of which never is the end
+        return found
+    n_members, how_far = settings.n_members, f"n_iter_={n_iter}, loss {loss:.4g}"
+    how_far += f", {len(kept)} of {n_members} members" if n_members > 1 else ""
+    endings = set(map(attrgetter("ending"), fits)) - {None}
+    if endings:
+        return [_why_cut_short(settings, endings, how_far), *found]
     limit = settings.max_iter + settings.n_free_steps
     if any(fit.status == OUT_OF_ITERATIONS and len(fit.steps) >= limit for fit in kept):
-        return (
+        out_of_iterations = (
             f"solver={settings.solver!r} stopped at max_iter={limit} before it "
             f"converged (loss {loss:.4g}). Increase max_iter, or choose a tol "
             f"larger than {settings.tol:g}."
         )
-    return None
+        return found or [out_of_iterations]
+    return found
+
+
+def _why_cut_short(settings, endings, how_far):
+    """Whether the user or the clock ended the fit, and ``how_far`` it has come."""
+    if INTERRUPT in endings:
+        return f"Training interrupted by the user ({how_far}): the best weights so far are kept."
+    return (
+        f"The fit ended at max_time={settings.max_time:g} seconds before it converged "
+        f"({how_far}): the best weights so far are kept. Increase max_time, or make the fit "
+        "cheaper: fewer n_hidden or n_members, or a larger tol."
+    )
 
 
 def _complaint_of_steps(settings, fit):

@@ -19,11 +19,10 @@ from sklearn_twolayer._fit.monitor import Deadline, Watch, warn
 from sklearn_twolayer._fit.parameters import checked, streaming, tell_ignored
 from sklearn_twolayer._fit.results import published, why_unfinished
 from sklearn_twolayer._fit.weights import WarmStart, random_state_of_stream
-from sklearn_twolayer._learned import Learned, check_finite, unfitted
+from sklearn_twolayer._learned import Learned, check_finite
 from sklearn_twolayer._mlp import SklearnMLP, as_sklearn_mlp
 from sklearn_twolayer._network.objective import Penalty, weighted
 from sklearn_twolayer._validation import (
-    COLUMNS,
     Matrix,
     MaybeArray,
     over_collections,
@@ -40,8 +39,8 @@ class BaseTwoLayer(
     """A network with one hidden layer, trained by backprop: what both estimators share.
 
     A subclass names its ``_targets_class``: what y means. A fit sets public attributes, and
-    ``_learned_`` for everything else; both end in an underscore, by which the next fit knows
-    what to forget.
+    ``_learned_`` for everything else, their names included, by which the next fit knows what to
+    forget.
     """
 
     _doc_link_module = "sklearn_twolayer"
@@ -115,7 +114,7 @@ class BaseTwoLayer(
         settings = checked(vars(self), type(self).__name__)
         deadline = Deadline(settings.max_time)
         random_state = check_random_state(settings.random_state)
-        fitted = unfitted(self)
+        fitted = self._unfitted()
         table = fitted._read(X, y, sample_weight, reset=True)
         targets = self._targets_class.learn(table.summary(self._targets_class), settings)
         table, read = table.weigh(targets).encode(targets), partial(fitted._read, reset=False)
@@ -261,9 +260,6 @@ class BaseTwoLayer(
         >>> X, y = load_iris(return_X_y=True)
         >>> model = TwoLayerClassifier(5, alpha=0.01, random_state=0).fit(X, y)
         >>> mlp = model.to_sklearn_mlp()
-        >>> mlp
-        MLPClassifier(activation='logistic', hidden_layer_sizes=(5,), random_state=0,
-                      solver='lbfgs')
         >>> bool((mlp.predict(X) == model.predict(X)).all())
         True
         """
@@ -276,7 +272,7 @@ class BaseTwoLayer(
         settings = streaming(settings, of_collections=is_collection(X, y, sample_weight))
         learned = getattr(self, "_learned_", None)
         start = WarmStart.of(vars(self), learned)
-        fitted = unfitted(self, known=() if learned is None else COLUMNS)
+        fitted = self._unfitted()
         table = fitted._read(X, y, sample_weight, reset=learned is None)
         if learned is None:
             targets = self._targets_class.learn(table.summary(self._targets_class), settings)
@@ -316,6 +312,14 @@ class BaseTwoLayer(
             watch.task.end(lambda: (self.coefs_, self.intercepts_))
         return why_unfinished(settings, fits, self.n_iter_, self.loss_)
 
+    def _unfitted(self):
+        """A copy without what a fit has published; what a subclass or a user has set stays."""
+        copied, learned = type(self).__new__(type(self)), getattr(self, "_learned_", None)
+        vars(copied).update(vars(self))
+        for name in () if learned is None else ("_learned_", *learned.published):
+            vars(copied).pop(name, None)
+        return copied
+
     def _read(self, X, y, sample_weight, *, reset):
         """The rows as a table; with ``reset`` the estimator learns the columns of X."""
         kind = self._targets_class
@@ -326,10 +330,12 @@ class BaseTwoLayer(
 
     def _publish(self, problem, attributes=(), left=()):
         """Set what predictions mean, and what came out of the training once that is done."""
-        vars(self).update(problem.attributes, **dict(attributes))
+        attributes = {**problem.attributes, **dict(attributes)}
+        vars(self).update(attributes)
         learned = problem.targets, problem.scale, problem.network.activation
+        left = {"published": tuple(attributes), **dict(left)}
         keeps_matrix = isinstance(self.alpha, str)  # in pickles, however large
-        self._learned_ = Learned(*learned, keeps_matrix=keeps_matrix, **dict(left))
+        self._learned_ = Learned(*learned, keeps_matrix=keeps_matrix, **left)
 
     def _score(self, score_arrays, X, y, sample_weight):
         """R^2 or accuracy: scikit-learn's of arrays, of collections by a pass over them."""

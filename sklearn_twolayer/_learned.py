@@ -45,6 +45,8 @@ class Learned:
         What going on needs.
     is_committee : bool
         Whether the weights are those of several members, of which each had an F of its own.
+    published : tuple of str
+        Names of the public attributes that the fit has set, which the next one forgets.
     posteriors : list of Posterior or PointMass
         Of the members; empty without error bars.
     keeps_matrix : bool
@@ -58,6 +60,7 @@ class Learned:
     activation: str
     resume: Resume | None = None
     is_committee: bool = False
+    published: tuple = ()
     posteriors: list = ()
     keeps_matrix: bool = True
     no_error_bars: str = DURING_THE_FIT
@@ -163,15 +166,6 @@ def _map_rows(X, block_function, dtype, size):
     """``block_function`` of blocks [X 1] of about this size, in the user's units, stacked."""
     with Rows(X, None, None, standardization=None, dtype=dtype, block_size=size) as rows:
         return rows.map(block_function)
-
-
-def unfitted(estimator, known=()):
-    """A copy without what a fit has set, but for the attributes that are ``known``."""
-    copied = type(estimator).__new__(type(estimator))
-    for name, value in vars(estimator).items():
-        if not name.endswith("_") or name in known:
-            vars(copied)[name] = value
-    return copied
 
 
 def check_finite(loss, gradients, weights):

@@ -489,7 +489,7 @@ MUTATIONS = {
         ),
         ("best, dtype = min(members, key", "best, dtype = max(members, key"),
         ("precision = beta / y_scale / y_scale", "precision = beta / y_scale"),
-        ("beta / np.mean([beta / each", "beta / np.max([beta / each"),
+        ("beta / np.mean(beta / of", "beta / np.max(beta / of"),
         ("posterior.log_marginal_likelihood - shift", "posterior.log_marginal_likelihood"),
         ("    if p > MAX_WEIGHTS:\n        return 0", "    if False:\n        return 0"),
         ("max(int(MAX_COST / cost_of_row), -(-2 * p // k))", "int(MAX_COST / cost_of_row)"),
@@ -533,9 +533,11 @@ MUTATIONS = {
         ("replace(self, resume=None, keeps_matrix=True)", "replace(self, resume=None)"),
     ),
     "_base.py": (
-        "test_base.py test_gradients.py test_validation.py test_partial_fit.py test_explain.py",
+        "test_base.py test_gradients.py test_validation.py test_partial_fit.py test_explain.py "
+        "test_committee.py test_refit.py",
         ("loss + penalty.value(params), gradient + penalty", "loss, gradient + penalty"),
         ("        if not self._learned_.is_committee:", "        if True:"),
+        ('("_learned_", *learned.published)', '("_learned_",)'),
         ("return gradients[:, 0] if self.n_outputs_ == 1 else gradients", "return gradients"),
     ),
     "_mlp.py": (

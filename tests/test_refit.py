@@ -60,6 +60,26 @@ def test_an_attribute_of_the_user_survives(Estimator):
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_an_attribute_of_a_subclass_survives(Estimator):
+    """Attributes that end in an underscore were gone after its ``super().fit``."""
+
+    class Shifted(Estimator):
+        def fit(self, X, y):
+            self.shift_ = X.mean(axis=0)
+            return super().fit(X - self.shift_, y)
+
+        def predict(self, X):
+            return super().predict(X - self.shift_)
+
+    parameters = network(Estimator).get_params()
+    model, plain = Shifted(**parameters), Estimator(**parameters)
+    for far in (100 + X, 50 - X):  # a fit, and another one over it
+        answers = model.fit(far, Y).predict(far)
+        expected = plain.fit(far - far.mean(axis=0), Y).predict(far - far.mean(axis=0))
+        np.testing.assert_array_equal(answers, expected)
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_set_output_survives(Estimator):
     pd = pytest.importorskip("pandas", reason="pandas comes with the test extra")
     model = network(Estimator).set_output(transform="pandas")

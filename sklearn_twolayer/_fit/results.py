@@ -148,7 +148,8 @@ def _statistics(problem, fit, posteriors):
     }
     if problem.targets.loss.is_squared_error:
         beta = posterior.noise_precision
-        beta = beta / np.mean([beta / each.noise_precision for each in posteriors], axis=0)
+        of_members = list(map(attrgetter("noise_precision"), posteriors))
+        beta = beta / np.mean(beta / of_members, axis=0)
         with np.errstate(over="ignore"):  # of targets so small that it is no float, infinite
             precision = beta / y_scale / y_scale
         one_target = len(precision) == 1

@@ -1,5 +1,7 @@
 """BaseTwoLayer: fit from end to end, backprop in public, and what a fitted network can do."""
 
+from __future__ import annotations
+
 from functools import partial
 from typing import Self
 
@@ -333,9 +335,8 @@ class BaseTwoLayer(
         attributes = {**problem.attributes, **dict(attributes)}
         vars(self).update(attributes)
         learned = problem.targets, problem.scale, problem.network.activation
-        left = {"published": tuple(attributes), **dict(left)}
-        keeps_matrix = isinstance(self.alpha, str)  # in pickles, however large
-        self._learned_ = Learned(*learned, keeps_matrix=keeps_matrix, **left)
+        keeps = {"keeps_matrix": isinstance(self.alpha, str), "published": tuple(attributes)}
+        self._learned_ = Learned(*learned, **keeps, **dict(left))
 
     def _score(self, score_arrays, X, y, sample_weight):
         """R^2 or accuracy: scikit-learn's of arrays, of collections by a pass over them."""

@@ -1,5 +1,7 @@
 """TwoLayerClassifier: the log loss."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Literal, Self
 
@@ -245,8 +247,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
             Class labels, or 0/1 indicators for multilabel targets.
         """
-        Z2 = self._raw_prediction(X)
-        return self._learned_.targets.decode(Z2)
+        return self._learned_.targets.decode(self._raw_prediction(X))
 
     @over_collections
     def predict_proba(self, X: Matrix, moderated: bool = False) -> np.ndarray:
@@ -277,8 +278,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
             inputs = validated(self, X, np.float64)
             A2 = self._learned_.by_posterior(*inputs, MODERATED_PROBABILITY[self.out_activation_])
         else:
-            Z2 = self._raw_prediction(X)
-            A2 = self._learned_.targets.loss.predict(Z2)
+            A2 = self._learned_.targets.loss.predict(self._raw_prediction(X))
         return self._learned_.targets.of_each_class(A2)
 
     @over_collections
@@ -295,8 +295,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         log_probability : ndarray of shape (n_samples, n_classes)
             ln of ``predict_proba(X)``, computed without rounding to ln 0.
         """
-        Z2 = self._raw_prediction(X)
-        return self._learned_.targets.log_of_each_class(Z2)
+        return self._learned_.targets.log_of_each_class(self._raw_prediction(X))
 
     @over_collections
     def decision_function(self, X: Matrix) -> np.ndarray:

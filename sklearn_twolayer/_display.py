@@ -3,6 +3,8 @@
 matplotlib is imported when something is drawn, and not before.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any, Self
 

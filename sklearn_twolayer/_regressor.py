@@ -1,5 +1,7 @@
 """TwoLayerRegressor: the squared error."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Literal, Self, overload
 
@@ -261,6 +263,11 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
 
     @overload
     def predict(self, X: Matrix, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @overload
+    def predict(
+        self, X: Matrix, return_std: bool
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
 
     def predict(self, X, return_std=False):
         """Predict targets, and how sure the prediction is.

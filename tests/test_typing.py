@@ -43,3 +43,10 @@ def test_every_parameter_is_annotated(function):
     for overload in get_overloads(function) or [function]:
         parameters = set(inspect.signature(overload).parameters) - {"self", "cls"}
         assert overload.__annotations__.keys() == {*parameters, "return"}
+
+
+@pytest.mark.parametrize("function", list(public_functions()))
+def test_help_shows_annotations_by_their_names(function):
+    """It began with two thousand characters of what an array may be."""
+    if function.__name__ != "__init__":
+        assert len(str(inspect.signature(function))) < 300

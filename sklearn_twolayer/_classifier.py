@@ -20,9 +20,8 @@ from sklearn_twolayer._validation import Matrix, MaybeArray, over_collections, v
 class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     """Classification by a network with one hidden layer, under the log loss.
 
-    The probability is sigma(Z2) for two classes and for each label of multilabel
-    targets, softmax(Z2) for more classes, with Z2 = g(X W1 + b1) W2 + b2. Training
-    minimises
+    The probability is sigma(Z2) for two classes and for each label of multilabel targets,
+    softmax(Z2) for more classes, with Z2 = g(X W1 + b1) W2 + b2. Training minimises
 
         F = (1 / S) sum_i s_i (-ln probability of y_i) + alpha / 2 (sum W1^2 + sum W2^2)
 
@@ -86,8 +85,9 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         Hold out ``validation_fraction`` of the rows, stop when their score no longer grows and
         their loss no longer falls, and keep the weights with the best score. For every solver.
     scoring : str, callable or None, default=None
-        How validation rows are scored: a name of ``sklearn.metrics.get_scorer_names()``,
-        ``scorer(estimator, X, y)``, "loss" for minus their mean loss, or None for accuracy.
+        How validation rows are scored: a name of ``sklearn.metrics.get_scorer_names()``, "loss"
+        for minus their mean loss, None for accuracy, or ``scorer(estimator, X, y)``; one that asks
+        for ``moderated`` probabilities is refused, as they come after the fit.
     validation_fraction : float in (0, 1), default=0.1
         Held out with ``early_stopping`` where ``fit`` is not given ``X_val``, stratified by class.
     n_iter_no_change : int or infinity, default=10
@@ -253,9 +253,10 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     def predict_proba(self, X: Matrix, moderated: bool = False) -> np.ndarray:
         """Predict probabilities.
 
-        Moderated ones are averaged over the posterior of the weights (MacKay 1992, "The
-        evidence framework applied to classification networks"): where the data leave the
-        network unsure they are nearer to even. The order of two classes stays the same.
+        Moderated ones are averaged over the posterior of the weights (MacKay 1992, "The evidence
+        framework applied to classification networks"): nearer to even where the data leave the
+        network unsure, in the same order of two classes. They are the plain ones where left-out
+        rows speak against it, or n k p min(n k, p) > 5e8 with n rows, k outputs and p weights.
 
         Parameters
         ----------

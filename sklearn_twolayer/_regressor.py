@@ -105,8 +105,9 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         Hold out ``validation_fraction`` of the rows, stop when their score no longer grows and
         their loss no longer falls, and keep the weights with the best score. For every solver.
     scoring : str, callable or None, default=None
-        How validation rows are scored: a name of ``sklearn.metrics.get_scorer_names()``,
-        ``scorer(estimator, X, y)``, "loss" for minus their mean loss, or None for R^2.
+        How validation rows are scored: a name of ``sklearn.metrics.get_scorer_names()``, "loss"
+        for minus their mean loss, None for R^2, or ``scorer(estimator, X, y)``; one that asks for
+        error bars, by ``return_std``, is refused, as they come after the fit.
     validation_fraction : float in (0, 1), default=0.1
         Held out with ``early_stopping`` where ``fit`` is not given ``X_val``.
     n_iter_no_change : int or infinity, default=10
@@ -156,7 +157,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         How many weights the data determine. There where error bars are.
     curvature_rows_ : int
         Rows of which the Gauss-Newton matrix was made: all, or a random part where all would
-        take more than a second. Some fits of 4,400 weights and more have none.
+        take more than a second. Most fits of more than 5,000 weights have none, as have some of
+        4,400 and more.
     log_marginal_likelihood_ : float
         Laplace's approximation of ln p(y), in the units of y, where all groups have a
         prior precision.

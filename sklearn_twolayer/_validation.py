@@ -15,7 +15,13 @@ from sklearn.metrics import check_scoring
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_twolayer._data.dask_table import map_collection, read_collection
-from sklearn_twolayer._data.table import FLOATS, is_collection, valid_rows
+from sklearn_twolayer._data.table import (
+    FLOATS,
+    are_dates,
+    is_collection,
+    refuse_missing_dates,
+    valid_rows,
+)
 from sklearn_twolayer._fit.monitor import scorer_of_weights
 from sklearn_twolayer._fit.weights import check_shapes, float_arrays
 from sklearn_twolayer._learned import Learned
@@ -38,7 +44,10 @@ def validated(estimator, X=None, dtype=FLOATS):
     check_shapes(*weights, estimator.n_features_in_, estimator.n_outputs_)
     if X is None:
         return weights
-    return *weights, validate_data(estimator, X, accept_sparse="csr", dtype=dtype, reset=False)
+    numbers = validate_data(estimator, X, accept_sparse="csr", dtype=dtype, reset=False)
+    if are_dates(X):
+        refuse_missing_dates(numbers)
+    return *weights, numbers
 
 
 def over_collections(method: Method) -> Method:

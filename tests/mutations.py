@@ -281,6 +281,7 @@ MUTATIONS = {
         ("        if encoded.shape[1] != self.n_outputs:", "        if False:"),
         ('if output_activation == "logistic" and (least < 0 or greatest > 1):', "if False:"),
         ("    if is_missing.any():", "    if False:"),
+        ('        if y.dtype.kind in "mM":', "        if False:"),
         ('if y.dtype.kind in "fmM" else', 'if y.dtype.kind == "f" else'),
         ("', ...' if len(labels) > MOST_LISTED else", "', ...' if False else"),
         ("variance if variance > LEAST_VARIANCE else 1.0", "variance"),
@@ -351,9 +352,12 @@ MUTATIONS = {
         ("        out[:, -1] = 1\n", "        out[:, -1] = 0\n"),
     ),
     "_data/table.py": (
-        "_data/test_table.py test_validation.py test_early_stopping.py test_frames.py",
+        "_data/test_table.py test_validation.py test_early_stopping.py test_frames.py "
+        "test_faults.py",
         ("            refuse_missing(np.asarray(y))\n", "            pass\n"),
         ("    if (weight < 0).any():", "    if False:"),
+        ("    if missing.any():", "    if False:"),
+        ("    if are_dates(sample_weight):", "    if False:"),
         ("    if total == 0:", "    if False:"),
         ("    if not np.isfinite(total):", "    if False:"),
         ("if counts.min() < 2 or len(counts) > room:", "if True:"),

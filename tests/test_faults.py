@@ -124,6 +124,19 @@ def test_none_is_named_with_its_row():
         TwoLayerRegressor(4).fit(X, y)
 
 
+def test_dates_and_durations_are_no_targets_and_no_weights():
+    """They were taken for numbers of whatever their unit was."""
+    durations = (1000 * X[:, 0]).astype("timedelta64[s]")
+    for y in (durations, np.datetime64("2020-01-01") + durations):
+        with pytest.raises(ValueError, match=r"y holds dates or durations.*timedelta64\(1, 'D'\)"):
+            TwoLayerRegressor(4).fit(X, y)
+        with pytest.raises(ValueError, match="sample_weight holds dates or durations"):
+            TwoLayerRegressor(4).fit(X, X[:, 0], sample_weight=y)
+    days = durations / np.timedelta64(1, "D")
+    assert TwoLayerRegressor(4, alpha=0.1, random_state=0).fit(X, days).score(X, days) > 0.5
+    assert len(TwoLayerClassifier(4, alpha=0.1).fit(X, durations > durations[0]).classes_) == 2
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_warm_start_says_that_the_kind_of_y_changed(turned):
     model = TwoLayerClassifier(4, alpha=0.1, warm_start=True, random_state=0)

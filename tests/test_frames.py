@@ -56,6 +56,19 @@ def test_columns_in_another_order_are_refused(Estimator, early_stopping, frame):
             call(frame[["age", "bmi"]])
 
 
+def test_missing_dates_are_refused_and_others_are_numbers(library):
+    """NaT is the least integer, and was taken for that number."""
+    dates = np.datetime64("2020-01-01", "us") + (1e9 * X).astype("timedelta64[us]")
+    holey = np.where(X.max() > X, dates, np.datetime64("NaT"))
+    whole, holey = (library.DataFrame(dict(zip(NAMES, each.T))) for each in (dates, holey))
+    model = fitted(TwoLayerRegressor, whole)
+    assert np.array_equal(model.predict(whole), fitted(TwoLayerRegressor, dates).predict(dates))
+    message = rf"X has missing dates \(NaT\) in 1 row\(s\), .* row {np.argmax(X) // 3}\."
+    for call in (model.predict, lambda X: model.fit(X, Y), lambda X: model.score(X, Y)):
+        with pytest.raises(ValueError, match=message):
+            call(holey)
+
+
 def test_names_that_come_or_go_are_warned_of(frame):
     with pytest.warns(UserWarning, match="X does not have valid feature names"):
         fitted(TwoLayerRegressor, frame).predict(X)

@@ -194,14 +194,35 @@ def valid_rows(validate, targets_class, X, y):
     That is ``validate_data`` of scikit-learn, for an estimator that knows the columns of X, or
     learns them.
     """
-    kinds = {"multi_output": True, "y_numeric": targets_class.is_numeric}
+    kinds, of_user = {"multi_output": True, "y_numeric": targets_class.is_numeric}, X
     try:
         X, y = validate(X, y, accept_sparse="csr", dtype=FLOATS, **kinds)
+        if are_dates(of_user):
+            refuse_missing_dates(X)
     except TypeError:  # of a y with NA, which is neither true nor false
         if not sparse.issparse(y):
             refuse_missing(np.asarray(y))
         raise
     return X, targets_class.check(y.toarray() if sparse.issparse(y) else y)
+
+
+def are_dates(array):
+    """Whether an array, a series or a frame holds dates or durations; no frame mixes them in."""
+    dtype = getattr(array, "dtype", None)
+    if dtype is None:
+        dtype = next(iter(getattr(array, "dtypes", ())), None)
+    return getattr(dtype, "kind", None) in ("m", "M") or getattr(dtype, "is_temporal", bool)()
+
+
+def refuse_missing_dates(X):
+    """Refuse NaT in dates that are numbers by now, of which it is the least one."""
+    missing = np.equal(X, float(np.iinfo(np.int64).min))
+    if missing.any():
+        rows = np.flatnonzero(missing.any(axis=1))
+        raise ValueError(
+            f"X has missing dates (NaT) in {len(rows)} row(s), the first of them row {rows[0]}. "
+            "Drop these rows, or fill them in."
+        )
 
 
 def read_arrays(check, X, y, sample_weight):
@@ -244,6 +265,8 @@ def validation_rows(read, X_val, y_val, sample_weight_val):
 
 def valid_weights(X, sample_weight):
     """The weights (n,) of the rows of X in float64, none negative."""
+    if are_dates(sample_weight):
+        raise ValueError("sample_weight holds dates or durations. Pass numbers.")
     if isinstance(sample_weight, Number):
         sample_weight = np.full(X.shape[0], float(sample_weight))
     weight = check_array(

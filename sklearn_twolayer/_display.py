@@ -122,7 +122,8 @@ class LossCurveDisplay:
         name : str, default=None
             For the legend; ``estimator_name`` if None.
         **kwargs : dict
-            Passed to matplotlib's ``plot`` for every curve, such as ``color``.
+            Passed to matplotlib's ``plot`` for every curve, such as ``color``; a ``label`` takes
+            the place of the name.
 
         Returns
         -------
@@ -131,7 +132,7 @@ class LossCurveDisplay:
         """
         pyplot = import_pyplot(f"{type(self).__name__}.plot")
         ax = pyplot.subplots()[1] if ax is None else ax
-        name = self.estimator_name if name is None else name
+        name = kwargs.pop("label", self.estimator_name if name is None else name)
         prefix = "" if name is None else f"{name}: "
         if len(self.loss_curve) == 1:
             kwargs = {"marker": "o", **kwargs}

@@ -101,7 +101,7 @@ class NetworkDisplay:
 
         Raises
         ------
-        ValueError
+        ValueError, TypeError
             If the network does not have one hidden layer, or if the names do not fit.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
@@ -119,6 +119,8 @@ class NetworkDisplay:
         if feature_names is None:
             generated = [f"x{column}" for column in range(len(W1))]
             feature_names = getattr(estimator, "feature_names_in_", generated)
+        if isinstance(feature_names, str):
+            raise TypeError(f"feature_names={feature_names!r} is one string. Pass a list of them.")
         if len(feature_names) != len(W1):
             raise ValueError(
                 f"feature_names has {len(feature_names)} names, but the network has {len(W1)} "

@@ -233,6 +233,14 @@ def test_committees_and_the_mlp_of_scikit_learn_are_networks_too(pyplot):
         NetworkDisplay.from_estimator(deep)
 
 
+def test_a_label_takes_the_place_of_the_name(pyplot):
+    """It ended in an error of a private function."""
+    model = regressor(solver="lbfgs").fit(X, Y, X_val=X, y_val=Y)
+    display = LossCurveDisplay.from_estimator(model, label="ours", color="k")
+    assert display.line_.get_label() == "ours: training"
+    assert display.validation_line_.get_label() == "ours: validation"
+
+
 @pytest.mark.parametrize("Display", [LossCurveDisplay, NetworkDisplay])
 def test_an_unfitted_estimator_is_refused(pyplot, Display):
     with pytest.raises(NotFittedError):
@@ -245,6 +253,8 @@ def test_what_cannot_be_drawn_is_said(pyplot):
         LossCurveDisplay.from_estimator(mlp)
     with pytest.raises(ValueError, match="has 2 names, but the network has 10 inputs"):
         NetworkDisplay.from_estimator(regressor().fit(X, Y), feature_names=["a", "b"])
+    with pytest.raises(TypeError, match=r"feature_names='abcdefghij' is one string. Pass a list"):
+        NetworkDisplay.from_estimator(regressor().fit(X, Y), feature_names="abcdefghij")
 
 
 @DISPLAYS

@@ -475,6 +475,8 @@ MUTATIONS = {
         ("        if not np.isfinite(score):", "        if False:"),
         ("share * (self._end", "(self._end"),
         ("    if not table.is_in_memory:", "    if False:"),
+        ('    if np.ndim(score) or np.asarray(score).dtype.kind not in "biuf":', "    if False:"),
+        ("        if not variants:", "        if True:"),
     ),
     "_fit/results.py": (
         "_fit/test_results.py test_committee.py test_error_bars_of_any_fit.py test_relevance.py "

@@ -79,6 +79,30 @@ def test_a_type_error_of_a_scorer_is_the_users():
         fitted(TwoLayerRegressor, scorer, WEIGHT)
 
 
+@pytest.mark.parametrize("answer", [None, "good", {"r2": 1.0}, [0.5]])
+def test_an_answer_that_is_no_number_names_the_scoring(answer):
+    def scorer(model, X, y):
+        return answer
+
+    with pytest.raises(TypeError, match=r"scoring=<function .*scorer.* returned .* one number"):
+        fitted(TwoLayerRegressor, scorer, None, early_stopping=True)
+
+
+@pytest.mark.parametrize("answer", [np.float32(0.5), np.array(0.5), True, 1])
+def test_numbers_of_other_types_are_scores(answer):
+    model, _ = fitted(TwoLayerRegressor, lambda model, X, y: answer, None)
+    assert set(model.validation_scores_) == {float(answer)}
+
+
+def test_a_name_for_two_classes_has_others_for_more():
+    three = np.digitize(Y, [-0.5, 0.5])
+    model = TwoLayerClassifier(4, alpha=0.01, scoring="roc_auc", early_stopping=True)
+    with pytest.raises(ValueError, match=r"scoring='roc_auc' cannot score.*'roc_auc_ovr'"):
+        model.fit(X, three)
+    model.set_params(scoring="roc_auc_ovr", random_state=0).fit(X, three)
+    assert model.best_validation_score_ <= 1
+
+
 @pytest.mark.parametrize(
     ("Estimator", "asks"),
     [

@@ -8,6 +8,7 @@ from inspect import signature
 from time import perf_counter
 
 import numpy as np
+from sklearn.metrics import get_scorer_names
 
 #: What may end a fit before it has converged, beside ``max_iter``.
 OUT_OF_TIME, INTERRUPT = "out of time", "interrupt"
@@ -124,8 +125,8 @@ def scorer_of_weights(scoring, scorer, model_of, table):
     takes_weights = "sample_weight" in signature(scorer).parameters
     is_weighed = table.weight is not None and takes_weights
     weights = {"sample_weight": table.weight} if is_weighed else {}
-    bound = {"model_of": model_of, "table": table, "weights": weights}
-    return partial(_score_of_model, scorer=scorer, **bound)
+    bound = {"scorer": scorer, "model_of": model_of, "table": table, "weights": weights}
+    return partial(_number_of, scoring, partial(_score_of_model, **bound))
 
 
 def _score_of_model(coefs, intercepts, *, scorer, model_of, table, weights):
@@ -136,6 +137,23 @@ def _score_of_model(coefs, intercepts, *, scorer, model_of, table, weights):
         if not weights or "sample_weight" not in str(error):
             raise
         return scorer(model, table.X, table.y)
+
+
+def _number_of(scoring, score_of_model, coefs, intercepts):
+    """The score, or an error that says of which ``scoring``."""
+    try:
+        score = score_of_model(coefs, intercepts)
+    except ValueError as error:
+        variants = [name for name in get_scorer_names() if name.startswith(f"{scoring}_")]
+        if not variants:
+            raise
+        raise ValueError(
+            f"scoring={scoring!r} cannot score these rows: {error} There are also "
+            f"{', '.join(map(repr, variants))}."
+        ) from error
+    if np.ndim(score) or np.asarray(score).dtype.kind not in "biuf":
+        raise TypeError(f"scoring={scoring!r} returned {score!r}. It must return one number.")
+    return score
 
 
 @dataclass(eq=False)

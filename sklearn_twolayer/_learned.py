@@ -143,9 +143,11 @@ class Learned:
         network, params = self.posteriors[0].network, [each.params for each in self.posteriors]
         fitted = published_weights(self.scale, network, params, coefs[0].dtype)
         if not are_equal(fitted, (coefs, intercepts)):
+            width = f", n_members=1 and n_hidden={coefs[0].shape[1]}" if self.is_committee else ""
             raise ValueError(
-                "coefs_ or intercepts_ have been assigned to since the fit, and its error bars "
-                "are those of other weights. Fit again, with warm_start=True to start from these."
+                "coefs_ or intercepts_ have been assigned to since the fit, and its error bars are "
+                f"those of other weights. Fit again, with warm_start=True{width} to start from "
+                "these."
             )
 
         def block(X, y, weight):

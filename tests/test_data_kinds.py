@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sklearn
 from scipy import sparse
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
@@ -298,6 +299,12 @@ def test_far_apart_scales_end_in_numbers(solver, dtype):
 def test_X_or_y_near_the_largest_number_are_refused_with_their_column():
     with pytest.raises(ValueError, match="Column 2 of X holds values too large to standardise"):
         fitted(TwoLayerRegressor, X * [1, 1, 1e300, 1])
+    unchecked = sklearn.config_context(assume_finite=True)
+    with (
+        unchecked,
+        pytest.raises(ValueError, match=r"Column 2 of X holds missing.*Fill"),
+    ):
+        fitted(TwoLayerRegressor, X * [1, 1, np.nan, 1])
     with pytest.raises(ValueError, match="Column 0 of y holds values too large to standardise"):
         fitted(TwoLayerRegressor, X, Y * 1e300)
     with pytest.raises(ValueError, match="not finite at the starting weights"):

@@ -403,7 +403,9 @@ def test_error_bars_of_other_weights_are_refused():
     committee = classifier(n_members=2)
     committee.predict_proba(X, moderated=True)
     committee.intercepts_[1] = committee.intercepts_[1] + 1
-    with pytest.raises(ValueError, match="have been assigned to since the fit"):
+    width = committee.coefs_[0].shape[1]
+    how = f"with warm_start=True, n_members=1 and n_hidden={width} to start"
+    with pytest.raises(ValueError, match=f"have been assigned to since the fit.*{how}"):
         committee.predict_proba(X, moderated=True)
 
 

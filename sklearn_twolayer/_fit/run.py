@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 from joblib import Parallel, delayed
+from sklearn import get_config
 
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
 from sklearn_twolayer._fit.auto import Size, resolve, rows_to_start_on
@@ -137,9 +138,11 @@ def standardization_of(table, targets, is_wanted):
             found = moments[name] = column_moments(rows)
         bad = np.flatnonzero(~np.isfinite(found.scale))
         if len(bad):
+            missing = "missing values, or " if get_config()["assume_finite"] else ""
             raise ValueError(
-                f"Column {bad[0]} of {title} holds values too large to standardise: their variance "
-                "is not a finite number. Divide the column by a constant first."
+                f"Column {bad[0]} of {title} holds {missing}values too large to standardise: their "
+                "variance is not a finite number. "
+                f"{'Fill them in, or divide' if missing else 'Divide'} the column by a constant first."
             )
     X = moments["X"]
     scale = replace(scale, mean=X.mean, scale=X.unit)

@@ -138,11 +138,12 @@ def standardization_of(table, targets, is_wanted):
             found = moments[name] = column_moments(rows)
         bad = np.flatnonzero(~np.isfinite(found.scale))
         if len(bad):
-            missing = "missing values, or " if get_config()["assume_finite"] else ""
+            missing, divide = "", "Divide"
+            if get_config()["assume_finite"]:  # nobody has looked
+                missing, divide = "missing values, or ", "Fill them in, or divide"
             raise ValueError(
                 f"Column {bad[0]} of {title} holds {missing}values too large to standardise: their "
-                "variance is not a finite number. "
-                f"{'Fill them in, or divide' if missing else 'Divide'} the column by a constant first."
+                f"variance is not a finite number. {divide} the column by a constant first."
             )
     X = moments["X"]
     scale = replace(scale, mean=X.mean, scale=X.unit)

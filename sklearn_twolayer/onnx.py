@@ -36,17 +36,25 @@ HIDDEN_LAYER = "SklearnTwoLayerHiddenLayer"
 ANSWERS = {"SklearnZipMap", "SklearnZipMapColumns", "SklearnIdentity", "SklearnCast"}
 
 
-def register_converters() -> None:
+def register_converters(*subclasses: type) -> None:
     """Teach skl2onnx to convert TwoLayerRegressor and TwoLayerClassifier.
 
     Afterwards ``skl2onnx.to_onnx`` and ``skl2onnx.convert_sklearn`` convert the fitted
     estimators, alone and as steps of a Pipeline, from the weights in ``coefs_`` and
     ``intercepts_``. Call it once in a process; calling it again does no harm.
 
+    Parameters
+    ----------
+    *subclasses : type
+        Classes of your own that inherit from one of them, and predict as it does: skl2onnx knows
+        classes by their name, and what yours do differently is not exported.
+
     Raises
     ------
     ImportError
         If skl2onnx is not installed.
+    TypeError
+        If a class inherits from neither.
 
     Notes
     -----
@@ -89,22 +97,15 @@ def register_converters() -> None:
         "output_class_labels": either,
         "raw_scores": either,
     }
-    register(
-        TwoLayerRegressor,
-        "SklearnTwoLayerRegressor",
-        _regressor_shapes,
-        _convert_regressor,
-        parser=_parse,
-        options={"transform": either},
-    )
-    register(
-        TwoLayerClassifier,
-        "SklearnTwoLayerClassifier",
-        _classifier_shapes,
-        _convert_classifier,
-        parser=_parse,
-        options=classifier_options,
-    )
+    of_regressors = _regressor_shapes, _convert_regressor, {"transform": either}
+    of_classifiers = _classifier_shapes, _convert_classifier, classifier_options
+    for kind in (TwoLayerRegressor, TwoLayerClassifier, *subclasses):
+        if not issubclass(kind, BaseTwoLayer):
+            raise TypeError(f"{kind.__name__} is no TwoLayerRegressor and no TwoLayerClassifier.")
+        is_regressor = issubclass(kind, TwoLayerRegressor)
+        shapes, convert, options = of_regressors if is_regressor else of_classifiers
+        alias = f"Sklearn{kind.__name__}"
+        register(kind, alias, shapes, convert, parser=_parse, options=options)
     # What both share, under a name of its own, is the operator with ``transform`` for output.
     register(BaseTwoLayer, HIDDEN_LAYER, _hidden_layer_shapes, _convert_hidden_layer)
 

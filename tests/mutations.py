@@ -465,7 +465,7 @@ MUTATIONS = {
         ('a if a.dtype.char in "fd" else', "a if True else"),
     ),
     "_fit/monitor.py": (
-        "_fit/test_monitor.py test_early_stopping.py",
+        "_fit/test_monitor.py test_early_stopping.py test_scorers.py",
         ("gains[0] > tol or", "gains[0] > 0 or"),
         ("or gains[1] > tol * abs(self._least)", ""),
         ("tol * abs(self._least)", "tol"),
@@ -567,6 +567,8 @@ MUTATIONS = {
         ("A2 = Z2 if is_raw else graph(", "A2 = graph("),
         ("return _last_step(model.steps[-1][1])", "return model.steps[-1][1]"),
         ("    if not (is_named or is_alone or", "    if not (True or"),
+        ("        if not issubclass(kind, BaseTwoLayer):", "        if False:"),
+        ("of_regressors if is_regressor else of_classifiers", "of_regressors"),
         ("    if not (is_named or is_alone or", "    if not (is_alone or"),
         ("    if not (is_named or is_alone or", "    if not (is_named or"),
     ),

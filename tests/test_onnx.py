@@ -375,6 +375,26 @@ def test_the_largest_integer_of_64_bits_is_a_label(outputs):
     assert_same_classification(outputs, classifier().fit(X_WINE, y), X_WINE)
 
 
+class OwnRegressor(TwoLayerRegressor):
+    """Of a user."""
+
+
+class OwnClassifier(TwoLayerClassifier):
+    """Of a user."""
+
+
+def test_subclasses_are_exported_once_they_are_registered(convert, outputs):
+    regression = OwnRegressor(3, alpha=0.1, random_state=0).fit(X_DIABETES, Y_DIABETES)
+    with pytest.raises(Exception, match="OwnRegressor"):
+        convert(regression, X_DIABETES)
+    register_converters(OwnRegressor, OwnClassifier)
+    assert_same_prediction(outputs, regression, X_DIABETES)
+    classification = OwnClassifier(3, alpha=0.1, random_state=0).fit(X_WINE, Y_WINE)
+    assert_same_classification(outputs, classification, X_WINE)
+    with pytest.raises(TypeError, match="Ridge"):
+        register_converters(Ridge)
+
+
 def test_an_estimator_that_is_not_fitted(convert):
     with pytest.raises(NotFittedError):
         convert(regressor(), X_DIABETES)

@@ -57,8 +57,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         limited-memory BFGS; "adam" and "sgd" take mini-batches; "gd" is w <- w - learning_rate
         dF/dw on all rows. "auto" takes "lm" on some tens of rows, then "lbfgs", then "adam".
     learning_rate : float or "auto", default="auto"
-        Of gd, sgd and adam. "auto" is 0.5 / (largest eigenvalue of the Gauss-Newton matrix at the
-        start), 0.05 and 0.01.
+        Of gd, sgd and adam. "auto" is 0.5 over the largest curvature at the start, 0.05 and 0.01.
     learning_rate_schedule : {"cosine", "constant"}, default="cosine"
         Of sgd and adam: decay to zero over ``max_iter`` epochs, or none.
     momentum : float in [0, 1), default=0.9
@@ -86,8 +85,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         their loss no longer falls, and keep the weights with the best score. For every solver.
     scoring : str, callable or None, default=None
         How validation rows are scored: a name of ``sklearn.metrics.get_scorer_names()``, "loss"
-        for minus their mean loss, None for accuracy, or ``scorer(estimator, X, y)``; one that asks
-        for ``moderated`` probabilities is refused, as they come after the fit.
+        for minus their mean loss, None for accuracy, or ``scorer(estimator, X, y)``, unmoderated.
     validation_fraction : float in (0, 1), default=0.1
         Held out with ``early_stopping`` where ``fit`` is not given ``X_val``, stratified by class.
     n_iter_no_change : int or infinity, default=10
@@ -247,7 +245,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
             Class labels, or 0/1 indicators for multilabel targets.
         """
-        return self._learned_.targets.decode(self._raw_prediction(X))
+        Z2 = self._raw_prediction(X)
+        return self._learned_.targets.decode(Z2)
 
     @over_collections
     def predict_proba(self, X: Matrix, moderated: bool = False) -> np.ndarray:
@@ -256,7 +255,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         Moderated ones are averaged over the posterior of the weights (MacKay 1992, "The evidence
         framework applied to classification networks"): nearer to even where the data leave the
         network unsure, in the same order of two classes. They are the plain ones where left-out
-        rows speak against it, or n k p min(n k, p) > 5e8 with n rows, k outputs and p weights.
+        rows say so, or where n k p min(n k, p) > 5e8 with n rows, k outputs and p weights.
 
         Parameters
         ----------
@@ -279,7 +278,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
             inputs = validated(self, X, np.float64)
             A2 = self._learned_.by_posterior(*inputs, MODERATED_PROBABILITY[self.out_activation_])
         else:
-            A2 = self._learned_.targets.loss.predict(self._raw_prediction(X))
+            Z2 = self._raw_prediction(X)
+            A2 = self._learned_.targets.loss.predict(Z2)
         return self._learned_.targets.of_each_class(A2)
 
     @over_collections
@@ -296,7 +296,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         log_probability : ndarray of shape (n_samples, n_classes)
             ln of ``predict_proba(X)``, computed without rounding to ln 0.
         """
-        return self._learned_.targets.log_of_each_class(self._raw_prediction(X))
+        Z2 = self._raw_prediction(X)
+        return self._learned_.targets.log_of_each_class(Z2)
 
     @over_collections
     def decision_function(self, X: Matrix) -> np.ndarray:
@@ -354,8 +355,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row.
         classes : array-like of shape (n_classes,), default=None
-            All labels that any call will see, for multilabel y the indices of its
-            columns. The first call needs it.
+            All labels of all calls; of multilabel y the indices of columns. The first needs it.
 
         Returns
         -------

@@ -237,15 +237,20 @@ def a_table(weight=None, is_in_memory=True):
 
 @pytest.mark.parametrize("weight", [None, 3])
 def test_a_scorer_gets_the_weights_of_the_rows_if_it_takes_them(weight):
+    seen = []
+
     def plain(model, X, y):
-        return model, X, y
+        seen.append((model, X, y))
+        return 0.5
 
     def weighed(model, X, y, sample_weight=1):
-        return model, X, y, sample_weight
+        seen.append((model, X, y, sample_weight))
+        return 0.25
 
     for scorer, expected in ((plain, ()), (weighed, (weight or 1,))):
         score = scorer_of_weights("name", scorer, "{} {}".format, a_table(weight))
-        assert score("coefs", "intercepts") == ("coefs intercepts", "X", "y", *expected)
+        assert score("coefs", "intercepts") == (0.25 if expected else 0.5)
+        assert seen.pop() == ("coefs intercepts", "X", "y", *expected)
 
 
 def test_a_scorer_whose_metric_takes_no_weights_does_without():

@@ -384,7 +384,8 @@ def test_a_member_whose_turn_never_came_is_not_whole():
     fits = fit_members(problem, settings, np.random.RandomState(0), watch=watch)
     assert [fit.params is None for fit in fits] == [False, True]  # the third as the second
     assert whole_members(fits) == fits[:1]
-    assert "1 of 3 members" in why_unfinished(settings, fits, 1, fits[0].loss)
+    (complaint,) = why_unfinished(settings, fits, 1, fits[0].loss)
+    assert "1 of 3 members" in complaint
 
 
 def test_whole_members_are_those_that_were_not_cut_short():

@@ -119,6 +119,29 @@ def test_labels_that_are_noise_are_answered_by_their_rate():
     assert np.abs(model.predict_proba(X)[:, 1] - rate).max() < 0.15
 
 
+@pytest.mark.parametrize("n", [7, 10, 15])
+def test_error_bars_of_a_calibration_curve_are_small_and_honest(n):
+    x, new = np.linspace(-1, 1, n)[:, None], np.linspace(-1, 1, 201)[:, None]
+    for seed in SEEDS[:2]:
+        model = TwoLayerRegressor(random_state=seed).fit(x, x[:, 0] ** 2)
+        y, std = model.predict(new, return_std=True)
+        assert np.mean(np.abs(y - new[:, 0] ** 2) < 1.645 * std) > 0.9
+        assert std.max() < 0.3 * (x[:, 0] ** 2).std()
+
+
+@pytest.mark.parametrize(("f", "seed"), [(8, 0), (8, 1), (15, 4), (15, 7)])
+def test_many_columns_of_few_rows_are_not_interpolated_without_doubt(f, seed):
+    """A line and a little noise: of these draws the bars were too small by up to ten times."""
+    random = np.random.RandomState(seed)
+    X = random.normal(size=(532, f))
+    line = X @ random.normal(size=f) / f**0.5
+    y = line + 0.1 * random.normal(size=532)
+    model = TwoLayerRegressor(random_state=seed).fit(X[:32], y[:32])
+    found, std = model.predict(X[32:], return_std=True)
+    assert np.mean(np.abs(found - y[32:]) < 1.645 * std) > 0.8
+    assert np.sqrt(np.mean((found - line[32:]) ** 2)) < (0.12 if f == 8 else 0.2)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [7, 10, 15, 20])
 def test_a_calibration_curve_is_interpolated(n):

@@ -111,7 +111,12 @@ NUMBERS_GRID = Grid(
     2 * N_FOLDS,
 )
 #: For few of them: each row may be all that is known of its corner, as in XOR.
-FEW_NUMBERS_GRID = Grid((1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0), (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5), 3)
+FEW_NUMBERS_GRID = Grid(
+    (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0),
+    (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5),
+    3,
+    stronger=(3.0, 10.0, 30.0),
+)
 
 
 def folds(X, y, standardization):

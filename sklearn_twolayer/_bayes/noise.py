@@ -104,6 +104,14 @@ class Likelihood:
         degrees = self.n_telling - min(n_effective, MAX_USED_SHARE * self.n_telling)
         return float(precision_within_bounds(degrees, self.n_residuals * loss, self.variance))
 
+    def least_noise(self, left_out_loss, n_effective):
+        """The noise variance under which left-out rows would lose so much, (1 - gamma / S k) of it.
+
+        In a linear model the error of row i, if it is left out, has the variance
+        sigma^2 / (1 - H_ii). Where weights use up (nearly) all residuals, they tell of no sigma.
+        """
+        return left_out_loss * max(1 - n_effective / self.n_telling, 0.0)
+
     def log_normalizer(self, noise_precision):
         """Logarithm of (beta / 2 pi)^(S k / 2), of targets that vary; 0 for log loss."""
         if not self.is_gaussian:

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from sklearn_twolayer._bayes.choose_penalty import evidence
 from sklearn_twolayer._bayes.cross_validate import (
     CLASSES_GRID,
     FEW_NUMBERS_GRID,
@@ -15,7 +16,12 @@ from sklearn_twolayer._bayes.cross_validate import (
     left_out_shares,
     n_folds_asked,
 )
-from sklearn_twolayer._fit.auto import compares_penalties, is_small, unit_precision
+from sklearn_twolayer._fit.auto import (
+    compares_penalties,
+    finds_by_evidence,
+    is_small,
+    unit_precision,
+)
 from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
 from sklearn_twolayer._fit.training import LEARNING_STEPS, Fit, Training
 from sklearn_twolayer._network.objective import Penalty
@@ -76,32 +82,56 @@ class LeftOut:
         flat : Flat, optional
             When the first has converged, if it goes on from one that has learned.
         """
-        problem, settings, fits = self.problem, self.settings, []
-        weight = 1 if problem.table.weight is None else problem.table.weight
-        if not all((weight * part).any() for part in rows):
+        fits = []
+        if not self._are_told(rows):
             return [(0.0, params)] * len(candidates)
-        part, out = (problem.table.take_shares(shares) for shares in rows)
-        needs_matrix, network = settings.solver == "lm", problem.network
-        dtype = np.float64 if needs_matrix else problem.table.dtype
-        width = network.width_of_steps if needs_matrix else network.width
         with ExitStack() as stack:
-            mean_loss = problem.mean_loss(part, dtype, stack, width=width)
-            left_out_loss = problem.mean_loss(out, dtype, stack)
-            monitor = Monitor(replace(settings, verbose=0), self.deadline)
-            training = Training(problem, settings, mean_loss, monitor)
-            minimize = partial(training.minimize, max_iter=settings.max_iter)
+            training, lost = self._parted(rows, stack)
+            minimize = partial(training.minimize, max_iter=self.settings.max_iter)
             further = partial(minimize, flat=flat or flat_to_compare(COMPARED_ITERATIONS))
             search = further if flat else partial(_to_learn, training)
-            S = mean_loss.rows.total_weight
+            S = training.mean_loss.rows.total_weight
             for candidate in candidates:
                 penalty = Penalty(candidate.groups, candidate.strengths / S)
                 try:
                     params = search(Fit(params), penalty).params
                 except Stop:
                     break
-                fits.append((left_out_loss.value(params) * float(out.total_weight), params))
+                fits.append((lost(params), params))
                 search = further
         return fits
+
+    def loss_by_evidence(self, rows, params):
+        """The sum of the losses of the left-out rows by a network whose penalty the evidence finds.
+
+        It starts at the weights ``params`` (p,); infinite where the deadline comes before.
+        """
+        if not self._are_told(rows):
+            return 0.0
+        with ExitStack() as stack:
+            training, lost = self._parted(rows, stack)
+            try:
+                return lost(evidence(training.search_of_penalties(), Fit(params)).params)
+            except Stop:
+                return np.inf
+
+    def _are_told(self, rows):
+        """Whether rows of some weight are kept, and left out."""
+        weight = self.problem.table.weight
+        return all((part if weight is None else weight * part).any() for part in rows)
+
+    def _parted(self, rows, stack):
+        """A training on the rows that are kept, and ``lost(params)`` of those that are not."""
+        problem, settings = self.problem, self.settings
+        part, out = (problem.table.take_shares(shares) for shares in rows)
+        needs_matrix, network = settings.solver == "lm", problem.network
+        dtype = np.float64 if needs_matrix else problem.table.dtype
+        width = network.width_of_steps if needs_matrix else network.width
+        mean_loss = problem.mean_loss(part, dtype, stack, width=width)
+        left_out_loss, weight = problem.mean_loss(out, dtype, stack), float(out.total_weight)
+        monitor = Monitor(replace(settings, verbose=0), self.deadline)
+        training = Training(problem, settings, mean_loss, monitor)
+        return training, lambda params: left_out_loss.value(params) * weight
 
 
 def _to_learn(training, before, penalty):
@@ -165,10 +195,25 @@ class Comparison:
         """The mean loss under a strength of the rows that were left out; infinite if none were."""
         if not self.told:
             return np.inf
+        return sum(fold[strength][0] for fold in self.told) / self._told_weight
+
+    def share_lost_by_evidence(self, strength):
+        """That of the evidence; infinite as soon as it is no less than under the strength."""
+        announce(self.networks.settings, "Comparing penalties: those that the evidence finds")
+        total, most = 0.0, MARGIN * sum(fold[strength][0] for fold in self.told)
+        for number in range(len(self.told)):
+            out = self.shares[:, number]
+            total += self.networks.loss_by_evidence((1 - out, out), self.start)
+            if total >= most:
+                return np.inf
+        return total / self._told_weight
+
+    @property
+    def _told_weight(self):
+        """The weight of the rows that were left out."""
         weight = self.networks.problem.table.weight
         out = self.shares[:, : len(self.told)].sum(axis=1)
-        weight = out.sum() if weight is None else weight @ out
-        return sum(fold[strength][0] for fold in self.told) / weight
+        return out.sum() if weight is None else weight @ out
 
     def beyond(self, strength, stronger):
         """The strength, or the one of ``stronger`` up to which each loses less than that before."""
@@ -176,8 +221,7 @@ class Comparison:
         folds = [fold[strength] for fold in self.told]
         n, folds = self._go_on(folds, dict(zip(headings, map(self._penalty, stronger))))
         chosen = (strength, *stronger)[n]
-        for fold, fit in zip(self.told, folds):
-            fold[chosen] = fit
+        self._tell(chosen, folds)
         return chosen
 
     def ratio(self, strength):
@@ -190,13 +234,14 @@ class Comparison:
         min over t of a1 t^2 |W1|^2 + a2 |W2|^2 / t^2 = 2 sqrt(a1 a2) |W1| |W2|.
 
         From 1 the ratio becomes ten times as large as long as less is lost of the same rows, by a
-        twentieth: rounding must not decide.
+        twentieth: rounding must not decide. What is told of the strength is then under that ratio.
         """
         headings = (f"Comparing penalties: W1 {each:g} times as much as W2" for each in RATIOS)
         penalties = (self._penalty(strength, ratio) for ratio in RATIOS)
         folds = [fold[strength] for fold in self.told]
         how = {"margin": MARGIN_OF_RATIOS, "is_raced": True}
-        n, _ = self._go_on(folds, dict(zip(headings, penalties)), **how)
+        n, folds = self._go_on(folds, dict(zip(headings, penalties)), **how)
+        self._tell(strength, folds)
         return (1.0, *RATIOS)[n]
 
     def _go_on(self, folds, penalties, *, margin=MARGIN, is_raced=False):
@@ -212,6 +257,10 @@ class Comparison:
                 break
             n, folds = n + 1, further
         return n, folds
+
+    def _tell(self, strength, folds):
+        for fold, fit in zip(self.told, folds):
+            fold[strength] = fit
 
     def _further(self, folds, penalty, is_raced):
         """Losses and weights of each fold under another penalty, from where they are.
@@ -265,8 +314,17 @@ def with_compared_penalty(problem, settings, random_state, *, deadline, start=No
     if settings.at_low_noise is not None and comparison.share_lost(strength) < LOW_NOISE:
         announce(settings, "Hardly any noise: the evidence finds the penalty, by lm")
         return settings.at_low_noise
+    is_few = finds_by_evidence(settings, problem.size) and bool(comparison.told)
+    if is_few:
+        lost_by_evidence = comparison.share_lost_by_evidence(strength)
+        if lost_by_evidence < np.inf:
+            announce(settings, "Final fit: the evidence, under which left-out rows lose least")
+            return replace(settings, alpha="evidence", left_out_loss=lost_by_evidence)
     ratio, alpha = comparison.ratio(strength), strength * unit
     shared = "" if ratio == 1 else f", that of W1 {ratio:g} times that of W2"
     announce(settings, f"Final fit: alpha = {alpha:.3g}, {strength:g} times a unit prior's{shared}")
-    learning_alpha = alpha / 10 if start is None else None
-    return replace(settings, alpha=alpha, ratio=ratio, learning_alpha=learning_alpha)
+    chosen = {"alpha": alpha, "ratio": ratio}
+    chosen["learning_alpha"] = alpha / 10 if start is None else None
+    if is_few:
+        chosen["left_out_loss"] = comparison.share_lost(strength)
+    return replace(settings, **chosen)

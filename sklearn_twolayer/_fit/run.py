@@ -280,7 +280,7 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
             fit = monitor.kept()
     fit = replace(fit, ending=monitor.ending, **monitor.along(fit))
     if not settings.is_stream:
-        fit = replace(fit, posterior=posterior_of_fit(problem, fit))
+        fit = replace(fit, posterior=posterior_of_fit(problem, fit, settings.left_out_loss))
     if member_task is not None:
         member_task.end(partial(problem.weights, fit.params))
     return fit

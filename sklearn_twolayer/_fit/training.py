@@ -139,10 +139,10 @@ class Training:
         if isinstance(settings.alpha, str):
             strategy = STRATEGIES[settings.alpha]
             if self.part is None:
-                return strategy(self._search_of_penalties(), Fit(params, resume=state))
+                return strategy(self.search_of_penalties(), Fit(params, resume=state))
             by_lm = replace(self, settings=replace(settings, solver="lm"), mean_loss=self.part)
-            part = by_lm._search_of_penalties()
-            search = self._search_of_penalties(flat=Flat.once_learned(settings.tol))
+            part = by_lm.search_of_penalties()
+            search = self.search_of_penalties(flat=Flat.once_learned(settings.tol))
             return of_all_rows(search, part, strategy(part, Fit(params)))
         penalty = Penalty.fixed(network, settings.alpha, settings.ratio)
         if settings.solver == "gd":
@@ -170,7 +170,8 @@ class Training:
         options = {"max_iter": n_steps, "flat": Flat.once_learned(settings.tol)}
         return self.minimize(replace(learned, resume=None), penalty, **options)
 
-    def _search_of_penalties(self, flat=None):
+    def search_of_penalties(self, flat=None):
+        """What a strategy needs to choose penalties on the rows."""
         settings, likelihood = self.settings, Likelihood.of(self.mean_loss)
         most = settings.max_iter + settings.n_free_steps
         stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1

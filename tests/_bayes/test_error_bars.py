@@ -45,12 +45,12 @@ def taken(problem, indices):
     return replace(problem, X=problem.X[indices], y=problem.y[indices], weight=weight)
 
 
-def posterior(problem, part=None, params=None, few=None):
+def posterior(problem, part=None, params=None, few=None, left_out_loss=0.0):
     """Posterior of a problem, its curvature from the rows ``part``."""
     params = problem.params if params is None else params
     with problem.rows() as rows:
         mean_loss = problem.mean_loss(rows)
-        others = {}
+        others = {"left_out_loss": left_out_loss}
         for name, indices in (("part", part), ("few", few)):
             if indices is not None:
                 chosen = taken(problem, indices)
@@ -92,6 +92,26 @@ def test_the_noise_is_that_of_all_rows_whatever_the_part():
     problem.y[50] += 100
     loud = posterior(problem, np.arange(30))
     assert (loud.noise_precision < 0.1 * calm.noise_precision).all()
+
+
+def test_what_left_out_rows_lose_widens_the_bars():
+    """By the one factor that makes the noise (1 - gamma / S k) times that loss, or by none."""
+    problem = random_problem(SquaredError, n_outputs=2, n_rows=60)
+    free = posterior(problem)
+    share = 1 - free.n_effective / (2 * free.total_weight)
+    pooled = 2 * free.scale / (2 * free.total_weight)  # beta of all targets
+    calm = posterior(problem, left_out_loss=0.9 / pooled / share)
+    np.testing.assert_array_equal(calm.noise_precision, free.noise_precision)
+    wide = posterior(problem, left_out_loss=5 / pooled / share)
+    np.testing.assert_allclose(wide.noise_precision, free.noise_precision / 5, rtol=1e-10)
+    X = np.column_stack([problem.X, np.ones(60)])
+    np.testing.assert_allclose(wide.raw_prediction(X)[1], 5 * free.raw_prediction(X)[1], rtol=1e-10)
+
+
+def test_left_out_rows_of_classes_widen_nothing():
+    problem = random_problem(BinaryLogLoss, n_outputs=1, n_rows=60)
+    free, told = posterior(problem), posterior(problem, left_out_loss=100.0)
+    assert told.scale == free.scale
 
 
 @pytest.mark.parametrize("loss_class", [SquaredError, LogisticSquaredError])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._bayes.cross_validate import FEW_NUMBERS_GRID
+from sklearn_twolayer._bayes.cross_validate import FEW_NUMBERS_GRID, Grid
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit import compare
@@ -81,6 +81,9 @@ def test_the_ratio_grows_as_long_as_less_is_lost(answers, ratio):
         folds.losses(number, STRENGTHS)
     assert folds.ratio(1.0) == ratio
     assert len(asked) == 2 + len(answers)
+    first = 2 * RATIOS.index(ratio) if ratio > 1 else None
+    lost = [2.0, 2.0] if first is None else answers[first : first + 2]
+    assert folds.share_lost(1.0) == pytest.approx(np.sum(lost) / 8)  # under what was chosen
     for number, (_, params, [penalty], flat) in enumerate(asked[2:]):
         assert params == number + 1  # where the same fold has come to
         assert flat is not None
@@ -102,6 +105,34 @@ def test_strengths_grow_beyond_as_long_as_less_is_lost(answers, chosen):
     lost, network = folds.told[0][chosen]
     assert folds.share_lost(chosen) == lost / 4 == {1.0: 2.0, 10.0: 1.9, 30.0: 1.8}[chosen] / 4
     assert network == {1.0: 1, 10.0: 2, 30.0: 3}[chosen]
+
+
+@pytest.mark.parametrize(
+    ("answers", "lost"),
+    [
+        ([1.0, 2.9], 3.9 / 8),
+        ([1.0, 2.97], np.inf),  # no less than by a hundredth
+        ([4.1], np.inf),
+        ([np.inf], np.inf),  # the time is over
+    ],
+)
+def test_the_evidence_is_asked_as_long_as_it_may_lose_less(answers, lost):
+    folds, _ = comparison([[3.0, 2.0], [3.0, 2.0]])
+    for number in range(2):
+        folds.losses(number, STRENGTHS)
+    asked, answers = [], list(answers)
+
+    def loss_by_evidence(rows, params):
+        asked.append((rows, params))
+        return answers.pop(0)
+
+    folds.networks.loss_by_evidence = loss_by_evidence
+    assert folds.share_lost_by_evidence(1.0) == pytest.approx(lost)
+    for number, ((kept, out), params) in enumerate(asked):
+        np.testing.assert_array_equal(out, SHARES[:, number])
+        np.testing.assert_array_equal(kept, 1 - out)
+        assert params == 0  # where networks start
+    assert not answers
 
 
 def test_no_strength_is_refused_by_the_luck_of_one_fold():
@@ -177,8 +208,7 @@ def settings_of(alpha):
 
 def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeypatch):
     """But not where it goes on from weights that have learnt."""
-    grid = SimpleNamespace(choose=lambda losses, n_dealt: 3.0, strengths=(1.0,))
-    monkeypatch.setattr(compare, "grid_of", lambda size: grid)
+    monkeypatch.setattr(Grid, "choose", lambda grid, losses, n_dealt: 3.0)
     monkeypatch.setattr(Comparison, "ratio", lambda comparison, strength: 10.0)
     problem, settings = posed(), settings_of("auto")
     options = {"deadline": Deadline()}
@@ -211,3 +241,31 @@ def test_a_fold_that_was_cut_short_does_not_tell_the_noise(loss, is_low, monkeyp
         assert found is quiet
     else:
         assert found.alpha == pytest.approx(FEW_NUMBERS_GRID.strengths[-1] / 20)
+
+
+@pytest.mark.parametrize("lost", [0.4, np.inf])
+def test_the_evidence_is_taken_where_it_loses_less(lost, monkeypatch):
+    """What left-out rows lose goes with the penalty: error bars ask for it."""
+    monkeypatch.setattr(Comparison, "share_lost", lambda comparison, strength: 0.5)
+    monkeypatch.setattr(Comparison, "share_lost_by_evidence", lambda comparison, strength: lost)
+    problem, settings = posed(), settings_of("auto")
+    options = {"deadline": Deadline()}
+    found = compare.with_compared_penalty(problem, settings, np.random.RandomState(0), **options)
+    assert (found.alpha == "evidence") == (lost < np.inf)
+    assert found.left_out_loss == min(lost, 0.5)
+    assert found.learning_alpha is None or lost == np.inf
+
+
+def test_networks_by_the_evidence_predict_rows_that_they_have_not_seen():
+    """Of a line and little noise less is lost than the half of what a constant loses."""
+    problem, settings = posed(), settings_of("auto")
+    y = problem.table.X[:, :1] + 0.1 * problem.table.encoded
+    problem = replace(problem, table=replace(problem.table, y=y, encoded=y))
+    networks = LeftOut(problem, settings, Deadline())
+    params = problem.draw_start(np.random.RandomState(0), settings)
+    out = SHARES[:, 0]
+    lost = networks.loss_by_evidence((1 - out, out), params)
+    assert 0 < lost < (y[:, 0] ** 2 @ out) / 2
+    assert networks.loss_by_evidence((1 + out, 0 * out), params) == 0
+    late = replace(networks, deadline=Deadline(0.0))
+    assert late.loss_by_evidence((1 - out, out), params) == np.inf

@@ -389,10 +389,21 @@ MUTATIONS = {
         ),
         ('    elif solver != "lm" and (n_matrix', '    elif solver == "lbfgs" and (n_matrix'),
         ("EARLY_STOPPING_SHARE = 0.1", "EARLY_STOPPING_SHARE = 1.0"),
-        ("and resolved.n_members > 1 and finds_by", "and finds_by"),
         (
-            "resolved.n_members > 1 and finds_by_evidence(resolved, size):",
-            "resolved.n_members > 1:",
+            "    if resolved.n_members > 1:\n        return replace(resolved, n_h",
+            "    if True:\n        return replace(resolved, n_h",
+        ),
+        (
+            " and finds_by_evidence(resolved, size):\n        resolved = narrowed",
+            ":\n        resolved = narrowed",
+        ),
+        (
+            'if resolved.alpha != "auto" or n_hidden >= resolved.n_hidden:',
+            "if n_hidden >= resolved.n_hidden:",
+        ),
+        (
+            'if resolved.alpha != "auto" or n_hidden >= resolved.n_hidden:',
+            'if resolved.alpha != "auto":',
         ),
         ("replace(at_low_noise, n_hidden=n_hidden)", "replace(at_low_noise)"),
         ("UNITS * np.sqrt(S", "np.sqrt(S"),
@@ -448,6 +459,8 @@ MUTATIONS = {
         ("if fit.loss < MARGIN * least.loss:", "if fit.loss > least.loss:"),
         ("        if not found.nit:", "        if False:"),
         ("            if not np.isfinite(value):", "            if False:"),
+        ("fit.left_out_loss < MARGIN * best", "fit.left_out_loss < best"),
+        ("                search = replace(search, minimize=keeps_best)\n", ""),
         (
             "            return params, restart(state, params)\n".replace(
                 "            ", "        "

@@ -288,3 +288,17 @@ def test_bends_are_learned_where_ten_units_have_as_many_weights_as_rows(name):
         y = truth(X) + noise * rng.normal(size=len(X))
         model = TwoLayerRegressor(random_state=seed).fit(X, y)
         assert np.sqrt(np.mean((model.predict(X_new) - truth(X_new)) ** 2)) < most
+
+
+@pytest.mark.parametrize("single", [{"n_members": 1}, {"warm_start": True}])
+def test_a_single_network_learns_bends_as_a_committee_does(single):
+    """With ten units, which have as many weights as rows, it fell to a line (R^2 .32)."""
+    scores = []
+    for seed in range(4):
+        random = np.random.RandomState(seed)
+        X = random.normal(size=(1080, 5))
+        truth = np.sin(1.5 * X[:, 0]) + X[:, 1] * X[:, 2]
+        y = truth + 0.3 * random.normal(size=1080)
+        model = TwoLayerRegressor(random_state=seed, **single).fit(X[:80], y[:80])
+        scores.append(model.score(X[80:], truth[80:]))
+    assert np.mean(scores) > 0.8

@@ -17,7 +17,8 @@ memory of moderate size; regressor, lm, up to 40 numbers in y) or by the evidenc
 (regressor, lm; lbfgs takes over what lm finds on a part of many rows). Elsewhere it is a float,
 1 / S or for k targets 1 / (S k), in units of a y that is not standardised, where S is the sum of
 the weights, in partial_fit those of all calls so far. A regression by lm under a float alpha takes
-the best of five starts where its matrix is cheap and max_iter is "auto".
+the best of five starts where its matrix is cheap and max_iter is "auto"; a single one that is
+narrow, as its rows are few, the best of three (``narrowed``).
 The constants are measured: docs/benchmarks.md says on what.
 """
 
@@ -154,8 +155,8 @@ def resolve(settings, size):
     )
     if settings.n_members == "auto":
         resolved = replace(resolved, n_members=choose_members(settings, resolved, size))
-    if settings.n_hidden == "auto" and resolved.n_members > 1 and finds_by_evidence(resolved, size):
-        resolved = replace(resolved, n_hidden=choose_width_of_members(size))
+    if settings.n_hidden == "auto" and finds_by_evidence(resolved, size):
+        resolved = narrowed(resolved, size)
     if settings.max_iter != "auto" or not size.is_regression:
         return resolved
     if isinstance(resolved.alpha, str):
@@ -283,11 +284,24 @@ def finds_by_evidence(resolved, size):
     return size.is_regression and resolved.solver == "lm" and isinstance(resolved.alpha, str)
 
 
+def narrowed(resolved, size):
+    """The settings with the width of few rows, where the evidence finds the penalty.
+
+    A narrow network learns or does not, by where it starts: if it is alone, it is the best of as
+    many as a committee has, by the rows that are left out. "evidence" and "ard" leave out none.
+    """
+    n_hidden = choose_width_of_members(size)
+    if resolved.n_members > 1:
+        return replace(resolved, n_hidden=n_hidden)
+    if resolved.alpha != "auto" or n_hidden >= resolved.n_hidden:
+        return resolved
+    return replace(resolved, n_hidden=n_hidden, n_starts=N_MEMBERS)
+
+
 def choose_starts(settings, cost):
     """Starts of a regression, of which the best is kept: several where the steps of lm are cheap.
 
-    A few units fit a curve well or badly, by where they start. A penalty that is found from the
-    rows takes one start.
+    A few units fit a curve well or badly, by where they start; see ``narrowed``, too.
     """
     is_float = settings.solver == "lm" and not isinstance(settings.alpha, str)
     goes_on = settings.warm_start or settings.early_stopping

@@ -336,7 +336,7 @@ def most_iterations(settings, is_regression):
     if isinstance(settings.alpha, str):
         most = settings.max_iter + settings.n_free_steps
         stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
-        return most_steps(settings.alpha, most, is_regression, stride)
+        return settings.n_starts * most_steps(settings.alpha, most, is_regression, stride)
     if settings.n_starts == 1:
         return settings.max_iter
     return settings.n_starts * TRIAL_STEPS + 2 * (settings.max_iter - TRIAL_STEPS)

@@ -138,6 +138,8 @@ class Training:
         params, state = self._start(start)
         if isinstance(settings.alpha, str):
             strategy = STRATEGIES[settings.alpha]
+            if settings.n_starts > 1:
+                return self._best_by_left_out_rows(strategy, params)
             if self.part is None:
                 return strategy(self.search_of_penalties(), Fit(params, resume=state))
             by_lm = replace(self, settings=replace(settings, solver="lm"), mean_loss=self.part)
@@ -289,6 +291,27 @@ class Training:
             if are_equal(last, (start.coefs, start.intercepts)):
                 return params, replace(state, progress=0.0)
         return params, restart(state, params)
+
+    def _best_by_left_out_rows(self, strategy, params):
+        """The best of several starts whose penalty is found from the rows: each goes to the end.
+
+        What is kept while one is under way is the best before it.
+        """
+        search, best = self.search_of_penalties(), None
+        for number in range(1, self.settings.n_starts + 1):
+            announce(self.settings, f"Start {number} of {self.settings.n_starts}")
+            if best is not None:
+                params = self.problem.draw_start(self.random_state, self.settings)
+                keeps_best = partial(self._minimize_beside, best)
+                search = replace(search, minimize=keeps_best)
+            fit = strategy(search, Fit(params))
+            if best is None or fit.left_out_loss < MARGIN * best.left_out_loss:
+                best = fit
+        return best
+
+    def _minimize_beside(self, best, before, penalty, *, max_iter, keep=None):
+        """``minimize``, but if the training ends there the fit is another one, which is whole."""
+        return self.minimize(before, penalty, max_iter=max_iter, keep=lambda running: best)
 
     def _best_of(self, params, penalty):
         """The best of several starts: each gets a few steps, and the best two go on to the end."""

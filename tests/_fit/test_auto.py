@@ -257,6 +257,24 @@ def test_cheap_regressions_under_a_float_alpha_have_several_starts(n_starts, par
     assert resolved(**{"n_rows": 500, "alpha": 0.0, **parameters}).n_starts == n_starts
 
 
+@pytest.mark.parametrize(
+    ("n_starts", "parameters"),
+    [
+        (3, {"n_members": 1}),
+        (3, {"warm_start": True, "max_iter": 50}),
+        (1, {}),
+        (1, {"n_members": 1, "alpha": "evidence"}),
+        (1, {"n_members": 1, "n_hidden": 4}),
+        (1, {"n_members": 1, "n_rows": 1000}),
+        (1, {"n_members": 1, "n_rows": 40}),
+    ],
+)
+def test_a_narrow_network_by_itself_has_several_starts(n_starts, parameters):
+    parameters = dict(parameters)
+    size = Size(parameters.pop("n_rows", 100), 8, 1)
+    assert resolve(settings_of(TwoLayerRegressor(**parameters)), size).n_starts == n_starts
+
+
 def test_a_classifier_has_one_start():
     size = Size(100, 3, 1, is_regression=False)
     assert resolve(settings_of(TwoLayerClassifier(alpha=0.0)), size).n_starts == 1
@@ -434,16 +452,17 @@ def test_members_have_two_residuals_for_each_weight(size, width):
         ({"alpha": "ard", "n_members": 2}, 100, 4),
         ({"solver": "lm"}, 300, 10),
         ({"n_hidden": 9}, 100, 9),
-        ({"n_members": 1}, 100, 10),
-        ({"warm_start": True}, 100, 10),
+        ({"n_members": 1}, 100, 4),
+        ({"warm_start": True}, 100, 4),
+        ({"n_members": 1, "alpha": "evidence"}, 100, 10),
         ({"alpha": 0.1, "n_members": 3}, 100, 10),
         ({"early_stopping": True, "n_members": 3}, 100, 10),
         ({"solver": "lbfgs", "n_members": 3}, 100, 10),
         ({"solver": "adam"}, 100, 10),
     ],
 )
-def test_only_committees_by_the_evidence_are_narrow(parameters, n_rows, width):
-    """Single networks and other ways to a penalty learned worse so (docs/choices.md)."""
+def test_networks_by_the_evidence_are_narrow(parameters, n_rows, width):
+    """A single one where left-out rows tell the best of its starts."""
     asked = settings_of(TwoLayerRegressor(**parameters))
     assert resolve(asked, Size(n_rows, 8, 1)).n_hidden == width
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sklearn_twolayer import TwoLayerRegressor
+from sklearn_twolayer._bayes.choose_penalty import Search
 from sklearn_twolayer._data.rows import Rows
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
@@ -326,6 +327,37 @@ def test_a_stop_ends_the_starts_and_keeps_the_best():
     with pytest.raises(Stop):
         training.found()
     assert [kept.params for kept in training.kept] == [0, 1, 1]
+
+
+def by_left_out_rows(losses, stop_at=None):
+    """The start that is taken of some whose left-out rows lose so much, and what is kept."""
+    training = Starts(losses, stop_at=stop_at)
+    training.search_of_penalties = lambda: Search(None, None, 50, training.minimize)
+
+    def strategy(search, start):
+        fit = search.minimize(start, None, max_iter=1, keep=lambda running: running)
+        return replace(fit, left_out_loss=losses[fit.params])
+
+    try:
+        found = training._best_by_left_out_rows(strategy, 0).params
+    except Stop:
+        found = None
+    return found, [fit.params for fit in training.kept]
+
+
+@pytest.mark.parametrize(
+    ("losses", "best"),
+    [([0.3, 0.1, 0.2], 1), ([0.3, 0.299, np.inf], 0), ([np.inf, np.inf, 0.9], 2)],
+)
+def test_of_starts_by_the_evidence_the_one_that_predicts_left_out_rows_best_is_taken(losses, best):
+    """While another is under way the best before it is kept, which is whole."""
+    found, kept = by_left_out_rows(losses)
+    assert found == best
+    assert kept == [0, 0, 1 if losses[1] < 0.2 else 0]
+
+
+def test_a_stop_in_a_later_start_keeps_the_best_before_it():
+    assert by_left_out_rows([0.3, 0.1, 0.0], stop_at=2) == (None, [0, 0, 1])
 
 
 # Learning under a weaker penalty

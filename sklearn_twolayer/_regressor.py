@@ -34,9 +34,10 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     ----------
     n_hidden : int or "auto", default="auto"
         **Network.** Hidden units h of each member. "auto" is 4 sqrt(S / (f ln S)) for rows of total
-        weight S and f features, at most 50; in place of fewer than 10 it is 10, or for members by
-        the evidence, from 41 numbers in y on, as many from 3 to 10 as leave two residuals for each
-        weight. With ``warm_start`` it is as many as there are.
+        weight S and f features, at most 50; in place of fewer than 10 it is 10, or where the
+        evidence finds the penalty, from 41 numbers in y on, as many from 3 to 10 as leave two
+        residuals for each weight; under alpha="auto" a single network then is the best of three.
+        With ``warm_start`` it is as many as there are.
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
     output_activation : {"identity", "logistic"}, default="identity"
@@ -61,12 +62,12 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         where that takes real refits; of several targets pilot fits find the noise first, in up to
         twice the time of "evidence". From many rows a part is drawn for that, for lbfgs too.
         S n_outputs alpha, with the sum S of the sample weights, is chosen by five-fold
-        cross-validation from 0.00001 to 1 up to 40 numbers in y (S n_outputs), and for lbfgs, where
-        no part is drawn, from 0.1 to 1000; that of W1 is up to 1000 times that of W2. Otherwise
-        (other solvers, early stopping, lbfgs with y not standardised, very large tables) it is 1
-        for both; in ``partial_fit`` of all calls so far. Where y is not standardised these are in
-        units of its standard deviation, at least 0.3, with logistic output of its variance (in
-        ``partial_fit`` those of the first call).
+        cross-validation from 0.00001 to 30 up to 40 numbers in y (S n_outputs), unless "evidence"
+        predicts left-out rows better, and for lbfgs, where no part is drawn, from 0.1 to 1000;
+        that of W1 is up to 1000 times that of W2. Otherwise (other solvers, early stopping, lbfgs
+        with y not standardised, very large tables) it is 1 for both; in ``partial_fit`` of all
+        calls so far. Where y is not standardised these are in units of its standard deviation, at
+        least 0.3, with logistic output of its variance (``partial_fit``: of the first call).
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
         **Training.** "lm" is Levenberg-Marquardt; "lbfgs" limited-memory BFGS; "adam" and "sgd" go
         through mini-batches; "gd" is the textbook rule w <- w - learning_rate dF/dw on all rows.

@@ -101,7 +101,10 @@ def n_folds_asked(n_dealt):
 
 #: For classes: unit precision first.
 CLASSES_GRID = Grid(
-    (0.03, 0.1, 0.3, 1.0, 3.0), (1.0, 0.3, 3.0, 0.1, 0.03), 2 * N_FOLDS, stronger=(10.0, 30.0)
+    (0.03, 0.1, 0.3, 1.0, 3.0),
+    (1.0, 0.3, 3.0, 0.1, 0.03),
+    2 * N_FOLDS,
+    stronger=(10.0, 30.0, 100.0, 300.0, 1000.0),
 )
 #: For targets that are numbers, whose noise may be anything. Under a precision of f the Z1 of f
 #: standardised inputs has a variance of 1 at most, and inputs are many where these are compared.

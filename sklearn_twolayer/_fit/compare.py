@@ -15,7 +15,7 @@ from sklearn_twolayer._bayes.cross_validate import (
     left_out_shares,
     n_folds_asked,
 )
-from sklearn_twolayer._fit.auto import compares_penalties, is_small, unit_precision
+from sklearn_twolayer._fit.auto import compares_penalties, is_small, rows_to_compare, unit_precision
 from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
 from sklearn_twolayer._fit.training import LEARNING_STEPS, Fit, Training
 from sklearn_twolayer._network.objective import Penalty
@@ -244,12 +244,22 @@ def grid_of(size):
     return FEW_NUMBERS_GRID if is_small(size) else NUMBERS_GRID
 
 
+def part_to_compare(problem, settings):
+    """The problem of the rows on which penalties are compared, with all of its classes."""
+    n_rows, table = rows_to_compare(problem.size, settings.n_hidden), problem.table
+    if n_rows == table.n_rows:
+        return problem
+    strata = problem.targets.strata(table.encoded)
+    return replace(problem, table=table.part(n_rows, strata=strata))
+
+
 def with_compared_penalty(problem, settings, random_state, *, deadline, start=None):
     """The settings with the penalty whose networks predict left-out rows best.
 
-    They stay as they are where these networks are not cheap: ``compares_penalties``. Every
-    network goes through the penalties from weak to strong, and so will the fit, unless it goes on
-    from a warm ``start``. A wide regression with next to no noise has other settings.
+    They stay as they are where nothing is compared: ``compares_penalties``. Every network goes
+    through the penalties from weak to strong, and so will the fit, unless it goes on from a warm
+    ``start``. A part of many rows tells S alpha, the prior precision, which is that of all. A wide
+    regression with next to no noise has other settings.
     """
     if not compares_penalties(settings, problem.size):
         return settings
@@ -258,7 +268,8 @@ def with_compared_penalty(problem, settings, random_state, *, deadline, start=No
         params = problem.draw_start(deepcopy(random_state), settings)
     else:
         params = start.params(problem.network, problem.scale)
-    comparison = Comparison.of(problem, settings, params, deadline)
+    part = part_to_compare(problem, settings)
+    comparison = Comparison.of(part, settings, params, deadline)
     strength = grid.choose(comparison.losses, comparison.n_dealt)
     if strength == grid.strengths[-1]:
         strength = comparison.beyond(strength, grid.stronger)

@@ -369,8 +369,8 @@ MUTATIONS = {
         "test_choose_penalty.py",
         ("MAX_CLASSIFIER_COST = 1e5", "MAX_CLASSIFIER_COST = 1e9"),
         (
-            "MAX_COMPARED_COST, MIN_COMPARED_ROWS = 2e7, 1000",
-            "MAX_COMPARED_COST, MIN_COMPARED_ROWS = 2e7, 500",
+            "MAX_COMPARED_COST, MIN_COMPARED_ROWS = 3e7, 1000",
+            "MAX_COMPARED_COST, MIN_COMPARED_ROWS = 3e7, 500",
         ),
         ("n_hidden * (n_stored + 1 +", "n_hidden * (size.n_features + 1 +"),
         ("rows_to_start_on(size, settings) == size.n_rows\n", "True\n"),

@@ -31,7 +31,7 @@ from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
 MAX_CLASSIFIER_COST = 1e5
 #: Most multiply-adds of one forward pass over the rows on which penalties are compared, and so many
 #: rows at least: a part of all, where they take more.
-MAX_COMPARED_COST, MIN_COMPARED_ROWS = 2e7, 1000
+MAX_COMPARED_COST, MIN_COMPARED_ROWS = 3e7, 1000
 #: Most multiply-adds of one Gauss-Newton matrix; the largest; how many of them the evidence takes,
 #: and of all rows, where it starts on a part of them.
 MAX_GAUSS_NEWTON_COST = 4e9

@@ -284,14 +284,14 @@ def test_a_wide_table_of_any_length_has_its_penalties_compared(n_rows):
 @pytest.mark.parametrize(
     ("size", "n_rows"),
     [
-        (Size(5000, 78, 1), 5000),
-        (Size(5001, 78, 1), 5000),  # 80 x 50 multiply-adds a row
-        (Size(5001, 78, 1, total_weight=1e9), 5000),
-        (Size(10_000, 28, 11), 10_000),
-        (Size(10_001, 28, 11), 10_000),
+        (Size(7500, 78, 1), 7500),
+        (Size(7501, 78, 1), 7500),  # 80 x 50 multiply-adds a row
+        (Size(7501, 78, 1, total_weight=1e9), 7500),
+        (Size(15_000, 28, 11), 15_000),
+        (Size(15_001, 28, 11), 15_000),
         (Size(10_000, 78_000, 1), 1000),
         (Size(900, 78_000, 1), 900),
-        (Size(10_000, 78_000, 1, density=1e-3), 5000),
+        (Size(10_000, 78_000, 1, density=1e-3), 7500),
     ],
 )
 def test_penalties_are_compared_on_as_many_rows_as_a_fit_can_spare(size, n_rows):

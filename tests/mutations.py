@@ -375,6 +375,11 @@ MUTATIONS = {
         ("n_hidden * (n_stored + 1 +", "n_hidden * (size.n_features + 1 +"),
         ("rows_to_start_on(size, settings) == size.n_rows\n", "True\n"),
         ('if solver == "lm" and learns_wide', "if learns_wide"),
+        ("(is_huge and not settings.is_stream)", "is_huge"),
+        (
+            'settings.solver == "adam" and not is_gradient',
+            'settings.solver == "adam" or not is_gradient',
+        ),
         ("return size.penalty_unit / (size.n_counted", "return 2 / (size.n_rows"),
         ("return size.penalty_unit / (size.n_counted", "return 1 / (size.n_counted"),
         ("n_free_steps=sum(FREE_STEPS)", "n_free_steps=0"),
@@ -506,6 +511,11 @@ MUTATIONS = {
         "_fit/test_compare.py test_choose_penalty.py test_compared_penalties.py",
         ("learning_alpha = alpha / 10 if start is None else None", "learning_alpha = None"),
         ("Comparison.of(part, settings", "Comparison.of(problem, settings"),
+        (
+            'solver = "lbfgs" if settings.solver == "adam" else settings.solver',
+            "solver = settings.solver",
+        ),
+        ('start is None and settings.solver != "adam"', "start is None"),
         ("candidate.strengths / S", "candidate.strengths"),
         ("monitor = Monitor(", "monitor = None and Monitor("),
         ("    if fit.loss > LEARNED_SHARE * start:", "    if False:"),

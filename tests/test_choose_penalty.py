@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._fit import auto
 from sklearn_twolayer._fit.auto import Size, compares_penalties, resolve
-from sklearn_twolayer._fit.parameters import checked
+from sklearn_twolayer._fit.parameters import checked, streaming
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
 X = np.random.RandomState(0).normal(size=(60, 3))
@@ -77,20 +76,26 @@ def test_where_rows_are_left_out_or_learnt_in_batches_auto_is_a_float(Estimator,
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
-def test_where_all_rows_at_once_are_too_many_auto_is_a_float(Estimator, monkeypatch):
+def test_of_a_collection_that_is_too_large_for_lbfgs_auto_is_a_float(Estimator):
     is_regression = Estimator is TwoLayerRegressor
     asked = checked(Estimator().get_params(), Estimator.__name__)
-    huge = Size(10**8, 100, 1, is_regression=is_regression)
+    huge = Size(10**8, 100, 1, is_regression=is_regression, is_in_memory=False)
     assert resolve(asked, huge).alpha == 1e-8
     assert resolve(asked, replace(huge, total_weight=4e8)).alpha == 1 / 4e8
     several = replace(huge, n_outputs=8)
     assert resolve(asked, several).alpha == (1 / 8e8 if is_regression else 1e-8)
-    monkeypatch.setattr(auto, "MAX_FULL_BATCH_COST", 5)
-    monkeypatch.setattr(auto, "MAX_GAUSS_NEWTON_SIZE", 5)
-    model = fitted(Estimator)
-    assert model.solver_ == "adam"
-    assert model.penalty_[0] == 1 / 60
-    assert not hasattr(model, "prior_precision_")
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_lbfgs_finds_the_penalty_of_adam_where_all_rows_are_too_many(Estimator):
+    asked = checked(Estimator().get_params(), Estimator.__name__)
+    size = Size(10**8, 100, 1, is_regression=Estimator is TwoLayerRegressor)
+    assert (resolve(asked, size).solver, resolve(asked, size).alpha) == ("adam", "auto")
+    by_adam = replace(asked, solver="adam")
+    assert resolve(by_adam, size).alpha == "auto"
+    assert resolve(by_adam, replace(size, n_rows=10**5)).alpha == 1e-5
+    assert resolve(streaming(by_adam), size).alpha == 1e-8
+    assert isinstance(resolve(replace(asked, early_stopping=True), size).alpha, float)
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
@@ -101,10 +106,7 @@ def test_of_sparse_columns_what_is_stored_counts(Estimator):
     words = Size(6000, 10_000, 1, is_regression=is_regression, density=0.005)
     assert resolve(asked, words).solver == "lbfgs"
     assert resolve(asked, words).alpha == "auto"
-    dense = resolve(asked, replace(words, density=1.0))
-    assert (dense.solver, dense.alpha) == (
-        ("lbfgs", "auto") if is_regression else ("adam", 1 / 6000)
-    )
+    assert resolve(asked, words).n_hidden * 10_000 * 6000 > 5e8  # zeros counted
 
 
 def test_a_regression_by_lbfgs_asks_left_out_rows():

@@ -226,9 +226,12 @@ def choose_solver(size, n_hidden, most=None):
     """
     if is_affordable(size if most is None or size.is_regression else size.repeated, n_hidden, most):
         return "lm"
-    if size.density * size.n_rows * size.n_features * n_hidden <= MAX_FULL_BATCH_COST:
-        return "lbfgs"
-    return "adam"
+    return "lbfgs" if is_gradient_cheap(size, n_hidden) else "adam"
+
+
+def is_gradient_cheap(size, n_hidden):
+    """Whether L-BFGS is asked to repeat the gradient of all rows."""
+    return size.density * size.n_rows * size.n_features * n_hidden <= MAX_FULL_BATCH_COST
 
 
 def choose_alpha(settings, size):
@@ -306,10 +309,13 @@ def unit_precision(size):
 def compares_penalties(settings, size):
     """Whether the penalty is chosen by networks of left-out rows.
 
-    A regression by lbfgs compares where lm finds no penalty on a part of its rows, and in units of
-    the standard deviation of y, as unit precision is meant.
+    Adam has its penalty found by lbfgs, where that could not afford all rows. A regression compares
+    where lm finds no penalty on a part of its rows, and in units of the standard deviation of y, as
+    unit precision is meant.
     """
-    if settings.solver not in ("lm", "lbfgs") or not size.is_in_memory:
+    is_huge = settings.solver == "adam" and not is_gradient_cheap(size, settings.n_hidden)
+    compares = settings.solver in ("lm", "lbfgs") or (is_huge and not settings.is_stream)
+    if not compares or not size.is_in_memory:
         return False
     if not size.is_regression:
         return True

@@ -147,7 +147,8 @@ class Comparison:
         table, are_labels = problem.table, not problem.size.is_regression
         options = {"frequency": table.frequency, "are_labels": are_labels}
         shares, n_dealt = left_out_shares(table.X, table.encoded, problem.scale, **options)
-        brief = replace(settings, max_iter=min(settings.max_iter, LEARNING_STEPS))
+        solver = "lbfgs" if settings.solver == "adam" else settings.solver
+        brief = replace(settings, solver=solver, max_iter=min(settings.max_iter, LEARNING_STEPS))
         networks = LeftOut(problem, brief, deadline.share(COMPARING_SHARE))
         return cls(networks, start, shares, n_dealt)
 
@@ -279,5 +280,6 @@ def with_compared_penalty(problem, settings, random_state, *, deadline, start=No
     ratio, alpha = comparison.ratio(strength), strength * unit
     shared = "" if ratio == 1 else f", that of W1 {ratio:g} times that of W2"
     announce(settings, f"Final fit: alpha = {alpha:.3g}, {strength:g} times a unit prior's{shared}")
-    learning_alpha = alpha / 10 if start is None else None
+    learns_first = start is None and settings.solver != "adam"
+    learning_alpha = alpha / 10 if learns_first else None
     return replace(settings, alpha=alpha, ratio=ratio, learning_alpha=learning_alpha)

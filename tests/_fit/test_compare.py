@@ -205,7 +205,7 @@ def test_a_part_of_the_rows_tells_the_prior_precision_of_all(monkeypatch):
     problem, settings = posed(), settings_of("auto")
     start = problem.draw_start(np.random.RandomState(3), settings)
     options = {"deadline": Deadline()}
-    found = compare.compare_penalties(problem, settings, np.random.RandomState(3), **options)
+    found = compare.with_compared_penalty(problem, settings, np.random.RandomState(3), **options)
     assert found.alpha == pytest.approx(FEW_NUMBERS_GRID.strengths[-1] / 20)
     for y, params in seen:
         assert len(y) == len(set(y) & set(problem.table.encoded.ravel())) == 15

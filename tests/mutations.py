@@ -511,6 +511,7 @@ MUTATIONS = {
         "_fit/test_compare.py test_choose_penalty.py test_compared_penalties.py",
         ("learning_alpha = alpha / 10 if start is None else None", "learning_alpha = None"),
         ("Comparison.of(part, settings", "Comparison.of(problem, settings"),
+        ("more * strength * unit", "strength * unit"),
         (
             'solver = "lbfgs" if settings.solver == "adam" else settings.solver',
             "solver = settings.solver",

@@ -326,10 +326,7 @@ def compares_penalties(settings, size):
 
 
 def rows_to_compare(size, n_hidden):
-    """On how many rows penalties are compared: all, or as many as take no longer than most fits.
-
-    What is found is the prior precision c = S alpha, which needs no more rows to be the same.
-    """
+    """On how many rows penalties are compared: all, or as many as take no longer than most fits."""
     n_stored = size.density * size.n_features
     n_multiplied = n_hidden * (n_stored + 1 + size.n_outputs)  # of a row
     return min(max(int(MAX_COMPARED_COST / n_multiplied), MIN_COMPARED_ROWS), size.n_rows)

@@ -259,8 +259,11 @@ def with_compared_penalty(problem, settings, random_state, *, deadline, start=No
 
     They stay as they are where nothing is compared: ``compares_penalties``. Every network goes
     through the penalties from weak to strong, and so will the fit, unless it goes on from a warm
-    ``start``. A part of many rows tells S alpha, the prior precision, which is that of all. A wide
-    regression with next to no noise has other settings.
+    ``start``. A wide regression with next to no noise has other settings.
+
+    Where a part of the rows told the best S alpha, that of all is as many times as much as the
+    square root of S is: of units that hardly bend only the product of both layers is penalised,
+    an L1 norm of a linear model, and the gradient of the noise, which it has to outweigh, is a sum.
     """
     if not compares_penalties(settings, problem.size):
         return settings
@@ -277,9 +280,11 @@ def with_compared_penalty(problem, settings, random_state, *, deadline, start=No
     if settings.at_low_noise is not None and comparison.share_lost(strength) < LOW_NOISE:
         announce(settings, "Hardly any noise: the evidence finds the penalty, by lm")
         return settings.at_low_noise
-    ratio, alpha = comparison.ratio(strength), strength * unit
+    more = (problem.size.n_counted / part.size.n_counted) ** 0.5
+    ratio, alpha = comparison.ratio(strength), more * strength * unit
     shared = "" if ratio == 1 else f", that of W1 {ratio:g} times that of W2"
-    announce(settings, f"Final fit: alpha = {alpha:.3g}, {strength:g} times a unit prior's{shared}")
+    times = f"{more * strength:.3g} times a unit prior's"
+    announce(settings, f"Final fit: alpha = {alpha:.3g}, {times}{shared}")
     learns_first = start is None and settings.solver != "adam"
     learning_alpha = alpha / 10 if learns_first else None
     return replace(settings, alpha=alpha, ratio=ratio, learning_alpha=learning_alpha)

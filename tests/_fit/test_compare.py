@@ -191,8 +191,8 @@ def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeyp
     assert found.learning_alpha is None
 
 
-def test_a_part_of_the_rows_tells_the_prior_precision_of_all(monkeypatch):
-    """S alpha is the same of both, and alpha that of all; all start where the fit does."""
+def test_a_part_of_the_rows_tells_the_penalty_of_all(monkeypatch):
+    """S alpha grows with the root of S; networks start where the fit does."""
     seen = []
 
     def losses(comparison, number, strengths):
@@ -206,7 +206,7 @@ def test_a_part_of_the_rows_tells_the_prior_precision_of_all(monkeypatch):
     start = problem.draw_start(np.random.RandomState(3), settings)
     options = {"deadline": Deadline()}
     found = compare.with_compared_penalty(problem, settings, np.random.RandomState(3), **options)
-    assert found.alpha == pytest.approx(FEW_NUMBERS_GRID.strengths[-1] / 20)
+    assert found.alpha == pytest.approx(FEW_NUMBERS_GRID.strengths[-1] / 20 * (20 / 15) ** 0.5)
     for y, params in seen:
         assert len(y) == len(set(y) & set(problem.table.encoded.ravel())) == 15
         np.testing.assert_array_equal(params, start)

@@ -370,12 +370,25 @@ MUTATIONS = {
         ("np.flatnonzero(weight)}", "np.flatnonzero(weight >= 0)}"),
         ("table.weight * shares)", "table.weight)"),
         ("        if (shares == 1).all():", "        if False:"),
+        ("order = order[in_turn(strata[order].ravel())]", "pass"),
+        ("np.where(number < 2, number - 2, number / counts[label])", "number / counts[label]"),
     ),
     "_fit/auto.py": (
         "_fit/test_auto.py _fit/test_training.py test_parameters.py test_validation.py "
         "test_choose_penalty.py",
         ("MAX_CLASSIFIER_COST = 1e5", "MAX_CLASSIFIER_COST = 1e9"),
-        ("MAX_COMPARED_COST = 1e8", "MAX_COMPARED_COST = 5e6"),
+        (
+            "MAX_COMPARED_COST, MIN_COMPARED_ROWS = 3e7, 1000",
+            "MAX_COMPARED_COST, MIN_COMPARED_ROWS = 3e7, 500",
+        ),
+        ("n_hidden * (n_stored + 1 +", "n_hidden * (size.n_features + 1 +"),
+        ("rows_to_start_on(size, settings) == size.n_rows\n", "True\n"),
+        ('if solver == "lm" and learns_wide', "if learns_wide"),
+        ("(is_huge and not settings.is_stream)", "is_huge"),
+        (
+            'settings.solver == "adam" and not is_gradient',
+            'settings.solver == "adam" or not is_gradient',
+        ),
         ("return size.penalty_unit / (size.n_counted", "return 2 / (size.n_rows"),
         ("return size.penalty_unit / (size.n_counted", "return 1 / (size.n_counted"),
         ("n_free_steps=sum(FREE_STEPS)", "n_free_steps=0"),
@@ -523,7 +536,14 @@ MUTATIONS = {
     ),
     "_fit/compare.py": (
         "_fit/test_compare.py test_choose_penalty.py test_compared_penalties.py",
-        ('"] = alpha / 10 if start is None else None', '"] = None'),
+        ('"] = alpha / 10 if learns_first else None', '"] = None'),
+        ("Comparison.of(part, settings", "Comparison.of(problem, settings"),
+        ("more * strength * unit", "strength * unit"),
+        (
+            'solver = "lbfgs" if settings.solver == "adam" else settings.solver',
+            "solver = settings.solver",
+        ),
+        ('start is None and settings.solver != "adam"', "start is None"),
         ("candidate.strengths / S", "candidate.strengths"),
         ("monitor = Monitor(", "monitor = None and Monitor("),
         ("    if fit.loss > LEARNED_SHARE * start:", "    if False:"),

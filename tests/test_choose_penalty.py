@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._fit import auto
 from sklearn_twolayer._fit.auto import Size, compares_penalties, resolve
-from sklearn_twolayer._fit.parameters import checked
+from sklearn_twolayer._fit.parameters import checked, streaming
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
 X = np.random.RandomState(0).normal(size=(60, 3))
@@ -77,34 +76,37 @@ def test_where_rows_are_left_out_or_learnt_in_batches_auto_is_a_float(Estimator,
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
-def test_where_the_matrix_is_too_large_auto_is_a_float(Estimator, monkeypatch):
+def test_of_a_collection_that_is_too_large_for_lbfgs_auto_is_a_float(Estimator):
     is_regression = Estimator is TwoLayerRegressor
     asked = checked(Estimator().get_params(), Estimator.__name__)
-    huge = Size(10**8, 100, 1, is_regression=is_regression)
+    huge = Size(10**8, 100, 1, is_regression=is_regression, is_in_memory=False)
     assert resolve(asked, huge).alpha == 1e-8
-    if is_regression:
-        assert resolve(asked, Size(10**5, 100, 1)).alpha == 1e-5
-        assert resolve(asked, Size(10**5, 100, 1, total_weight=4e5)).alpha == 1 / 4e5
-        assert resolve(asked, Size(10**5, 100, 8)).alpha == 1 / 8e5
-    monkeypatch.setattr(auto, "MAX_COMPARED_COST", 5)
-    monkeypatch.setattr(auto, "MAX_GAUSS_NEWTON_SIZE", 5)
-    model = fitted(Estimator)
-    assert model.solver_ == "lbfgs"
-    assert model.penalty_[0] == 1 / 60
-    assert not hasattr(model, "prior_precision_")
+    assert resolve(asked, replace(huge, total_weight=4e8)).alpha == 1 / 4e8
+    several = replace(huge, n_outputs=8)
+    assert resolve(asked, several).alpha == (1 / 8e8 if is_regression else 1e-8)
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
-def test_of_sparse_columns_a_regression_counts_what_is_stored(Estimator):
-    """A text has few of all words. Of classes unit precision says as much, in less time."""
+def test_lbfgs_finds_the_penalty_of_adam_where_all_rows_are_too_many(Estimator):
+    asked = checked(Estimator().get_params(), Estimator.__name__)
+    size = Size(10**8, 100, 1, is_regression=Estimator is TwoLayerRegressor)
+    assert (resolve(asked, size).solver, resolve(asked, size).alpha) == ("adam", "auto")
+    by_adam = replace(asked, solver="adam")
+    assert resolve(by_adam, size).alpha == "auto"
+    assert resolve(by_adam, replace(size, n_rows=10**5)).alpha == 1e-5
+    assert resolve(streaming(by_adam), size).alpha == 1e-8
+    assert isinstance(resolve(replace(asked, early_stopping=True), size).alpha, float)
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_of_sparse_columns_what_is_stored_counts(Estimator):
+    """A text has few of all words."""
     is_regression = Estimator is TwoLayerRegressor
     asked = checked(Estimator().get_params(), Estimator.__name__)
     words = Size(6000, 10_000, 1, is_regression=is_regression, density=0.005)
     assert resolve(asked, words).solver == "lbfgs"
-    assert resolve(asked, words).alpha == ("auto" if is_regression else 1 / 6000)
-    dense = resolve(asked, replace(words, density=1.0))
-    assert dense.alpha == 1 / 6000
-    assert dense.solver == ("lbfgs" if is_regression else "adam")
+    assert resolve(asked, words).alpha == "auto"
+    assert resolve(asked, words).n_hidden * 10_000 * 6000 > 5e8  # zeros counted
 
 
 def test_a_regression_by_lbfgs_asks_left_out_rows():
@@ -143,19 +145,22 @@ def test_a_wide_regression_without_noise_is_left_to_the_evidence():
 
 def test_lbfgs_compares_where_the_evidence_does_not_find_the_penalty():
     asked = checked(TwoLayerRegressor(solver="lbfgs").get_params(), "TwoLayerRegressor")
-    wide, long, huge = Size(3000, 500, 1), Size(20_000, 20, 1), Size(3000, 100_000, 1)
+    wide, long, huge = Size(3000, 500, 1), Size(20_000, 20, 1), Size(3000, 50_000, 1)
     few, enough = Size(1999, 5, 1), Size(2000, 5, 1)
+    too_far, too_wide = Size(28_000, 20, 1), Size(12_000, 100, 1)  # for lm on a part of them
     for size, compares in (
         (wide, True),
         (few, True),
         (replace(few, total_weight=1e5), True),
         (enough, False),
         (long, False),
-        (huge, False),
+        (huge, True),
+        (too_far, True),
+        (too_wide, True),
     ):
         resolved = resolve(asked, size)
         assert compares_penalties(resolved, size) == compares
-        assert resolved.alpha == ("auto" if size is not huge else 1 / 3000)
+        assert resolved.alpha == "auto"
     for parameters in ({"standardize": False}, {"output_activation": "logistic"}):
         assert resolve(replace(asked, **parameters), wide).alpha == 1 / 3000
     early = replace(asked, early_stopping=True)

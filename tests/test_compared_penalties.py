@@ -185,10 +185,49 @@ def test_rows_with_the_same_weight_choose_as_without():
     assert 1 <= weighted.penalty_[0] / plain.penalty_[0] * 2.5 <= 4
 
 
-def test_large_tables_take_unit_precision(monkeypatch):
+@pytest.mark.parametrize("Estimator", [TwoLayerClassifier, TwoLayerRegressor])
+def test_noise_is_told_by_a_part_of_a_large_table(Estimator, monkeypatch):
+    """In which unit precision would learn it by heart."""
     monkeypatch.setattr(auto, "MAX_COMPARED_COST", 10)
-    model = TwoLayerClassifier(5, solver="lbfgs", random_state=0).fit(X, Y)
-    assert model.penalty_.tolist() == [1 / 60, 0, 1 / 60, 0]
+    monkeypatch.setattr(auto, "MIN_COMPARED_ROWS", 200)
+    counted, random = [], np.random.RandomState(0)
+
+    def shares(X, *rows, **options):
+        counted.append(len(X))
+        return left_out_shares(X, *rows, **options)
+
+    monkeypatch.setattr(compare, "left_out_shares", shares)
+    rows = random.normal(size=(600, 30))
+    y = rows[:, 0] + 3 * random.normal(size=600)
+    y = y > 0 if Estimator is TwoLayerClassifier else y
+    model = Estimator(10, solver="lbfgs", random_state=0).fit(rows, y)
+    assert counted == [200]
+    assert (model.penalty_[0] * model.penalty_[2]) ** 0.5 * 600 >= 2.9
+
+
+@pytest.mark.parametrize("Estimator", [TwoLayerClassifier, TwoLayerRegressor])
+def test_adam_learns_under_what_lbfgs_finds_on_a_part(Estimator, monkeypatch):
+    """From the start, without a weaker penalty before."""
+    monkeypatch.setattr(auto, "MAX_FULL_BATCH_COST", 10)
+    monkeypatch.setattr(auto, "MAX_COMPARED_COST", 10)
+    monkeypatch.setattr(auto, "MIN_COMPARED_ROWS", 200)
+    random, asked, fits = np.random.RandomState(0), [], LeftOut.fits
+
+    def recorded(networks, *arguments):
+        asked.append(networks.settings.solver)
+        return fits(networks, *arguments)
+
+    monkeypatch.setattr(LeftOut, "fits", recorded)
+    rows = random.normal(size=(600, 30))
+    y = rows[:, 0] + 3 * random.normal(size=600)
+    y = y > 0 if Estimator is TwoLayerClassifier else y
+    model = Estimator(10, solver="adam", random_state=0).fit(rows, y)
+    assert set(asked) == {"lbfgs"}
+    strength = (model.penalty_[0] * model.penalty_[2]) ** 0.5
+    assert strength * 600 >= 2.9
+    if model.penalty_[0] == model.penalty_[2]:
+        same = Estimator(10, solver="adam", alpha=strength, random_state=0).fit(rows, y)
+        np.testing.assert_array_equal(model.coefs_[0], same.coefs_[0])
 
 
 @pytest.mark.parametrize("max_time", [1e-9, 1e-3])

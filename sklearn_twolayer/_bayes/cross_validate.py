@@ -21,12 +21,12 @@ from scipy import sparse
 MARGIN = 0.99
 N_FOLDS = 5
 #: Rows that have to be left out, in as many folds as that takes: more of them chose no better
-#: (docs/benchmarks.md).
+#: (docs/choices.md).
 ENOUGH_ROWS = 100
 #: What loses by this factor in the first fold is not asked again, if that has 20 rows or more.
 HOPELESS, MIN_RACED = 1.5, 100
 #: Share of the repeated inputs that have several labels, above which rows meet by chance: errors
-#: in copies are fewer, and the noise of categories shows in more (docs/benchmarks.md).
+#: in copies are fewer, and the noise of categories shows in more (docs/choices.md).
 CONTESTED = 0.05
 #: Most units that are dealt, where weights are huge; and the digits of a share, so that rounding
 #: leaves no trace of a row behind.
@@ -101,7 +101,10 @@ def n_folds_asked(n_dealt):
 
 #: For classes: unit precision first.
 CLASSES_GRID = Grid(
-    (0.03, 0.1, 0.3, 1.0, 3.0), (1.0, 0.3, 3.0, 0.1, 0.03), 2 * N_FOLDS, stronger=(10.0, 30.0)
+    (0.03, 0.1, 0.3, 1.0, 3.0),
+    (1.0, 0.3, 3.0, 0.1, 0.03),
+    2 * N_FOLDS,
+    stronger=(10.0, 30.0, 100.0, 300.0, 1000.0),
 )
 #: For targets that are numbers, whose noise may be anything. Under a precision of f the Z1 of f
 #: standardised inputs has a variance of 1 at most, and inputs are many where these are compared.

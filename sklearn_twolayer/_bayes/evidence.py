@@ -21,7 +21,7 @@ from sklearn_twolayer._bayes.posterior import (
 MAX_EFFECTIVE_SHARE = 0.5
 #: Factor on re-estimated prior precisions under the log loss. Laplace's approximation takes the
 #: posterior for narrower than it is where probabilities saturate, and the evidence then
-#: under-regularises noisy classifications; docs/benchmarks.md has the measurements.
+#: under-regularises noisy classifications; docs/choices.md has the measurements.
 LOG_LOSS_STRENGTH = 1.5
 #: Converged when three updates in a row change no logarithm of a precision by more.
 PRECISION_TOLERANCE = 0.05

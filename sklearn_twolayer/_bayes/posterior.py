@@ -60,12 +60,12 @@ PRECISION_OF_CLASSES = 1.0
 #: Share of the largest curvature that is told from none at all, as in the dual form.
 TRACE = LOW_RANK_FLOOR
 #: Temperature under squared error: the variance of predictions from different starts was
-#: 0.7 to 1 times that within a valley (docs/benchmarks.md). A linear network has one valley
+#: 0.7 to 1 times that within a valley (docs/choices.md). A linear network has one valley
 #: (Baldi & Hornik 1989).
 VALLEYS_TEMPERATURE = 1.75
 #: Temperatures among which the moderation chooses, and the ratio of losses that count as equal.
 #: The posterior leans from the minimum towards larger margins, a Gaussian around it does not: with
-#: T above 0.25 new rows lost more in bad cases than they gained in good ones (docs/benchmarks.md).
+#: T above 0.25 new rows lost more in bad cases than they gained in good ones (docs/choices.md).
 TEMPERATURES = (0.0, 0.03, 0.1, 0.25)
 TIE = 1.02
 #: Most averages of the curvature, the multiply-adds that they may take together, and by how much

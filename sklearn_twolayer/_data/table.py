@@ -107,14 +107,18 @@ class Table:
         kept, out = validation_split(self.n_rows, strata, fraction, random_state)
         return self.take(kept), self.take(out)
 
-    def part(self, n_rows, seed=0):
+    def part(self, n_rows, seed=0, strata=None):
         """The table of so many rows, drawn at random: the same ones every time.
 
-        Fewer rows are among those of a larger part.
+        Fewer rows are among those of a larger part. Of ``strata``, labels (n,) or (n, 1), it has
+        each, if there is room.
         """
         if n_rows >= self.n_rows:
             return self
-        return self.take(np.sort(np.random.RandomState(seed).permutation(self.n_rows)[:n_rows]))
+        order = np.random.RandomState(seed).permutation(self.n_rows)
+        if strata is not None:
+            order = order[in_turn(strata[order].ravel())]
+        return self.take(np.sort(order[:n_rows]))
 
     def collected(self):
         """The table in memory: itself."""
@@ -331,3 +335,15 @@ def validation_split(n_rows, labels, fraction, random_state):
     return train_test_split(
         np.arange(n_rows), test_size=n_validation, stratify=labels, random_state=random_state
     )
+
+
+def in_turn(labels):
+    """An order (n,) of rows of which every beginning has its share of each label.
+
+    Two of each label come first: where one of them is left out the other is not.
+    """
+    _, label, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    number = np.empty(len(label), int)  # of a row among those with its label
+    number[np.argsort(label, kind="stable")] = np.concatenate([np.arange(n) for n in counts])
+    turn = np.where(number < 2, number - 2, number / counts[label])
+    return np.argsort(turn, kind="stable")

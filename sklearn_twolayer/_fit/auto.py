@@ -13,13 +13,13 @@ takes lm on small tables, or to find the evidence; a regression takes lbfgs on w
 ``learns_wide``; for n_hidden see ``choose_width``.
 
 alpha is chosen by cross-validation (classifier, lm and lbfgs, and regressor, lbfgs: tables in
-memory of moderate size; regressor, lm, up to 40 numbers in y) or by the evidence and its rivals
+memory, of many rows a part; regressor, lm, up to 40 numbers in y) or by the evidence and its rivals
 (regressor, lm; lbfgs takes over what lm finds on a part of many rows). Elsewhere it is a float,
 1 / S or for k targets 1 / (S k), in units of a y that is not standardised, where S is the sum of
 the weights, in partial_fit those of all calls so far. A regression by lm under a float alpha takes
 the best of five starts where its matrix is cheap and max_iter is "auto"; a single one that is
 narrow, as its rows are few, the best of three (``narrowed``).
-The constants are measured: docs/benchmarks.md says on what.
+The constants are measured: docs/choices.md says on what.
 """
 
 from dataclasses import dataclass, replace
@@ -30,8 +30,9 @@ from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
 
 #: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
 MAX_CLASSIFIER_COST = 1e5
-#: Most multiply-adds of one gradient for which penalties are compared.
-MAX_COMPARED_COST = 1e8
+#: Most multiply-adds of one forward pass over the rows on which penalties are compared, and so many
+#: rows at least: a part of all, where they take more.
+MAX_COMPARED_COST, MIN_COMPARED_ROWS = 3e7, 1000
 #: Most multiply-adds of one Gauss-Newton matrix; the largest; how many of them the evidence takes,
 #: and of all rows, where it starts on a part of them.
 MAX_GAUSS_NEWTON_COST = 4e9
@@ -106,7 +107,7 @@ def gauss_newton_size_and_cost(size, n_hidden):
     """Rows of the smaller of the Gauss-Newton matrix and its dual, and multiply-adds of it.
 
     They are p and n k, of the rows that are stored: weights cost no time. The dual takes fewer than
-    it is counted with, but where that rules lm out, lbfgs is not always worse (docs/benchmarks.md).
+    it is counted with, but where that rules lm out, lbfgs is not always worse (docs/choices.md).
     """
     small, large = sorted((n_params(size, n_hidden), size.n_rows * size.n_outputs))
     return small, large * small**2
@@ -135,10 +136,9 @@ def resolve(settings, size):
     solver, at_low_noise = settings.solver, None
     if solver == "auto":
         solver = choose_solver(size, n_hidden, most_affordable(settings, size, n_hidden))
-        if learns_wide(replace(settings, n_hidden=n_hidden), size):
-            if solver == "lm":
-                at_low_noise = resolve(replace(settings, solver="lm"), size)
-                at_low_noise = replace(at_low_noise, n_hidden=n_hidden)  # of the same network
+        if solver == "lm" and learns_wide(replace(settings, n_hidden=n_hidden), size):
+            at_low_noise = resolve(replace(settings, solver="lm"), size)
+            at_low_noise = replace(at_low_noise, n_hidden=n_hidden)  # of the same network
             solver = "lbfgs"
     rate, batch_size = settings.learning_rate, settings.batch_size
     if batch_size == "auto":
@@ -227,9 +227,12 @@ def choose_solver(size, n_hidden, most=None):
     """
     if is_affordable(size if most is None or size.is_regression else size.repeated, n_hidden, most):
         return "lm"
-    if size.density * size.n_rows * size.n_features * n_hidden <= MAX_FULL_BATCH_COST:
-        return "lbfgs"
-    return "adam"
+    return "lbfgs" if is_gradient_cheap(size, n_hidden) else "adam"
+
+
+def is_gradient_cheap(size, n_hidden):
+    """Whether L-BFGS is asked to repeat the gradient of all rows."""
+    return size.density * size.n_rows * size.n_features * n_hidden <= MAX_FULL_BATCH_COST
 
 
 def choose_alpha(settings, size):
@@ -318,24 +321,29 @@ def unit_precision(size):
 
 
 def compares_penalties(settings, size):
-    """Whether the penalty is chosen by networks of left-out rows: if they are cheap.
+    """Whether the penalty is chosen by networks of left-out rows.
 
-    A regression by lbfgs compares where a part of its rows would be too few for the evidence, and
-    in units of the standard deviation of y, as unit precision is meant. Of sparse X it counts what
-    is stored, as the noise may be anything; many sparse columns of classes keep unit precision,
-    which is as good there in a quarter of the time (docs/benchmarks.md).
+    Adam has its penalty found by lbfgs, where that could not afford all rows. A regression compares
+    where lm finds no penalty on a part of its rows, and in units of the standard deviation of y, as
+    unit precision is meant.
     """
-    if settings.solver not in ("lm", "lbfgs") or not size.is_in_memory:
+    is_huge = settings.solver == "adam" and not is_gradient_cheap(size, settings.n_hidden)
+    compares = settings.solver in ("lm", "lbfgs") or (is_huge and not settings.is_stream)
+    if not compares or not size.is_in_memory:
         return False
-    if size.is_regression and settings.solver == "lm":
+    if not size.is_regression:
+        return True
+    if settings.solver == "lm":
         return is_small(size)
-    n_multiplied = size.n_rows * n_params(size, settings.n_hidden)
-    if size.is_regression:
-        n_multiplied *= size.density
-        is_standardized = settings.standardize and settings.output_activation == "identity"
-        if not is_standardized or size.n_rows >= 2 * rows_of_part(size, settings.n_hidden):
-            return False
-    return n_multiplied <= MAX_COMPARED_COST
+    is_standardized = settings.standardize and settings.output_activation == "identity"
+    return is_standardized and rows_to_start_on(size, settings) == size.n_rows
+
+
+def rows_to_compare(size, n_hidden):
+    """On how many rows penalties are compared: all, or as many as take no longer than most fits."""
+    n_stored = size.density * size.n_features
+    n_multiplied = n_hidden * (n_stored + 1 + size.n_outputs)  # of a row
+    return min(max(int(MAX_COMPARED_COST / n_multiplied), MIN_COMPARED_ROWS), size.n_rows)
 
 
 def choose_width(size):

@@ -20,6 +20,7 @@ from sklearn_twolayer._fit.auto import (
     compares_penalties,
     finds_by_evidence,
     is_small,
+    rows_to_compare,
     unit_precision,
 )
 from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
@@ -31,17 +32,17 @@ from sklearn_twolayer._optimize.full_batch import Flat
 #: itself, which no penalty replaces, has the other half.
 COMPARING_SHARE = 0.5
 #: A network has learned where F, under the weakest penalty, is this share of that at the start.
-#: Else there may be a plateau, which takes so many times more iterations (docs/benchmarks.md).
+#: Else there may be a plateau, which takes so many times more iterations (docs/choices.md).
 LEARNED_SHARE, PLATEAU = 0.5, 3
 #: To compare penalties lbfgs has gone far enough where so many iterations together gain less than
 #: tells two of them apart: ten chose no better, and took longer. From one ratio to another there
-#: is further to go, and five were too few (docs/benchmarks.md).
+#: is further to go, and five were too few (docs/choices.md).
 COMPARED_ITERATIONS, FURTHER_ITERATIONS = 5, 10
 #: How many times the alpha of W1 may be that of W2; and by what factor left-out rows must be
 #: predicted better for it: networks that have gone that far are uncertain by two per cent.
 RATIOS, MARGIN_OF_RATIOS = (10.0, 100.0, 1000.0), 0.95
 #: Left-out rows that are predicted within this share of the variance of y tell that the evidence
-#: will not take the signal for noise, and it goes further down (docs/benchmarks.md).
+#: will not take the signal for noise, and it goes further down (docs/choices.md).
 LOW_NOISE = 0.05
 
 
@@ -177,7 +178,8 @@ class Comparison:
         table, are_labels = problem.table, not problem.size.is_regression
         options = {"frequency": table.frequency, "are_labels": are_labels}
         shares, n_dealt = left_out_shares(table.X, table.encoded, problem.scale, **options)
-        brief = replace(settings, max_iter=min(settings.max_iter, LEARNING_STEPS))
+        solver = "lbfgs" if settings.solver == "adam" else settings.solver
+        brief = replace(settings, solver=solver, max_iter=min(settings.max_iter, LEARNING_STEPS))
         networks = LeftOut(problem, brief, deadline.share(COMPARING_SHARE))
         return cls(networks, start, shares, n_dealt)
 
@@ -293,12 +295,25 @@ def grid_of(size):
     return FEW_NUMBERS_GRID if is_small(size) else NUMBERS_GRID
 
 
+def part_to_compare(problem, settings):
+    """The problem of the rows on which penalties are compared, with all of its classes."""
+    n_rows, table = rows_to_compare(problem.size, settings.n_hidden), problem.table
+    if n_rows == table.n_rows:
+        return problem
+    strata = problem.targets.strata(table.encoded)
+    return replace(problem, table=table.part(n_rows, strata=strata))
+
+
 def with_compared_penalty(problem, settings, random_state, *, deadline, start=None):
     """The settings with the penalty whose networks predict left-out rows best.
 
-    They stay as they are where these networks are not cheap: ``compares_penalties``. Every
-    network goes through the penalties from weak to strong, and so will the fit, unless it goes on
-    from a warm ``start``. A wide regression with next to no noise has other settings.
+    They stay as they are where nothing is compared: ``compares_penalties``. Every network goes
+    through the penalties from weak to strong, and so will the fit, unless it goes on from a warm
+    ``start``. A wide regression with next to no noise has other settings.
+
+    Where a part of the rows told the best S alpha, that of all is as many times as much as the
+    square root of S is: of units that hardly bend only the product of both layers is penalised,
+    an L1 norm of a linear model, and the gradient of the noise, which it has to outweigh, is a sum.
     """
     if not compares_penalties(settings, problem.size):
         return settings
@@ -307,7 +322,8 @@ def with_compared_penalty(problem, settings, random_state, *, deadline, start=No
         params = problem.draw_start(deepcopy(random_state), settings)
     else:
         params = start.params(problem.network, problem.scale)
-    comparison = Comparison.of(problem, settings, params, deadline)
+    part = part_to_compare(problem, settings)
+    comparison = Comparison.of(part, settings, params, deadline)
     strength = grid.choose(comparison.losses, comparison.n_dealt)
     if strength == grid.strengths[-1]:
         strength = comparison.beyond(strength, grid.stronger)
@@ -320,11 +336,14 @@ def with_compared_penalty(problem, settings, random_state, *, deadline, start=No
         if lost_by_evidence < np.inf:
             announce(settings, "Final fit: the evidence, under which left-out rows lose least")
             return replace(settings, alpha="evidence", left_out_loss=lost_by_evidence)
-    ratio, alpha = comparison.ratio(strength), strength * unit
+    more = (problem.size.n_counted / part.size.n_counted) ** 0.5
+    ratio, alpha = comparison.ratio(strength), more * strength * unit
     shared = "" if ratio == 1 else f", that of W1 {ratio:g} times that of W2"
-    announce(settings, f"Final fit: alpha = {alpha:.3g}, {strength:g} times a unit prior's{shared}")
+    times = f"{more * strength:.3g} times a unit prior's"
+    announce(settings, f"Final fit: alpha = {alpha:.3g}, {times}{shared}")
     chosen = {"alpha": alpha, "ratio": ratio}
-    chosen["learning_alpha"] = alpha / 10 if start is None else None
+    learns_first = start is None and settings.solver != "adam"
+    chosen["learning_alpha"] = alpha / 10 if learns_first else None
     if is_few:
         chosen["left_out_loss"] = comparison.share_lost(strength)
     return replace(settings, **chosen)

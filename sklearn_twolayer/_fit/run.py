@@ -30,7 +30,7 @@ from sklearn_twolayer._network.objective import MeanLoss
 from sklearn_twolayer._network.scale import Standardization, column_moments
 
 #: Pilot fits that tell the noise of several targets; after the second it moved no more
-#: (docs/benchmarks.md).
+#: (docs/choices.md).
 MOST_PILOTS = 2
 #: Noises that differ by less are taken for the same: no further pilot is needed.
 SAME_NOISE = 1.5

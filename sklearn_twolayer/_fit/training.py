@@ -35,7 +35,7 @@ from sklearn_twolayer._optimize.stochastic import (
 )
 
 #: Steps of lm under squared error bend where F is below this share of the loss at the start;
-#: above it straight steps are as good, or better (docs/benchmarks.md), and cheaper.
+#: above it straight steps are as good, or better (docs/choices.md), and cheaper.
 BENDING_SHARE = 0.01
 #: Steps of each of several starts before only the best two go on.
 TRIAL_STEPS = 20

@@ -3,7 +3,7 @@
 The first layer spreads the units over the data: entries of W1 have standard
 deviation 1 / (2 sqrt f), so that z = x W1 has 1 / 2 at most for standardised x, and the
 biases spread the kinks or bends over the range of z. Starting twice as steep
-ended in worse optima (docs/benchmarks.md); but h units that share the range of one input must be
+ended in worse optima (docs/choices.md); but h units that share the range of one input must be
 narrower the more they are. A regression by lm, whose steps steep units do not shorten, starts
 steeper by h^(1/f) / 5, if that is more than 1 (Nguyen & Widrow 1990, "Improving the learning
 speed of 2-layer neural networks by choosing initial values of the adaptive weights"). The

@@ -22,7 +22,7 @@ from sklearn_twolayer._network.scale import RawForm, TanhForm, tanh_form_pays
 
 #: A smaller matrix is factorised before NumPy has begun with the many products of its root; and
 #: with more residuals for each weight the matrix of the residuals is too large to pay
-#: (docs/benchmarks.md).
+#: (docs/choices.md).
 SMALL_MATRIX, FEW_RESIDUALS = 128, 0.8
 
 

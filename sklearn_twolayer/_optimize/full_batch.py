@@ -28,7 +28,7 @@ CONVERGED, OUT_OF_ITERATIONS, STALLED = range(3)
 
 #: F is flat for L-BFGS where the last so many iterations, a share of ``max_iter`` within bounds,
 #: have lowered it by no more than tol F each. Where waves are learnt F hardly falls for a hundred
-#: iterations, and then by a factor of ten (docs/benchmarks.md).
+#: iterations, and then by a factor of ten (docs/choices.md).
 FLAT_SHARE, MIN_FLAT_ITERATIONS, MAX_FLAT_ITERATIONS = 0.2, 10, 200
 #: A network that has learned has short plateaus before it: ten iterations took some for the end.
 FLAT_ONCE_LEARNED = 20

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sklearn_twolayer._data.table import read_arrays
+from sklearn_twolayer._data.table import Table, read_arrays
 
 X = np.arange(8.0).reshape(4, 2)
 Y = np.array([3, 1, 2, 1])
@@ -86,3 +86,25 @@ def test_shares_of_rows_without_weights():
     table = read_arrays(lambda X, y: (X, y), X, Y, None)
     assert table.take_shares(np.array([0.5, 0, 1, 0.25])).weight.tolist() == [0.5, 1, 0.25]
     assert table.take_shares(np.array([0.0, 1, 0, 1])).weight is None
+
+
+def test_a_part_is_the_same_every_time_and_has_the_smaller_ones():
+    table = Table(np.arange(100.0).reshape(-1, 1), np.arange(100), None, frequency=np.ones(100))
+    drawn = [set(table.part(n).y) for n in (20, 20, 50)]
+    assert drawn[0] == drawn[1] < drawn[2]
+    assert table.part(20).frequency.tolist() == [1] * 20
+
+
+@pytest.mark.parametrize("shape", [(1000,), (1000, 1)])
+def test_a_part_has_its_share_of_each_label_and_two_at_least(shape):
+    """Where one of them is left out the other is not."""
+    labels = np.repeat([3, 0, 1, 2], [690, 300, 7, 3])
+    np.random.RandomState(0).shuffle(labels)
+    table = Table(np.zeros((1000, 1)), labels, None)
+    for n_rows in (50, 100, 500):
+        counts = np.bincount(table.part(n_rows, strata=labels.reshape(shape)).y)
+        shares = np.maximum(np.array([300, 7, 3, 690]) * n_rows / 1000, 2)
+        np.testing.assert_allclose(counts, shares, atol=3)
+        assert counts.min() >= 2
+    few = table.part(4, strata=labels.reshape(shape))
+    assert sorted(few.y) == [0, 1, 2, 3]

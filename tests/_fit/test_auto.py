@@ -17,7 +17,9 @@ from sklearn_twolayer._fit.auto import (
     choose_solver,
     choose_width,
     choose_width_of_members,
+    compares_penalties,
     resolve,
+    rows_to_compare,
     rows_to_start_on,
 )
 from sklearn_twolayer._fit.parameters import (
@@ -74,11 +76,12 @@ def test_the_alpha_where_nothing_is_compared_is_in_units_of_y():
 
 def test_lbfgs_starts_on_a_part_that_lm_can_afford():
     asked = settings_of(TwoLayerRegressor(50, solver="lbfgs"))
-    for n_features, alpha in ((10, "auto"), (17, "auto"), (30, 2e-5)):  # 4 p^3 multiply-adds
+    for n_features, is_part in ((10, True), (17, True), (30, False)):  # 4 p^3 multiply-adds
         size = Size(50_000, n_features, 1)
         found = resolve(asked, size)
-        assert (found.alpha, found.n_members) == (alpha, 1)
-        assert (rows_to_start_on(size, found) < 50_000) == (alpha == "auto")
+        assert (found.alpha, found.n_members) == ("auto", 1)
+        assert (rows_to_start_on(size, found) < 50_000) == is_part
+        assert compares_penalties(found, size) == (not is_part)
     assert resolve(asked, Size(1000, 10, 1)).alpha == "auto"  # whose half would be too few
     assert resolve(replace(asked, early_stopping=True), Size(10**5, 10, 1)).alpha == 1e-5
 
@@ -288,12 +291,35 @@ def test_a_search_for_penalties_may_learn_freely_before(alpha):
     assert resolved(alpha=0.1).n_free_steps == 0
 
 
-@pytest.mark.parametrize(("n_rows", "alpha"), [(3000, "auto"), (10**6, 1e-6)])
-def test_a_wide_table_of_moderate_size_has_its_penalties_compared(n_rows, alpha):
+@pytest.mark.parametrize("n_rows", [3000, 10**6])
+def test_a_wide_table_of_any_length_has_its_penalties_compared(n_rows):
     """Hundreds of one-hot columns: their fit takes as long as the comparison."""
     size = Size(n_rows, 600, 1, is_regression=False)
     found = resolve(settings_of(TwoLayerClassifier(solver="lbfgs")), size)
-    assert (found.alpha, found.n_hidden) == (alpha, 50)
+    assert (found.alpha, found.n_hidden) == ("auto", 50)
+
+
+@pytest.mark.parametrize(
+    ("size", "n_rows"),
+    [
+        (Size(7500, 78, 1), 7500),
+        (Size(7501, 78, 1), 7500),  # 80 x 50 multiply-adds a row
+        (Size(7501, 78, 1, total_weight=1e9), 7500),
+        (Size(15_000, 28, 11), 15_000),
+        (Size(15_001, 28, 11), 15_000),
+        (Size(10_000, 78_000, 1), 1000),
+        (Size(900, 78_000, 1), 900),
+        (Size(10_000, 78_000, 1, density=1e-3), 7500),
+    ],
+)
+def test_penalties_are_compared_on_as_many_rows_as_a_fit_can_spare(size, n_rows):
+    """Of sparse columns what is stored counts, as rows do, whatever their weights."""
+    assert rows_to_compare(size, 50) == n_rows
+
+
+def test_a_table_for_adam_is_not_taken_for_a_wide_one():
+    size = Size(30_000, 20_000, 1)
+    assert resolve(settings_of(TwoLayerRegressor()), size).solver == "adam"
 
 
 @pytest.mark.parametrize("solver", ["auto", *SOLVERS])

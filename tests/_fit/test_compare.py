@@ -10,7 +10,7 @@ from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._bayes.cross_validate import FEW_NUMBERS_GRID, Grid
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
-from sklearn_twolayer._fit import compare
+from sklearn_twolayer._fit import auto, compare
 from sklearn_twolayer._fit.auto import Size
 from sklearn_twolayer._fit.compare import RATIOS, Comparison, LeftOut
 from sklearn_twolayer._fit.monitor import Deadline
@@ -219,6 +219,27 @@ def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeyp
     found = compare.with_compared_penalty(problem, settings, None, start=start, **options)
     assert found.alpha == pytest.approx(3 / 20)
     assert found.learning_alpha is None
+
+
+def test_a_part_of_the_rows_tells_the_penalty_of_all(monkeypatch):
+    """S alpha grows with the root of S; networks start where the fit does."""
+    seen = []
+
+    def losses(comparison, number, strengths):
+        seen.append((comparison.networks.problem.table.encoded.ravel(), comparison.start))
+        return list(strengths)[::-1]
+
+    monkeypatch.setattr(auto, "MAX_COMPARED_COST", 1)
+    monkeypatch.setattr(auto, "MIN_COMPARED_ROWS", 15)
+    monkeypatch.setattr(Comparison, "losses", losses)
+    problem, settings = posed(), settings_of("auto")
+    start = problem.draw_start(np.random.RandomState(3), settings)
+    options = {"deadline": Deadline()}
+    found = compare.with_compared_penalty(problem, settings, np.random.RandomState(3), **options)
+    assert found.alpha == pytest.approx(FEW_NUMBERS_GRID.strengths[-1] / 20 * (20 / 15) ** 0.5)
+    for y, params in seen:
+        assert len(y) == len(set(y) & set(problem.table.encoded.ravel())) == 15
+        np.testing.assert_array_equal(params, start)
 
 
 @pytest.mark.parametrize(("loss", "is_low"), [(0.001, True), (10.0, False)])

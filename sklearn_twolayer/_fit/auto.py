@@ -123,13 +123,6 @@ def is_small(size):
     return size.n_counted * size.n_outputs <= MAX_COMPARED_NUMBERS
 
 
-def is_wide(size):
-    """Whether a regression has few rows for each weight of ten units; fewer can spare none."""
-    few = FEW_ROWS_OF_A_WEIGHT * n_params(size, MIN_HIDDEN)
-    is_single = size.is_regression and size.n_outputs == 1
-    return is_single and MIN_ROWS_OF_WIDE <= size.n_counted < few
-
-
 def resolve(settings, size):
     """The settings with a value for every "auto"."""
     n_hidden = choose_width(size) if settings.n_hidden == "auto" else int(settings.n_hidden)
@@ -196,7 +189,7 @@ def rows_to_start_on(size, settings):
     finds_by = {"lm": ("auto", "evidence", "ard"), "lbfgs": ("auto",)}
     if not size.is_regression or settings.alpha not in finds_by.get(settings.solver, ()):
         return size.n_rows
-    n_rows = rows_of_part(size, settings.n_hidden)
+    n_rows = max(ROWS_OF_A_WEIGHT * n_params(size, settings.n_hidden), MIN_ROWS_TO_START_ON)
     part = replace(size, n_rows=n_rows, total_weight=0.0)
     most = MOST_TIMES_THE_PART if settings.solver == "lbfgs" else np.inf
     is_worth = 2 * n_rows <= size.n_rows <= most * n_rows
@@ -204,19 +197,17 @@ def rows_to_start_on(size, settings):
 
 
 def learns_wide(settings, size):
-    """Whether a regression by L-BFGS learns a table whose columns are many for its rows.
+    """Whether a regression by L-BFGS learns a table of few rows for each weight of ten units.
 
     The evidence then takes for noise what a few of the columns say, or a bend in it; left-out rows
-    do not, and L-BFGS is many times faster.
+    do not, and L-BFGS is many times faster. Fewer rows can spare none.
     """
-    if not is_wide(size) or settings.alpha != "auto" or settings.early_stopping:
+    few = FEW_ROWS_OF_A_WEIGHT * n_params(size, MIN_HIDDEN)
+    is_single = size.is_regression and size.n_outputs == 1
+    is_wide = is_single and MIN_ROWS_OF_WIDE <= size.n_counted < few
+    if not is_wide or settings.alpha != "auto" or settings.early_stopping:
         return False
     return compares_penalties(replace(settings, solver="lbfgs"), size)
-
-
-def rows_of_part(size, n_hidden):
-    """Rows that tell penalties as well as many more do: a few for each weight."""
-    return max(ROWS_OF_A_WEIGHT * n_params(size, n_hidden), MIN_ROWS_TO_START_ON)
 
 
 def choose_solver(size, n_hidden, most=None):

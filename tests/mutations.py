@@ -470,6 +470,13 @@ MUTATIONS = {
     "_fit/training.py": (
         "_fit/test_training.py test_train.py test_compared_penalties.py",
         ("if fit.loss < MARGIN * least.loss:", "if fit.loss > least.loss:"),
+        ("least, loss = fit.params, MARGIN * fit.loss", "least, loss = fit.params, fit.loss"),
+        (
+            "            if value < loss:\n                least",
+            "            if False:\n                least",
+        ),
+        ("settings.compared if n_steps else ()", "settings.compared"),
+        ("        return self._least_of_compared(fit, penalty)", "        return fit"),
         ("        if not found.nit:", "        if False:"),
         ("            if not np.isfinite(value):", "            if False:"),
         ("fit.left_out_loss < MARGIN * best", "fit.left_out_loss < best"),
@@ -538,6 +545,7 @@ MUTATIONS = {
         "_fit/test_compare.py test_choose_penalty.py test_compared_penalties.py",
         ('"] = alpha / 10 if learns_first else None', '"] = None'),
         ("Comparison.of(part, settings", "Comparison.of(problem, settings"),
+        ("fold[strength][1] for fold in comparison.told)", "fold[1.0][1] for fold in [])"),
         ("more * strength * unit", "strength * unit"),
         (
             'solver = "lbfgs" if settings.solver == "adam" else settings.solver',

@@ -344,6 +344,7 @@ def with_compared_penalty(problem, settings, random_state, *, deadline, start=No
     chosen = {"alpha": alpha, "ratio": ratio}
     learns_first = start is None and settings.solver != "adam"
     chosen["learning_alpha"] = alpha / 10 if learns_first else None
+    chosen["compared"] = tuple(fold[strength][1] for fold in comparison.told)
     if is_few:
         chosen["left_out_loss"] = comparison.share_lost(strength)
     return replace(settings, **chosen)

@@ -140,8 +140,9 @@ class Settings:
 
     ``alpha`` is a float then, or the name of the strategy by which penalties are chosen. A float is
     the geometric mean of those of W1 and W2, of which the first is ``ratio`` times the second. A
-    fit learns under the weaker ``learning_alpha`` first, and takes the best of ``n_starts``; a
-    strategy may take ``n_free_steps`` beside ``max_iter`` before it penalises.
+    fit learns under the weaker ``learning_alpha`` first, and goes on from weights that have been
+    ``compared`` where they are better; or it takes the best of ``n_starts``. A strategy may take
+    ``n_free_steps`` beside ``max_iter`` before it penalises.
     ``left_out_loss`` is what rows lost under that ``alpha`` that were left out; 0 if unknown.
     ``at_low_noise`` are the settings to take where left-out rows tell that there is hardly any.
     ``is_stream`` is that of ``partial_fit``, which goes on as if it had never stopped.
@@ -175,6 +176,7 @@ class Settings:
     n_starts: int = 1
     n_free_steps: int = 0
     learning_alpha: float | None = None
+    compared: tuple = ()
     ratio: float = 1.0
     left_out_loss: float = 0.0
     at_low_noise: object = None

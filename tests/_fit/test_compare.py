@@ -221,6 +221,20 @@ def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeyp
     assert found.learning_alpha is None
 
 
+def test_a_fit_is_told_the_weights_that_were_compared(monkeypatch):
+    """Those of each fold, under the chosen penalty and ratio."""
+    problem, settings = posed(), settings_of("auto")
+    told = []
+    tell = Comparison._tell
+    monkeypatch.setattr(Comparison, "_tell", lambda *of: (tell(*of), told.append(of[0].told)))
+    monkeypatch.setattr(Comparison, "share_lost_by_evidence", lambda comparison, strength: np.inf)
+    options = {"deadline": Deadline()}
+    found = compare.with_compared_penalty(problem, settings, np.random.RandomState(0), **options)
+    assert len(found.compared) == len(told[-1]) > 1
+    for params, fold in zip(found.compared, told[-1]):
+        assert any(params is weights for _, weights in fold.values())
+
+
 def test_a_part_of_the_rows_tells_the_penalty_of_all(monkeypatch):
     """S alpha grows with the root of S; networks start where the fit does."""
     seen = []

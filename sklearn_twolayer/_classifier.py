@@ -57,7 +57,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         limited-memory BFGS; "adam" and "sgd" take mini-batches; "gd" is w <- w - learning_rate
         dF/dw on all rows. "auto" takes "lm" on some tens of rows, then "lbfgs", then "adam".
     learning_rate : float or "auto", default="auto"
-        Of gd, sgd and adam. "auto" is 0.5 over the largest curvature at the start, 0.05 and 0.01.
+        "auto" is 0.5 / (largest eigenvalue of the Gauss-Newton matrix at the start), 0.05 and 0.01.
     learning_rate_schedule : {"cosine", "constant"}, default="cosine"
         Of sgd and adam: decay to zero over ``max_iter`` epochs, or none.
     momentum : float in [0, 1), default=0.9

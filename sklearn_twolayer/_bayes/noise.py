@@ -104,13 +104,32 @@ class Likelihood:
         degrees = self.n_telling - min(n_effective, MAX_USED_SHARE * self.n_telling)
         return float(precision_within_bounds(degrees, self.n_residuals * loss, self.variance))
 
-    def least_noise(self, left_out_loss, n_effective):
-        """The noise variance under which left-out rows would lose so much, (1 - gamma / S k) of it.
+    def widening(self, of_targets, left_out_share, n_effective):
+        """The factor on noise variances 1 / beta_c by which left-out rows lose what they did.
 
         In a linear model the error of row i, if it is left out, has the variance
         sigma^2 / (1 - H_ii). Where weights use up (nearly) all residuals, they tell of no sigma.
+
+        Parameters
+        ----------
+        of_targets : ndarray, shape (k,)
+            The beta_c that the residuals tell.
+        left_out_share : float
+            What left-out rows lost, as a share of the variance of y; 0 if that is not known.
+        n_effective : float
+            gamma.
+
+        Returns
+        -------
+        factor : float
+            (1 - gamma / S k) of that share over the mean of 1 / (beta_c var(y_c)), at least 1.
         """
-        return left_out_loss * max(1 - n_effective / self.n_telling, 0.0)
+        varies = self.variances > 0
+        if not left_out_share or not np.any(varies):
+            return 1.0
+        told = np.mean(1 / (of_targets * self.variances)[varies])
+        used = min(n_effective / self.n_telling, MAX_USED_SHARE)
+        return max(1.0, (1 - used) * left_out_share / told)
 
     def log_normalizer(self, noise_precision):
         """Logarithm of (beta / 2 pi)^(S k / 2), of targets that vary; 0 for log loss."""

@@ -196,12 +196,12 @@ class PointMass:
         return Z2, np.zeros((*Z2.shape, Z2.shape[1]))
 
 
-def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_loss=0.0):
+def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_share=0.0):
     """Posterior of a fit, from mean losses in float64.
 
     The noise is that of all rows. The curvature is that of a ``part``, by default all of them, and
-    single predictions are judged by a ``few``, by default the rows of the curvature. What rows lost
-    that were left out widens all variances, where it is known and they amount to less.
+    single predictions are judged by a ``few``, by default the rows of the curvature. The share of
+    the variance of y that left-out rows lost widens all variances that amount to less.
     """
     part = mean_loss if part is None else part
     likelihood = Likelihood.of(mean_loss)
@@ -213,22 +213,19 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_lo
     gamma = effective_parameters(held, factor)
     n_effective = float(likelihood.of_varying(gamma).sum())
     noise_precision = likelihood.noise_precision(loss, n_effective)
-    widening = 1.0
+    of_targets, are_told = np.ones(likelihood.n_outputs), False
     if likelihood.is_gaussian:
-        widening = max(1.0, noise_precision * likelihood.least_noise(left_out_loss, n_effective))
-        noise_precision /= widening
+        options = {"variances": likelihood.variances, "few": few, "factor": factor}
+        of_targets, are_told = noise_precisions(mean_loss, params, gamma.sum(), **options)
+        widening = likelihood.widening(of_targets, left_out_share, n_effective)
+        noise_precision, of_targets = noise_precision / widening, of_targets / widening
+    spread = np.sqrt(noise_precision / of_targets) if are_told else np.ones(likelihood.n_outputs)
     scale = likelihood.scale(noise_precision)
     evidence = -np.inf
     if (penalty.strengths > 0).all():
         precisions = Precisions(penalty.groups, penalty.strengths * scale, noise_precision)
         value = loss + penalty.value(params)
         evidence = log_marginal_likelihood(value, factor, precisions, likelihood)
-    of_targets = spread = np.ones(likelihood.n_outputs)
-    if likelihood.is_gaussian:
-        options = {"variances": likelihood.variances, "few": few, "factor": factor}
-        of_targets, are_told = noise_precisions(mean_loss, params, gamma.sum(), **options)
-        of_targets /= widening
-        spread = np.sqrt(noise_precision / of_targets) if are_told else spread
     if part.loss.is_squared_error:
         is_linear = mean_loss.network.activation == mean_loss.loss.output_activation == "identity"
         temperature = 1.0 if is_linear else VALLEYS_TEMPERATURE

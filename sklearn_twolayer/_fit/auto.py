@@ -12,8 +12,9 @@ The curvature is the largest eigenvalue of the Gauss-Newton matrix of F at the s
 takes lm on small tables, or to find the evidence; a regression takes lbfgs on wide ones, by
 ``learns_wide``; for n_hidden see ``choose_width``.
 
-alpha is chosen by cross-validation (classifier, lm and lbfgs, and regressor, lbfgs: tables in
-memory, of many rows a part; regressor, lm, up to 40 numbers in y) or by the evidence and its rivals
+alpha is chosen by cross-validation (classifier, lm and lbfgs, and regressor, lbfgs, and of both
+adam where lbfgs takes too long: tables in memory, of many rows a part; regressor, lm, up to 40
+numbers in y, with the evidence as a candidate) or by the evidence and its rivals
 (regressor, lm; lbfgs takes over what lm finds on a part of many rows). Elsewhere it is a float,
 1 / S or for k targets 1 / (S k), in units of a y that is not standardised, where S is the sum of
 the weights, in partial_fit those of all calls so far. A regression by lm under a float alpha takes
@@ -131,7 +132,7 @@ def resolve(settings, size):
         solver = choose_solver(size, n_hidden, most_affordable(settings, size, n_hidden))
         if solver == "lm" and learns_wide(replace(settings, n_hidden=n_hidden), size):
             at_low_noise = resolve(replace(settings, solver="lm"), size)
-            at_low_noise = replace(at_low_noise, n_hidden=n_hidden)  # of the same network
+            at_low_noise = replace(at_low_noise, n_hidden=n_hidden, n_starts=1)  # the same network
             solver = "lbfgs"
     rate, batch_size = settings.learning_rate, settings.batch_size
     if batch_size == "auto":
@@ -284,7 +285,7 @@ def narrowed(resolved, size):
     A narrow network learns or does not, by where it starts: if it is alone, it is the best of as
     many as a committee has, by the rows that are left out. "evidence" and "ard" leave out none.
     """
-    n_hidden = choose_width_of_members(size)
+    n_hidden = choose_narrow_width(size)
     if resolved.n_members > 1:
         return replace(resolved, n_hidden=n_hidden)
     if resolved.alpha != "auto" or n_hidden >= resolved.n_hidden:
@@ -353,8 +354,8 @@ def choose_width(size):
     return max(n_hidden, min(size.n_outputs, MAX_CLASSES))
 
 
-def choose_width_of_members(size):
-    """Hidden units of the members of a committee whose penalties the evidence finds.
+def choose_narrow_width(size):
+    """Hidden units of networks of few rows whose penalties the evidence finds.
 
     Where the order gives no more than ten they may have as many weights as there are residuals.
     Weights learn before they are penalised only if they cannot learn the noise, and what is first

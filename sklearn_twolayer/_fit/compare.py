@@ -16,6 +16,7 @@ from sklearn_twolayer._bayes.cross_validate import (
     left_out_shares,
     n_folds_asked,
 )
+from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.auto import (
     compares_penalties,
     finds_by_evidence,
@@ -178,8 +179,10 @@ class Comparison:
         table, are_labels = problem.table, not problem.size.is_regression
         options = {"frequency": table.frequency, "are_labels": are_labels}
         shares, n_dealt = left_out_shares(table.X, table.encoded, problem.scale, **options)
-        solver = "lbfgs" if settings.solver == "adam" else settings.solver
-        brief = replace(settings, solver=solver, max_iter=min(settings.max_iter, LEARNING_STEPS))
+        solver, max_iter = settings.solver, min(settings.max_iter, LEARNING_STEPS)
+        if solver == "adam":  # whose max_iter counts epochs
+            solver, max_iter = "lbfgs", LEARNING_STEPS
+        brief = replace(settings, solver=solver, max_iter=max_iter)
         networks = LeftOut(problem, brief, deadline.share(COMPARING_SHARE))
         return cls(networks, start, shares, n_dealt)
 
@@ -295,8 +298,18 @@ def grid_of(size):
     return FEW_NUMBERS_GRID if is_small(size) else NUMBERS_GRID
 
 
+def variance_of_targets(problem):
+    """The variance of y, of which left-out rows lose a share: the mean over its targets."""
+    with ExitStack() as stack:
+        return Likelihood.of(problem.mean_loss(problem.table, np.float64, stack)).variance
+
+
 def part_to_compare(problem, settings):
-    """The problem of the rows on which penalties are compared, with all of its classes."""
+    """The problem of the rows on which penalties are compared; of classes with two rows of each.
+
+    Rows are drawn whatever they weigh. Labels of several kinds, and more classes than it has room
+    for, come as they are drawn.
+    """
     n_rows, table = rows_to_compare(problem.size, settings.n_hidden), problem.table
     if n_rows == table.n_rows:
         return problem
@@ -330,13 +343,15 @@ def with_compared_penalty(problem, settings, random_state, *, deadline, start=No
     if settings.at_low_noise is not None and comparison.share_lost(strength) < LOW_NOISE:
         announce(settings, "Hardly any noise: the evidence finds the penalty, by lm")
         return settings.at_low_noise
-    is_few = finds_by_evidence(settings, problem.size) and bool(comparison.told)
+    is_told = bool(comparison.told)
+    is_few = is_told and finds_by_evidence(settings, problem.size)
     if is_few:
         lost_by_evidence = comparison.share_lost_by_evidence(strength)
         if lost_by_evidence < np.inf:
             announce(settings, "Final fit: the evidence, under which left-out rows lose least")
-            return replace(settings, alpha="evidence", left_out_loss=lost_by_evidence)
-    more = (problem.size.n_counted / part.size.n_counted) ** 0.5
+            share = lost_by_evidence / variance_of_targets(problem)
+            return replace(settings, alpha="evidence", left_out_share=share)
+    more = (problem.size.n_counted / part.size.n_counted) ** 0.5 if is_told else 1.0
     ratio, alpha = comparison.ratio(strength), more * strength * unit
     shared = "" if ratio == 1 else f", that of W1 {ratio:g} times that of W2"
     times = f"{more * strength:.3g} times a unit prior's"
@@ -344,7 +359,8 @@ def with_compared_penalty(problem, settings, random_state, *, deadline, start=No
     chosen = {"alpha": alpha, "ratio": ratio}
     learns_first = start is None and settings.solver != "adam"
     chosen["learning_alpha"] = alpha / 10 if learns_first else None
-    chosen["compared"] = tuple(fold[strength][1] for fold in comparison.told)
+    if settings.n_members == 1:  # of several, two may not go on from the same weights
+        chosen["compared"] = tuple(fold[strength][1] for fold in comparison.told)
     if is_few:
-        chosen["left_out_loss"] = comparison.share_lost(strength)
+        chosen["left_out_share"] = comparison.share_lost(strength) / variance_of_targets(problem)
     return replace(settings, **chosen)

@@ -143,7 +143,8 @@ class Settings:
     fit learns under the weaker ``learning_alpha`` first, and goes on from weights that have been
     ``compared`` where they are better; or it takes the best of ``n_starts``. A strategy may take
     ``n_free_steps`` beside ``max_iter`` before it penalises.
-    ``left_out_loss`` is what rows lost under that ``alpha`` that were left out; 0 if unknown.
+    ``left_out_share`` is what rows lost under that ``alpha`` that were left out, as a share of the
+    variance of y; 0 if unknown.
     ``at_low_noise`` are the settings to take where left-out rows tell that there is hardly any.
     ``is_stream`` is that of ``partial_fit``, which goes on as if it had never stopped.
     """
@@ -178,7 +179,7 @@ class Settings:
     learning_alpha: float | None = None
     compared: tuple = ()
     ratio: float = 1.0
-    left_out_loss: float = 0.0
+    left_out_share: float = 0.0
     at_low_noise: object = None
     is_stream: bool = False
 

@@ -240,7 +240,7 @@ def why_no_error_bars(problem, settings):
     return (TOO_MANY_WEIGHTS if p > MAX_WEIGHTS else TOO_LONG).format(p=p, k=k, most=MAX_WEIGHTS)
 
 
-def posterior_of_fit(problem, fit, left_out_loss=0.0):
+def posterior_of_fit(problem, fit, left_out_share=0.0):
     """The posterior of the weights of a fit, or None where its matrix would take too long.
 
     Of a classifier that is not moderated the matrix has only the evidence to tell, where all
@@ -266,7 +266,7 @@ def posterior_of_fit(problem, fit, left_out_loss=0.0):
         few = problem.table.part(min(n_judged, n_rows))
         few = over(few, width=max(network.width, network.n_first))
         everything = part if n_rows == size.n_rows else over(problem.table)
-        options = {"part": part, "few": few, "left_out_loss": left_out_loss}
+        options = {"part": part, "few": few, "left_out_share": left_out_share}
         return posterior_of(everything, fit.params, fit.penalty, **options)
 
 

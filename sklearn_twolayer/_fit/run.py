@@ -219,7 +219,8 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
     if len(varies) < 2:
         return problem, start
     quiet = {"early_stopping": False, "verbose": 0}
-    pilot = replace(settings, alpha="evidence", solver=solver, **quiet)
+    plain = {"n_starts": 1, "left_out_share": 0.0}  # the evidence leaves no rows out
+    pilot = replace(settings, alpha="evidence", solver=solver, **quiet, **plain)
     for number in range(1, MOST_PILOTS + 1):
         announce(settings, f"Finding the noise of each target: pilot fit {number}")
         watch, states = Watch(deadline), deepcopy(random_state)
@@ -280,7 +281,7 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
             fit = monitor.kept()
     fit = replace(fit, ending=monitor.ending, **monitor.along(fit))
     if not settings.is_stream:
-        fit = replace(fit, posterior=posterior_of_fit(problem, fit, settings.left_out_loss))
+        fit = replace(fit, posterior=posterior_of_fit(problem, fit, settings.left_out_share))
     if member_task is not None:
         member_task.end(partial(problem.weights, fit.params))
     return fit

@@ -10,6 +10,7 @@ from sklearn_twolayer._bayes import noise
 from sklearn_twolayer._bayes.averages import expected_softmax
 from sklearn_twolayer._bayes.leave_one_out import leave_one_out_mean
 from sklearn_twolayer._bayes.noise import (
+    MAX_USED_SHARE,
     Likelihood,
     noise_precisions,
     shares_of_targets,
@@ -45,12 +46,12 @@ def taken(problem, indices):
     return replace(problem, X=problem.X[indices], y=problem.y[indices], weight=weight)
 
 
-def posterior(problem, part=None, params=None, few=None, left_out_loss=0.0):
+def posterior(problem, part=None, params=None, few=None, left_out_share=0.0):
     """Posterior of a problem, its curvature from the rows ``part``."""
     params = problem.params if params is None else params
     with problem.rows() as rows:
         mean_loss = problem.mean_loss(rows)
-        others = {"left_out_loss": left_out_loss}
+        others = {"left_out_share": left_out_share}
         for name, indices in (("part", part), ("few", few)):
             if indices is not None:
                 chosen = taken(problem, indices)
@@ -94,23 +95,41 @@ def test_the_noise_is_that_of_all_rows_whatever_the_part():
     assert (loud.noise_precision < 0.1 * calm.noise_precision).all()
 
 
-def test_what_left_out_rows_lose_widens_the_bars():
-    """By the one factor that makes the noise (1 - gamma / S k) times that loss, or by none."""
+@pytest.mark.parametrize("units", [[1.0, 1.0], [1.0, 100.0]])
+def test_what_left_out_rows_lose_widens_the_bars(units):
+    """By the one factor that makes the noise (1 - gamma / S k) times that share, or by none.
+
+    The share is that of the variance, so that it is the same in other units of a target.
+    """
     problem = random_problem(SquaredError, n_outputs=2, n_rows=60)
+    problem.y *= units
     free = posterior(problem)
-    share = 1 - free.n_effective / (2 * free.total_weight)
-    pooled = 2 * free.scale / (2 * free.total_weight)  # beta of all targets
-    calm = posterior(problem, left_out_loss=0.9 / pooled / share)
+    with problem.rows() as rows:
+        variances = Likelihood.of(problem.mean_loss(rows)).variances
+    told = np.mean(1 / (free.noise_precision * variances))
+    left = 1 - min(free.n_effective / (2 * free.total_weight), MAX_USED_SHARE)
+    calm = posterior(problem, left_out_share=0.9 * told / left)
     np.testing.assert_array_equal(calm.noise_precision, free.noise_precision)
-    wide = posterior(problem, left_out_loss=5 / pooled / share)
+    wide = posterior(problem, left_out_share=5 * told / left)
     np.testing.assert_allclose(wide.noise_precision, free.noise_precision / 5, rtol=1e-10)
     X = np.column_stack([problem.X, np.ones(60)])
     np.testing.assert_allclose(wide.raw_prediction(X)[1], 5 * free.raw_prediction(X)[1], rtol=1e-10)
 
 
+def test_a_constant_target_leaves_the_widening_as_it_is():
+    """It has no share in the variance, and its weights count for nothing."""
+    varying = Likelihood(20.0, 1, True, np.ones(1))
+    beside = Likelihood(20.0, 2, True, np.array([1.0, 0.0]))
+    expected = varying.widening(np.full(1, 100.0), 0.5, 15.0)
+    assert expected == pytest.approx(0.25 * 0.5 * 100)
+    assert beside.widening(np.array([100.0, 1.0]), 0.5, 15.0) == pytest.approx(expected)
+    most = varying.widening(np.full(1, 1e6), 0.5, 22.0)  # gamma is not exact
+    assert most == pytest.approx((1 - MAX_USED_SHARE) * 0.5 * 1e6)
+
+
 def test_left_out_rows_of_classes_widen_nothing():
     problem = random_problem(BinaryLogLoss, n_outputs=1, n_rows=60)
-    free, told = posterior(problem), posterior(problem, left_out_loss=100.0)
+    free, told = posterior(problem), posterior(problem, left_out_share=100.0)
     assert told.scale == free.scale
 
 

@@ -14,9 +14,9 @@ from sklearn_twolayer._fit import auto
 from sklearn_twolayer._fit.auto import (
     MAX_ITER,
     Size,
+    choose_narrow_width,
     choose_solver,
     choose_width,
-    choose_width_of_members,
     compares_penalties,
     resolve,
     rows_to_compare,
@@ -161,6 +161,12 @@ def test_a_classifier_takes_lm_on_small_tables_or_to_find_the_evidence(n_rows, a
     estimator = TwoLayerClassifier(n_hidden=4, alpha=alpha)
     size = Size(n_rows, 10, 1, is_regression=False)
     assert resolve(settings_of(estimator), size).solver == solver
+
+
+def test_a_single_network_at_low_noise_has_ten_units_and_one_start():
+    asked = settings_of(TwoLayerRegressor(n_members=1))
+    found = resolve(asked, Size(300, 30, 1)).at_low_noise
+    assert (found.solver, found.n_hidden, found.n_starts) == ("lm", 10, 1)
 
 
 @pytest.mark.parametrize("n_features", [2, 3, 10, 30, 100])
@@ -468,7 +474,7 @@ def test_the_width_goes_by_the_rows_columns_and_classes(size, width):
     ],
 )
 def test_members_have_two_residuals_for_each_weight(size, width):
-    assert choose_width_of_members(size) == width
+    assert choose_narrow_width(size) == width
 
 
 @pytest.mark.parametrize(

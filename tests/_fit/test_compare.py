@@ -16,7 +16,7 @@ from sklearn_twolayer._fit.compare import RATIOS, Comparison, LeftOut
 from sklearn_twolayer._fit.monitor import Deadline
 from sklearn_twolayer._fit.parameters import checked
 from sklearn_twolayer._fit.run import Problem
-from sklearn_twolayer._fit.training import Fit
+from sklearn_twolayer._fit.training import LEARNING_STEPS, Fit
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.scale import Standardization
 
@@ -235,25 +235,75 @@ def test_a_fit_is_told_the_weights_that_were_compared(monkeypatch):
         assert any(params is weights for _, weights in fold.values())
 
 
-def test_a_part_of_the_rows_tells_the_penalty_of_all(monkeypatch):
-    """S alpha grows with the root of S; networks start where the fit does."""
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_part_of_the_rows_tells_the_penalty_of_all(is_told, monkeypatch):
+    """S alpha grows with the root of S, if a fold told it; networks start where the fit does."""
     seen = []
 
     def losses(comparison, number, strengths):
         seen.append((comparison.networks.problem.table.encoded.ravel(), comparison.start))
+        if is_told:
+            comparison.told.append(dict.fromkeys(strengths, (1.0, comparison.start)))
         return list(strengths)[::-1]
 
     monkeypatch.setattr(auto, "MAX_COMPARED_COST", 1)
     monkeypatch.setattr(auto, "MIN_COMPARED_ROWS", 15)
     monkeypatch.setattr(Comparison, "losses", losses)
+    monkeypatch.setattr(Comparison, "beyond", lambda comparison, strength, stronger: strength)
+    monkeypatch.setattr(Comparison, "ratio", lambda comparison, strength: 1.0)
+    monkeypatch.setattr(Comparison, "share_lost_by_evidence", lambda comparison, strength: np.inf)
     problem, settings = posed(), settings_of("auto")
     start = problem.draw_start(np.random.RandomState(3), settings)
     options = {"deadline": Deadline()}
     found = compare.with_compared_penalty(problem, settings, np.random.RandomState(3), **options)
-    assert found.alpha == pytest.approx(FEW_NUMBERS_GRID.strengths[-1] / 20 * (20 / 15) ** 0.5)
+    root = (20 / 15) ** 0.5 if is_told else 1
+    assert found.alpha == pytest.approx(FEW_NUMBERS_GRID.strengths[-1] / 20 * root)
     for y, params in seen:
         assert len(y) == len(set(y) & set(problem.table.encoded.ravel())) == 15
         np.testing.assert_array_equal(params, start)
+
+
+def test_a_part_of_the_rows_has_the_rare_class(monkeypatch):
+    monkeypatch.setattr(auto, "MAX_COMPARED_COST", 1)
+    monkeypatch.setattr(auto, "MIN_COMPARED_ROWS", 40)
+    labels = np.repeat([0, 1, 2], [1000, 1000, 3])
+    X = np.random.RandomState(0).normal(size=(2003, 2))
+    problem = Problem(
+        SimpleNamespace(strata=lambda encoded: encoded, n_outputs=3, loss=None),
+        Standardization.none(2, 3),
+        Table(X, labels, None, encoded=labels),
+        network=TwoLayerNetwork(2, 4, 3, "logistic"),
+    )
+    monkeypatch.setattr(Problem, "size", Size(2003, 2, 3, is_regression=False))
+    part = compare.part_to_compare(problem, settings_of("auto"))
+    counts = np.bincount(part.table.encoded)
+    assert counts.sum() == 40
+    assert counts[2] == 2
+
+
+@pytest.mark.parametrize("max_iter", [1, 1000])
+def test_epochs_of_adam_are_no_iterations_of_a_comparison(max_iter):
+    settings = replace(settings_of("auto"), solver="adam", max_iter=max_iter)
+    asked = Comparison.of(posed(), settings, None, Deadline()).networks.settings
+    assert (asked.solver, asked.max_iter) == ("lbfgs", LEARNING_STEPS)
+
+
+@pytest.mark.parametrize(("n_members", "n_compared"), [(1, 1), (3, 0)])
+def test_members_of_a_committee_do_not_go_on_from_the_same_weights(
+    n_members, n_compared, monkeypatch
+):
+    def losses(comparison, number, strengths):
+        comparison.told[:] = [dict.fromkeys(strengths, (1.0, comparison.start))]
+        return list(strengths)[::-1]
+
+    monkeypatch.setattr(Comparison, "losses", losses)
+    monkeypatch.setattr(Comparison, "beyond", lambda comparison, strength, stronger: strength)
+    monkeypatch.setattr(Comparison, "ratio", lambda comparison, strength: 1.0)
+    monkeypatch.setattr(Comparison, "share_lost_by_evidence", lambda comparison, strength: np.inf)
+    settings = replace(settings_of("auto"), n_members=n_members)
+    options = {"deadline": Deadline()}
+    found = compare.with_compared_penalty(posed(), settings, np.random.RandomState(0), **options)
+    assert len(found.compared) == n_compared
 
 
 @pytest.mark.parametrize(("loss", "is_low"), [(0.001, True), (10.0, False)])
@@ -287,7 +337,7 @@ def test_the_evidence_is_taken_where_it_loses_less(lost, monkeypatch):
     options = {"deadline": Deadline()}
     found = compare.with_compared_penalty(problem, settings, np.random.RandomState(0), **options)
     assert (found.alpha == "evidence") == (lost < np.inf)
-    assert found.left_out_loss == min(lost, 0.5)
+    assert found.left_out_share == pytest.approx(min(lost, 0.5) / problem.table.encoded.var())
     assert found.learning_alpha is None or lost == np.inf
 
 

@@ -1,5 +1,6 @@
 """The pilot fits that find the noise of each target."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -36,6 +37,7 @@ def weighed(deviations, monkeypatch, alpha="evidence", constant=()):
 
     def fit_member(problem, settings, random_state, *, watch, start):
         pilots.append(settings.alpha)
+        assert (settings.n_starts, settings.left_out_share) == (1, 0.0)
         precision = (problem.scale.y_scale / deviations) ** 2  # as measured by that scale
         return SimpleNamespace(posterior=SimpleNamespace(noise_precision=precision))
 
@@ -43,7 +45,7 @@ def weighed(deviations, monkeypatch, alpha="evidence", constant=()):
     options = {"deadline": Deadline()}
     problem, _ = run.weigh_targets(
         posed(len(deviations), constant=constant),
-        settings_of(alpha),
+        replace(settings_of(alpha), n_starts=3, left_out_share=0.5),
         np.random.RandomState(0),
         **options,
     )

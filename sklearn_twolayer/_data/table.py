@@ -212,8 +212,8 @@ def valid_rows(validate, targets_class, X, y):
 
 def are_dates(array):
     """Whether an array, a series or a frame holds dates or durations; no frame mixes them in."""
-    if hasattr(array, "dtypes"):  # a frame, which may have a column of the name dtype
-        dtype = next(iter(array.dtypes), None)
+    if hasattr(array, "columns"):  # a frame, which may have one of the name dtype
+        dtype = next(iter(getattr(array, "dtypes", ())), None)
     else:
         dtype = getattr(array, "dtype", None)
     return getattr(dtype, "kind", None) in ("m", "M") or getattr(dtype, "is_temporal", bool)()

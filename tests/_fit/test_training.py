@@ -413,6 +413,17 @@ def test_a_fit_that_is_as_good_stays_and_so_does_one_without_steps_left(how):
     assert fit is ended
 
 
+def test_what_has_learned_is_held_against_what_was_compared(monkeypatch):
+    monkeypatch.setattr(Training, "_least_of_compared", lambda training, *of: of)
+    problem, params = posed()
+    settings = replace(settings_of("lbfgs", max_iter=20), learning_alpha=0.001, alpha=0.01)
+    with small_blocks(problem) as rows:
+        training = Training(problem, settings, mean_loss_of(problem, rows))
+        fit, penalty = training.run(warm(problem, params))
+    assert len(fit.curve) == 20
+    assert penalty.strengths[0] == 0.01
+
+
 # Members
 
 

@@ -356,11 +356,15 @@ def with_compared_penalty(problem, settings, random_state, *, deadline, start=No
     shared = "" if ratio == 1 else f", that of W1 {ratio:g} times that of W2"
     times = f"{more * strength:.3g} times a unit prior's"
     announce(settings, f"Final fit: alpha = {alpha:.3g}, {times}{shared}")
-    chosen = {"alpha": alpha, "ratio": ratio}
     learns_first = start is None and settings.solver != "adam"
-    chosen["learning_alpha"] = alpha / 10 if learns_first else None
-    if settings.n_members == 1:  # of several, two may not go on from the same weights
-        chosen["compared"] = tuple(fold[strength][1] for fold in comparison.told)
-    if is_few:
-        chosen["left_out_share"] = comparison.share_lost(strength) / variance_of_targets(problem)
-    return replace(settings, **chosen)
+    is_alone = settings.n_members == 1  # of several, two may not go on from the same weights
+    return replace(
+        settings,
+        alpha=alpha,
+        ratio=ratio,
+        learning_alpha=alpha / 10 if learns_first else None,
+        compared=tuple(fold[strength][1] for fold in comparison.told if is_alone),
+        left_out_share=comparison.share_lost(strength) / variance_of_targets(problem)
+        if is_few
+        else 0.0,
+    )

@@ -10,7 +10,7 @@ from sklearn.metrics import log_loss
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._bayes.cross_validate import CLASSES_GRID, N_FOLDS, folds, left_out_shares
 from sklearn_twolayer._fit import auto, compare, monitor
-from sklearn_twolayer._fit.compare import LeftOut
+from sklearn_twolayer._fit.left_out import LeftOut
 
 GRID = CLASSES_GRID
 RNG = np.random.default_rng(0)

@@ -148,8 +148,8 @@ def automatic(search, start):
     of = "input" if evident[0] is by_column else "group of weights"
     strength = "" if times == 1 else f", {times:.2g} times as strong"
     search.stage(f"Chosen: the evidence by {of}{strength}")
-    left_out_loss = chosen[1] / search.likelihood.variance
-    return replace(_finish(search, chosen[0]), left_out_loss=left_out_loss)
+    left_out_share = chosen[1] / search.likelihood.variance
+    return replace(_finish(search, chosen[0]), left_out_share=left_out_share)
 
 
 def _is_doubtful(search, loss, used):
@@ -223,11 +223,11 @@ def of_all_rows(search, part, fit):
         n_steps = search.max_iter - len(fit.curve)
         penalty = first.penalty(search.likelihood)
         found = search.minimize(fit, penalty, max_iter=max(n_steps, 0))
-        return replace(found, left_out_loss=fit.left_out_loss)
+        return replace(found, left_out_share=fit.left_out_share)
     search.stage("Evidence: the same penalties, of all rows")
     n_steps = search.most(ALL_ROWS_STEPS, fit.curve)
     found, _ = maximize_evidence(search, fit, first, max_iter=n_steps)
-    return replace(_finish(search, found), left_out_loss=fit.left_out_loss)
+    return replace(_finish(search, found), left_out_share=fit.left_out_share)
 
 
 def most_steps(alpha, max_iter, is_gaussian, stride=1):

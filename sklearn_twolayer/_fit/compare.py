@@ -1,13 +1,11 @@
-"""Penalties compared: networks that are fitted without some of the rows, and predict these."""
+"""The penalty by comparison: that whose networks predict best the rows that they left out."""
 
 from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 
-from sklearn_twolayer._bayes.choose_penalty import evidence
 from sklearn_twolayer._bayes.cross_validate import (
     CLASSES_GRID,
     FEW_NUMBERS_GRID,
@@ -24,126 +22,22 @@ from sklearn_twolayer._fit.auto import (
     rows_to_compare,
     unit_precision,
 )
-from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
-from sklearn_twolayer._fit.training import LEARNING_STEPS, Fit, Training
+from sklearn_twolayer._fit.left_out import (
+    COMPARING_SHARE,
+    FURTHER_ITERATIONS,
+    LeftOut,
+    flat_to_compare,
+)
+from sklearn_twolayer._fit.monitor import announce
+from sklearn_twolayer._fit.training import LEARNING_STEPS
 from sklearn_twolayer._network.objective import Penalty
-from sklearn_twolayer._optimize.full_batch import Flat
 
-#: The share of the time that is left before ``max_time`` in which penalties are compared: the fit
-#: itself, which no penalty replaces, has the other half.
-COMPARING_SHARE = 0.5
-#: A network has learned where F, under the weakest penalty, is this share of that at the start.
-#: Else there may be a plateau, which takes so many times more iterations (docs/choices.md).
-LEARNED_SHARE, PLATEAU = 0.5, 3
-#: To compare penalties lbfgs has gone far enough where so many iterations together gain less than
-#: tells two of them apart: ten chose no better, and took longer. From one ratio to another there
-#: is further to go, and five were too few (docs/choices.md).
-COMPARED_ITERATIONS, FURTHER_ITERATIONS = 5, 10
 #: How many times the alpha of W1 may be that of W2; and by what factor left-out rows must be
 #: predicted better for it: networks that have gone that far are uncertain by two per cent.
 RATIOS, MARGIN_OF_RATIOS = (10.0, 100.0, 1000.0), 0.95
 #: Left-out rows that are predicted within this share of the variance of y tell that the evidence
 #: will not take the signal for noise, and it goes further down (docs/choices.md).
 LOW_NOISE = 0.05
-
-
-def flat_to_compare(n_iterations):
-    """Flat where so many iterations together gain less than tells two penalties apart."""
-    return Flat(n_iterations, (1 - MARGIN) / n_iterations)
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """Networks that are fitted without some of the rows, and predict these.
-
-    Parameters
-    ----------
-    problem : Problem
-    settings : Settings
-        Of the networks; their ``max_iter`` is that under each penalty.
-    deadline : Deadline
-    """
-
-    problem: object
-    settings: object
-    deadline: object
-
-    def fits(self, rows, params, candidates, flat=None):
-        """The sum of the losses of the left-out rows under each candidate, and the weights (p,).
-
-        There are fewer than candidates where the deadline comes before.
-
-        Parameters
-        ----------
-        rows : tuple of ndarray, shape (n,)
-            The shares of each row that are kept, and left out.
-        params : ndarray, shape (p,)
-            Where the first network starts; each other one starts where that before it ended.
-        candidates : list of Penalty
-            With S times their strengths.
-        flat : Flat, optional
-            When the first has converged, if it goes on from one that has learned.
-        """
-        fits = []
-        if not self._are_told(rows):
-            return [(0.0, params)] * len(candidates)
-        with ExitStack() as stack:
-            training, lost = self._parted(rows, stack)
-            minimize = partial(training.minimize, max_iter=self.settings.max_iter)
-            further = partial(minimize, flat=flat or flat_to_compare(COMPARED_ITERATIONS))
-            search = further if flat else partial(_to_learn, training)
-            S = training.mean_loss.rows.total_weight
-            for candidate in candidates:
-                penalty = Penalty(candidate.groups, candidate.strengths / S)
-                try:
-                    params = search(Fit(params), penalty).params
-                except Stop:
-                    break
-                fits.append((lost(params), params))
-                search = further
-        return fits
-
-    def loss_by_evidence(self, rows, params):
-        """The sum of the losses of the left-out rows by a network whose penalty the evidence finds.
-
-        It starts at the weights ``params`` (p,); infinite where the deadline comes before.
-        """
-        if not self._are_told(rows):
-            return 0.0
-        with ExitStack() as stack:
-            training, lost = self._parted(rows, stack)
-            try:
-                return lost(evidence(training.search_of_penalties(), Fit(params)).params)
-            except Stop:
-                return np.inf
-
-    def _are_told(self, rows):
-        """Whether rows of some weight are kept, and left out."""
-        weight = self.problem.table.weight
-        return all((part if weight is None else weight * part).any() for part in rows)
-
-    def _parted(self, rows, stack):
-        """A training on the rows that are kept, and ``lost(params)`` of those that are not."""
-        problem, settings = self.problem, self.settings
-        part, out = (problem.table.take_shares(shares) for shares in rows)
-        needs_matrix, network = settings.solver == "lm", problem.network
-        dtype = np.float64 if needs_matrix else problem.table.dtype
-        width = network.width_of_steps if needs_matrix else network.width
-        mean_loss = problem.mean_loss(part, dtype, stack, width=width)
-        left_out_loss, weight = problem.mean_loss(out, dtype, stack), float(out.total_weight)
-        monitor = Monitor(replace(settings, verbose=0), self.deadline)
-        training = Training(problem, settings, mean_loss, monitor)
-        return training, lambda params: left_out_loss.value(params) * weight
-
-
-def _to_learn(training, before, penalty):
-    """The fit of a network that has learned its rows, or had the time that a plateau takes."""
-    max_iter, start = training.settings.max_iter, training.mean_loss.value(before.params)
-    fit = training.minimize(before, penalty, max_iter=max_iter)
-    if fit.loss > LEARNED_SHARE * start:
-        further = replace(fit, resume=None)
-        fit = training.minimize(further, penalty, max_iter=PLATEAU * max_iter)
-    return fit
 
 
 @dataclass(frozen=True)
@@ -196,13 +90,13 @@ class Comparison:
             self.told.append(dict(zip(strengths, found)))
         return [loss for loss, _ in found]
 
-    def share_lost(self, strength):
+    def mean_lost(self, strength):
         """The mean loss under a strength of the rows that were left out; infinite if none were."""
         if not self.told:
             return np.inf
         return sum(fold[strength][0] for fold in self.told) / self._told_weight
 
-    def share_lost_by_evidence(self, strength):
+    def mean_lost_by_evidence(self, strength):
         """That of the evidence; infinite as soon as it is no less than under the strength."""
         announce(self.networks.settings, "Comparing penalties: those that the evidence finds")
         total, most = 0.0, MARGIN * sum(fold[strength][0] for fold in self.told)
@@ -219,6 +113,17 @@ class Comparison:
         weight = self.networks.problem.table.weight
         out = self.shares[:, : len(self.told)].sum(axis=1)
         return out.sum() if weight is None else weight @ out
+
+    def networks_under(self, strength):
+        """The weights (p,) of the network of each fold under a strength."""
+        return tuple(fold[strength][1] for fold in self.told)
+
+    def strength(self, grid):
+        """The strength of a grid under which left-out rows lose least, or one beyond it."""
+        strength = grid.choose(self.losses, self.n_dealt)
+        if strength != grid.strengths[-1]:
+            return strength
+        return self.beyond(strength, grid.stronger)
 
     def beyond(self, strength, stronger):
         """The strength, or the one of ``stronger`` up to which each loses less than that before."""
@@ -323,48 +228,58 @@ def with_compared_penalty(problem, settings, random_state, *, deadline, start=No
     They stay as they are where nothing is compared: ``compares_penalties``. Every network goes
     through the penalties from weak to strong, and so will the fit, unless it goes on from a warm
     ``start``. A wide regression with next to no noise has other settings.
-
-    Where a part of the rows told the best S alpha, that of all is as many times as much as the
-    square root of S is: of units that hardly bend only the product of both layers is penalised,
-    an L1 norm of a linear model, and the gradient of the noise, which it has to outweigh, is a sum.
     """
     if not compares_penalties(settings, problem.size):
         return settings
-    grid, unit = grid_of(problem.size), unit_precision(problem.size)
     if start is None:
         params = problem.draw_start(deepcopy(random_state), settings)
     else:
         params = start.params(problem.network, problem.scale)
     part = part_to_compare(problem, settings)
     comparison = Comparison.of(part, settings, params, deadline)
-    strength = grid.choose(comparison.losses, comparison.n_dealt)
-    if strength == grid.strengths[-1]:
-        strength = comparison.beyond(strength, grid.stronger)
-    if settings.at_low_noise is not None and comparison.share_lost(strength) < LOW_NOISE:
+    strength = comparison.strength(grid_of(problem.size))
+    if settings.at_low_noise is not None and comparison.mean_lost(strength) < LOW_NOISE:
         announce(settings, "Hardly any noise: the evidence finds the penalty, by lm")
         return settings.at_low_noise
-    is_told = bool(comparison.told)
-    is_few = is_told and finds_by_evidence(settings, problem.size)
-    if is_few:
-        lost_by_evidence = comparison.share_lost_by_evidence(strength)
-        if lost_by_evidence < np.inf:
-            announce(settings, "Final fit: the evidence, under which left-out rows lose least")
-            share = lost_by_evidence / variance_of_targets(problem)
-            return replace(settings, alpha="evidence", left_out_share=share)
-    more = (problem.size.n_counted / part.size.n_counted) ** 0.5 if is_told else 1.0
-    ratio, alpha = comparison.ratio(strength), more * strength * unit
+    asks_evidence = comparison.told and finds_by_evidence(settings, problem.size)
+    lost = comparison.mean_lost_by_evidence(strength) if asks_evidence else np.inf
+    if lost < np.inf:
+        announce(settings, "Final fit: the evidence, under which left-out rows lose least")
+        found = replace(settings, alpha="evidence")
+    else:
+        found = under_compared_penalty(
+            comparison, strength, settings, problem.size, is_new=start is None
+        )
+        lost = comparison.mean_lost(strength)
+    if asks_evidence:  # so few rows that error bars ask, too
+        found = replace(found, left_out_share=lost / variance_of_targets(problem))
+    return found
+
+
+def under_compared_penalty(comparison, strength, settings, size, *, is_new):
+    """The settings under a strength of the comparison, and the ratio that is best with it.
+
+    Where a part of the rows told the best S alpha, that of all is as many times as much as the
+    square root of S is: of units that hardly bend only the product of both layers is penalised,
+    an L1 norm of a linear model, and the gradient of the noise, which it has to outweigh, is a sum.
+
+    ``size`` is that of all rows; a fit that ``is_new`` learns before it is penalised so much.
+    """
+    if comparison.told:
+        S_part = comparison.networks.problem.size.n_counted
+        strength_of_all = (size.n_counted / S_part) ** 0.5 * strength
+    else:
+        strength_of_all = strength
+    ratio, alpha = comparison.ratio(strength), strength_of_all * unit_precision(size)
     shared = "" if ratio == 1 else f", that of W1 {ratio:g} times that of W2"
-    times = f"{more * strength:.3g} times a unit prior's"
+    times = f"{strength_of_all:.3g} times a unit prior's"
     announce(settings, f"Final fit: alpha = {alpha:.3g}, {times}{shared}")
-    learns_first = start is None and settings.solver != "adam"
+    learns_first = is_new and settings.solver != "adam"
     is_alone = settings.n_members == 1  # of several, two may not go on from the same weights
     return replace(
         settings,
         alpha=alpha,
         ratio=ratio,
         learning_alpha=alpha / 10 if learns_first else None,
-        compared=tuple(fold[strength][1] for fold in comparison.told if is_alone),
-        left_out_share=comparison.share_lost(strength) / variance_of_targets(problem)
-        if is_few
-        else 0.0,
+        compared=comparison.networks_under(strength) if is_alone else (),
     )

@@ -20,7 +20,7 @@ from sklearn_twolayer._bayes.choose_penalty import MUCH_USED_SHARE
 from sklearn_twolayer._bayes.cross_validate import HOPELESS, MARGIN, N_FOLDS, folds, n_folds_asked
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.auto import gauss_newton_size_and_cost
-from sklearn_twolayer._fit.compare import COMPARING_SHARE, LeftOut
+from sklearn_twolayer._fit.left_out import COMPARING_SHARE, LeftOut
 from sklearn_twolayer._fit.monitor import announce
 from sklearn_twolayer._fit.training import LEARNING_STEPS, Fit
 from sklearn_twolayer._network.objective import Penalty
@@ -111,8 +111,8 @@ def constant_or_better(training, fit, deadline):
     if not is_tried or fit.loss < NEARLY_ALL * Likelihood.of(training.mean_loss).variance:
         return fit
     start = problem.draw_start(training.random_state, settings)
-    left_out_loss = _left_out_loss(training, start, fit.loss, deadline)
-    if left_out_loss == np.inf:
+    left_out_share = _left_out_share(training, start, fit.loss, deadline)
+    if left_out_share == np.inf:
         return fit
     learned = _under(training, Fit(start), STRENGTHS[0], LEARNING_STEPS, instead=fit)
     n_steps = settings.max_iter - len(learned.curve)
@@ -120,7 +120,7 @@ def constant_or_better(training, fit, deadline):
         return fit
     learned = replace(learned, resume=None)
     rival = _under(training, learned, STRENGTHS[1], n_steps, instead=fit)
-    return replace(rival, left_out_loss=left_out_loss)
+    return replace(rival, left_out_share=left_out_share)
 
 
 def _under(training, before, strength, n_steps, *, instead):
@@ -132,7 +132,7 @@ def _under(training, before, strength, n_steps, *, instead):
     return training.minimize(before, penalty, max_iter=n_steps, keep=lambda running: instead)
 
 
-def _left_out_loss(training, start, loss, deadline):
+def _left_out_share(training, start, loss, deadline):
     """What networks that learn first lose on rows that are left out; inf if not less than ``loss``.
 
     As a share of the variance of y.

@@ -67,9 +67,9 @@ def whole_members(fits):
     """
     begun = [fit for fit in fits if fit.params is not None]
     whole = [fit for fit in begun if fit.ending is None] or begun
-    least = min(map(attrgetter("left_out_loss"), whole))
+    least = min(map(attrgetter("left_out_share"), whole))
     least = max(least, 1 / NOISE_PRECISION_BOUNDS[1])
-    return [fit for fit in whole if fit.left_out_loss <= MOST_TIMES_THE_LEAST * least]
+    return [fit for fit in whole if fit.left_out_share <= MOST_TIMES_THE_LEAST * least]
 
 
 def published(problem, settings, fits, *, start, random_state):

@@ -73,7 +73,7 @@ class Fit:
     validation_scores, validation_losses : list of float
         After each step.
     posterior : Posterior or None
-    left_out_loss : float
+    left_out_share : float
         Of each row without itself over the variance of y; infinite where nothing was compared.
     """
 
@@ -89,7 +89,7 @@ class Fit:
     validation_scores: list = ()
     validation_losses: list = ()
     posterior: object = None
-    left_out_loss: float = np.inf
+    left_out_share: float = np.inf
 
 
 @dataclass
@@ -324,7 +324,7 @@ class Training:
                 keeps_best = partial(self._minimize_beside, best)
                 search = replace(search, minimize=keeps_best)
             fit = strategy(search, Fit(params))
-            if best is None or fit.left_out_loss < MARGIN * best.left_out_loss:
+            if best is None or fit.left_out_share < MARGIN * best.left_out_share:
                 best = fit
         return best
 

@@ -48,7 +48,7 @@ def chosen_among(losses, monkeypatch, most_multiples=1, used=1.0):
         lambda before, penalty, max_iter, keep: next(others, Fit(None)),
     )
     fit = automatic(search, None)
-    return fit.params, fit.left_out_loss
+    return fit.params, fit.left_out_share
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def chosen_by_refits(refits, monkeypatch, *, left_out_loss=5.0, used=1.0):
         refits=refits,
     )
     fit = automatic(search, Fit(None))
-    return float(fit.penalty.strengths[0]), fit.left_out_loss
+    return float(fit.penalty.strengths[0]), fit.left_out_share
 
 
 @pytest.mark.parametrize(
@@ -341,9 +341,9 @@ def test_all_rows_go_on_with_the_prior_precisions_of_a_part():
         search = Search(problem.mean_loss(rows), likelihood, 100, minimize)
         part = replace(search, likelihood=replace(likelihood, total_weight=10.0))
         penalty = Penalty(choose_penalty.penalty_groups(problem.network), np.full(4, 0.3))
-        fit = of_all_rows(search, part, Fit(problem.params, penalty, 1.0, left_out_loss=0.5))
+        fit = of_all_rows(search, part, Fit(problem.params, penalty, 1.0, left_out_share=0.5))
     np.testing.assert_allclose(asked[0], 0.3 * 10 / likelihood.total_weight)
     assert not np.allclose(asked[1], asked[0])
     np.testing.assert_array_equal(asked[-1], fit.penalty.strengths)
     assert len(fit.curve) == choose_penalty.ALL_ROWS_STEPS + choose_penalty.FINISH_STEPS
-    assert fit.left_out_loss == 0.5
+    assert fit.left_out_share == 0.5

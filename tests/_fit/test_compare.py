@@ -10,9 +10,10 @@ from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._bayes.cross_validate import FEW_NUMBERS_GRID, Grid
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
-from sklearn_twolayer._fit import auto, compare
+from sklearn_twolayer._fit import auto, compare, left_out
 from sklearn_twolayer._fit.auto import Size
-from sklearn_twolayer._fit.compare import RATIOS, Comparison, LeftOut
+from sklearn_twolayer._fit.compare import RATIOS, Comparison
+from sklearn_twolayer._fit.left_out import LeftOut
 from sklearn_twolayer._fit.monitor import Deadline
 from sklearn_twolayer._fit.parameters import checked
 from sklearn_twolayer._fit.run import Problem
@@ -56,12 +57,12 @@ def test_a_fold_leaves_out_its_rows_under_each_penalty():
 
 
 @pytest.mark.parametrize(("weight", "lost"), [(None, 6 / 8), (np.tile([1, 3, 0, 0, 0], 4), 6 / 16)])
-def test_the_share_that_whole_folds_lose(weight, lost):
+def test_the_mean_loss_of_whole_folds(weight, lost):
     folds, _ = comparison([[2.0, 3.0], [4.0, 5.0], [1.0]], weight)
-    assert folds.share_lost(1.0) == np.inf
+    assert folds.mean_lost(1.0) == np.inf
     for number in range(3):
         folds.losses(number, STRENGTHS)
-    assert folds.share_lost(0.3) == pytest.approx(lost)
+    assert folds.mean_lost(0.3) == pytest.approx(lost)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_the_ratio_grows_as_long_as_less_is_lost(answers, ratio):
     assert len(asked) == 2 + len(answers)
     first = 2 * RATIOS.index(ratio) if ratio > 1 else None
     lost = [2.0, 2.0] if first is None else answers[first : first + 2]
-    assert folds.share_lost(1.0) == pytest.approx(np.sum(lost) / 8)  # under what was chosen
+    assert folds.mean_lost(1.0) == pytest.approx(np.sum(lost) / 8)  # under what was chosen
     for number, (_, params, [penalty], flat) in enumerate(asked[2:]):
         assert params == number + 1  # where the same fold has come to
         assert flat is not None
@@ -103,7 +104,7 @@ def test_strengths_grow_beyond_as_long_as_less_is_lost(answers, chosen):
     expected = [[10, 0, 10, 0], [30, 0, 30, 0]]
     np.testing.assert_allclose(found, expected[: len(found)])
     lost, network = folds.told[0][chosen]
-    assert folds.share_lost(chosen) == lost / 4 == {1.0: 2.0, 10.0: 1.9, 30.0: 1.8}[chosen] / 4
+    assert folds.mean_lost(chosen) == lost / 4 == {1.0: 2.0, 10.0: 1.9, 30.0: 1.8}[chosen] / 4
     assert network == {1.0: 1, 10.0: 2, 30.0: 3}[chosen]
 
 
@@ -127,7 +128,7 @@ def test_the_evidence_is_asked_as_long_as_it_may_lose_less(answers, lost):
         return answers.pop(0)
 
     folds.networks.loss_by_evidence = loss_by_evidence
-    assert folds.share_lost_by_evidence(1.0) == pytest.approx(lost)
+    assert folds.mean_lost_by_evidence(1.0) == pytest.approx(lost)
     for number, ((kept, out), params) in enumerate(asked):
         np.testing.assert_array_equal(out, SHARES[:, number])
         np.testing.assert_array_equal(kept, 1 - out)
@@ -168,13 +169,13 @@ def test_a_network_that_has_not_learned_gets_the_time_that_a_plateau_takes(loss,
     mean_loss = SimpleNamespace(value=lambda params: 1.0)
     settings = SimpleNamespace(max_iter=100)
     training = SimpleNamespace(settings=settings, mean_loss=mean_loss, minimize=minimize)
-    assert compare._to_learn(training, Fit(), None).loss == loss
+    assert left_out._to_learn(training, Fit(), None).loss == loss
     assert steps == asked
 
 
 def test_networks_that_have_learned_go_on_from_there(monkeypatch):
     """Under another ratio; only those of the weakest penalty begin."""
-    calls, fits, to_learn = [], LeftOut.fits, compare._to_learn
+    calls, fits, to_learn = [], LeftOut.fits, left_out._to_learn
 
     def recorded(networks, rows, params, candidates, flat):
         calls.append("first" if flat is None else "further")
@@ -185,7 +186,7 @@ def test_networks_that_have_learned_go_on_from_there(monkeypatch):
         return to_learn(*arguments)
 
     monkeypatch.setattr(LeftOut, "fits", recorded)
-    monkeypatch.setattr(compare, "_to_learn", learning)
+    monkeypatch.setattr(left_out, "_to_learn", learning)
     X = np.random.RandomState(0).normal(size=(120, 3))
     TwoLayerClassifier(5, random_state=0).fit(X, (X**2).sum(axis=1) > 2)
     assert calls.count("learns") == calls.count("first") == 5
@@ -227,7 +228,7 @@ def test_a_fit_is_told_the_weights_that_were_compared(monkeypatch):
     told = []
     tell = Comparison._tell
     monkeypatch.setattr(Comparison, "_tell", lambda *of: (tell(*of), told.append(of[0].told)))
-    monkeypatch.setattr(Comparison, "share_lost_by_evidence", lambda comparison, strength: np.inf)
+    monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, strength: np.inf)
     options = {"deadline": Deadline()}
     found = compare.with_compared_penalty(problem, settings, np.random.RandomState(0), **options)
     assert len(found.compared) == len(told[-1]) > 1
@@ -251,7 +252,7 @@ def test_a_part_of_the_rows_tells_the_penalty_of_all(is_told, monkeypatch):
     monkeypatch.setattr(Comparison, "losses", losses)
     monkeypatch.setattr(Comparison, "beyond", lambda comparison, strength, stronger: strength)
     monkeypatch.setattr(Comparison, "ratio", lambda comparison, strength: 1.0)
-    monkeypatch.setattr(Comparison, "share_lost_by_evidence", lambda comparison, strength: np.inf)
+    monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, strength: np.inf)
     problem, settings = posed(), settings_of("auto")
     start = problem.draw_start(np.random.RandomState(3), settings)
     options = {"deadline": Deadline()}
@@ -299,7 +300,7 @@ def test_members_of_a_committee_do_not_go_on_from_the_same_weights(
     monkeypatch.setattr(Comparison, "losses", losses)
     monkeypatch.setattr(Comparison, "beyond", lambda comparison, strength, stronger: strength)
     monkeypatch.setattr(Comparison, "ratio", lambda comparison, strength: 1.0)
-    monkeypatch.setattr(Comparison, "share_lost_by_evidence", lambda comparison, strength: np.inf)
+    monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, strength: np.inf)
     settings = replace(settings_of("auto"), n_members=n_members)
     options = {"deadline": Deadline()}
     found = compare.with_compared_penalty(posed(), settings, np.random.RandomState(0), **options)
@@ -331,8 +332,8 @@ def test_a_fold_that_was_cut_short_does_not_tell_the_noise(loss, is_low, monkeyp
 @pytest.mark.parametrize("lost", [0.4, np.inf])
 def test_the_evidence_is_taken_where_it_loses_less(lost, monkeypatch):
     """What left-out rows lose goes with the penalty: error bars ask for it."""
-    monkeypatch.setattr(Comparison, "share_lost", lambda comparison, strength: 0.5)
-    monkeypatch.setattr(Comparison, "share_lost_by_evidence", lambda comparison, strength: lost)
+    monkeypatch.setattr(Comparison, "mean_lost", lambda comparison, strength: 0.5)
+    monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, strength: lost)
     problem, settings = posed(), settings_of("auto")
     options = {"deadline": Deadline()}
     found = compare.with_compared_penalty(problem, settings, np.random.RandomState(0), **options)

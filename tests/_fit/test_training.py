@@ -336,7 +336,7 @@ def by_left_out_rows(losses, stop_at=None):
 
     def strategy(search, start):
         fit = search.minimize(start, None, max_iter=1, keep=lambda running: running)
-        return replace(fit, left_out_loss=losses[fit.params])
+        return replace(fit, left_out_share=losses[fit.params])
 
     try:
         found = training._best_by_left_out_rows(strategy, 0).params
@@ -480,8 +480,8 @@ def test_whole_members_are_those_that_were_not_cut_short():
     ],
 )
 def test_members_that_predict_left_out_rows_far_worse_than_the_best_are_left_out(losses, kept):
-    members = whole_members([Fit(np.ones(1), left_out_loss=loss) for loss in losses])
-    assert [fit.left_out_loss for fit in members] == kept
+    members = whole_members([Fit(np.ones(1), left_out_share=loss) for loss in losses])
+    assert [fit.left_out_share for fit in members] == kept
 
 
 def test_a_problem_is_posed_with_the_width_of_a_warm_start():

@@ -1,0 +1,124 @@
+"""Networks that are fitted without some of the rows, and predict these."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from sklearn_twolayer._bayes.choose_penalty import evidence
+from sklearn_twolayer._bayes.cross_validate import MARGIN
+from sklearn_twolayer._fit.monitor import Monitor, Stop
+from sklearn_twolayer._fit.training import Fit, Training
+from sklearn_twolayer._network.objective import Penalty
+from sklearn_twolayer._optimize.full_batch import Flat
+
+#: The share of the time that is left before ``max_time`` in which penalties are compared: the fit
+#: itself, which no penalty replaces, has the other half.
+COMPARING_SHARE = 0.5
+#: A network has learned where F, under the weakest penalty, is this share of that at the start.
+#: Else there may be a plateau, which takes so many times more iterations (docs/choices.md).
+LEARNED_SHARE, PLATEAU = 0.5, 3
+#: To compare penalties lbfgs has gone far enough where so many iterations together gain less than
+#: tells two of them apart: ten chose no better, and took longer. From one ratio to another there
+#: is further to go, and five were too few (docs/choices.md).
+COMPARED_ITERATIONS, FURTHER_ITERATIONS = 5, 10
+
+
+def flat_to_compare(n_iterations):
+    """Flat where so many iterations together gain less than tells two penalties apart."""
+    return Flat(n_iterations, (1 - MARGIN) / n_iterations)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Networks that are fitted without some of the rows, and predict these.
+
+    Parameters
+    ----------
+    problem : Problem
+    settings : Settings
+        Of the networks; their ``max_iter`` is that under each penalty.
+    deadline : Deadline
+    """
+
+    problem: object
+    settings: object
+    deadline: object
+
+    def fits(self, rows, params, candidates, flat=None):
+        """The sum of the losses of the left-out rows under each candidate, and the weights (p,).
+
+        There are fewer than candidates where the deadline comes before.
+
+        Parameters
+        ----------
+        rows : tuple of ndarray, shape (n,)
+            The shares of each row that are kept, and left out.
+        params : ndarray, shape (p,)
+            Where the first network starts; each other one starts where that before it ended.
+        candidates : list of Penalty
+            With S times their strengths.
+        flat : Flat, optional
+            When the first has converged, if it goes on from one that has learned.
+        """
+        fits = []
+        if not self._are_told(rows):
+            return [(0.0, params)] * len(candidates)
+        with ExitStack() as stack:
+            training, lost = self._parted(rows, stack)
+            minimize = partial(training.minimize, max_iter=self.settings.max_iter)
+            further = partial(minimize, flat=flat or flat_to_compare(COMPARED_ITERATIONS))
+            search = further if flat else partial(_to_learn, training)
+            S = training.mean_loss.rows.total_weight
+            for candidate in candidates:
+                penalty = Penalty(candidate.groups, candidate.strengths / S)
+                try:
+                    params = search(Fit(params), penalty).params
+                except Stop:
+                    break
+                fits.append((lost(params), params))
+                search = further
+        return fits
+
+    def loss_by_evidence(self, rows, params):
+        """The sum of the losses of the left-out rows by a network whose penalty the evidence finds.
+
+        It starts at the weights ``params`` (p,); infinite where the deadline comes before.
+        """
+        if not self._are_told(rows):
+            return 0.0
+        with ExitStack() as stack:
+            training, lost = self._parted(rows, stack)
+            try:
+                return lost(evidence(training.search_of_penalties(), Fit(params)).params)
+            except Stop:
+                return np.inf
+
+    def _are_told(self, rows):
+        """Whether rows of some weight are kept, and left out."""
+        weight = self.problem.table.weight
+        return all((part if weight is None else weight * part).any() for part in rows)
+
+    def _parted(self, rows, stack):
+        """A training on the rows that are kept, and ``lost(params)`` of those that are not."""
+        problem, settings = self.problem, self.settings
+        part, out = (problem.table.take_shares(shares) for shares in rows)
+        needs_matrix, network = settings.solver == "lm", problem.network
+        dtype = np.float64 if needs_matrix else problem.table.dtype
+        width = network.width_of_steps if needs_matrix else network.width
+        mean_loss = problem.mean_loss(part, dtype, stack, width=width)
+        left_out_loss, weight = problem.mean_loss(out, dtype, stack), float(out.total_weight)
+        monitor = Monitor(replace(settings, verbose=0), self.deadline)
+        training = Training(problem, settings, mean_loss, monitor)
+        return training, lambda params: left_out_loss.value(params) * weight
+
+
+def _to_learn(training, before, penalty):
+    """The fit of a network that has learned its rows, or had the time that a plateau takes."""
+    max_iter, start = training.settings.max_iter, training.mean_loss.value(before.params)
+    fit = training.minimize(before, penalty, max_iter=max_iter)
+    if fit.loss > LEARNED_SHARE * start:
+        further = replace(fit, resume=None)
+        fit = training.minimize(further, penalty, max_iter=PLATEAU * max_iter)
+    return fit

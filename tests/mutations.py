@@ -491,7 +491,10 @@ MUTATIONS = {
         ("        if not found.nit:", "        if False:"),
         ("            if not np.isfinite(value):", "            if False:"),
         ("fit.left_out_share < MARGIN * best", "fit.left_out_share < best"),
-        ("                search = replace(search, minimize=keeps_best)\n", ""),
+        (
+            "                search = replace(search, minimize=partial",
+            "                replace(search, minimize=partial",
+        ),
         (
             "            return params, restart(state, params)\n".replace(
                 "            ", "        "

@@ -134,7 +134,7 @@ class Training:
         ValueError
             If F is not finite at the start, or if gradient descent diverges.
         """
-        settings, network = self.settings, self.problem.network
+        settings = self.settings
         params, state = self._start(start)
         if isinstance(settings.alpha, str):
             strategy = STRATEGIES[settings.alpha]
@@ -146,7 +146,7 @@ class Training:
             part = by_lm.search_of_penalties()
             search = self.search_of_penalties(flat=Flat.once_learned(settings.tol))
             return of_all_rows(search, part, strategy(part, Fit(params)))
-        penalty = Penalty.fixed(network, settings.alpha, settings.ratio)
+        penalty = Penalty.fixed(self.problem.network, settings.alpha, settings.ratio)
         if settings.solver == "gd":
             state = settings.learning_rate or state
         if settings.solver == "gd" and state is None:
@@ -157,11 +157,17 @@ class Training:
             self.bends_below = BENDING_SHARE * self.mean_loss.quadratic(params)[0]
         if settings.n_starts > 1:
             return self._best_of(params, penalty)
-        if settings.learning_alpha is None:
-            options = {"max_iter": settings.max_iter}
-            options["flat"] = start and Flat.once_learned(settings.tol)
-            return self.minimize(Fit(params, resume=state), penalty, **options)
-        weaker = Penalty.fixed(network, settings.learning_alpha, settings.ratio)
+        if settings.learning_alpha is not None:
+            return self._learned_first(params, penalty)
+        flat = start and Flat.once_learned(settings.tol)
+        return self.minimize(
+            Fit(params, resume=state), penalty, max_iter=settings.max_iter, flat=flat
+        )
+
+    def _learned_first(self, params, penalty):
+        """The fit from weights (p,) that learn under a weaker penalty before that one."""
+        settings = self.settings
+        weaker = Penalty.fixed(self.problem.network, settings.learning_alpha, settings.ratio)
         n_steps = min(LEARNING_STEPS, max(settings.max_iter // 2, 1))
         announce(settings, f"Learning under alpha = {settings.learning_alpha:.3g}")
         learned = self.minimize(Fit(params), weaker, max_iter=n_steps)
@@ -251,15 +257,14 @@ class Training:
 
     def _search(self, objective, max_iter, state, flat):
         """The minimiser of the solver, ``search(params, callback=callback)``."""
-        settings, options = self.settings, {"max_iter": max_iter, "tol": self.settings.tol}
+        settings, function = self.settings, objective.value_and_gradient
+        options = {"max_iter": max_iter, "tol": settings.tol}
         if settings.solver == "lm":
             return partial(levenberg_marquardt, objective, damping=state, **options)
         if settings.solver == "lbfgs":
-            return partial(lbfgs, objective.value_and_gradient, flat=flat, **options)
+            return partial(lbfgs, function, flat=flat, **options)
         if settings.solver == "gd":
-            return partial(
-                gradient_descent, objective.value_and_gradient, learning_rate=state, **options
-            )
+            return partial(gradient_descent, function, learning_rate=state, **options)
         return partial(self._epochs, objective, max_iter, state)
 
     def _epochs(self, objective, max_iter, state, params, *, callback):
@@ -280,11 +285,9 @@ class Training:
 
     def _too_large(self, what):
         """The error of numbers that overflow, with what can be done about it."""
-        advice = (
-            "Scale them" if self.settings.standardize else "Scale them, or set standardize=True"
-        )
         dtype = self.mean_loss.rows.dtype
-        return ValueError(f"{what}: X or y holds values too large for {dtype}. {advice}.")
+        more = "" if self.settings.standardize else ", or set standardize=True"
+        return ValueError(f"{what}: X or y holds values too large for {dtype}. Scale them{more}.")
 
     def _start(self, start):
         """Weights (p,) to start from, and what going on needs beside them."""
@@ -321,8 +324,7 @@ class Training:
             announce(self.settings, f"Start {number} of {self.settings.n_starts}")
             if best is not None:
                 params = self.problem.draw_start(self.random_state, self.settings)
-                keeps_best = partial(self._minimize_beside, best)
-                search = replace(search, minimize=keeps_best)
+                search = replace(search, minimize=partial(self._minimize_beside, best))
             fit = strategy(search, Fit(params))
             if best is None or fit.left_out_share < MARGIN * best.left_out_share:
                 best = fit
@@ -338,7 +340,7 @@ class Training:
         drawn = (self.problem.draw_start(self.random_state, settings) for _ in range(1, n_starts))
         for number, start in enumerate((params, *drawn), 1):
             announce(settings, f"Start {number} of {n_starts}")
-            keep = partial(_least_with, tuple(trials))
+            keep = partial(_least, tuple(trials))
             trials.append(self.minimize(Fit(start), penalty, max_iter=TRIAL_STEPS, keep=keep))
         first = _least(trials)
         second = _least([trial for trial in trials if trial is not first])
@@ -347,20 +349,16 @@ class Training:
             fit, max_iter = trial, settings.max_iter - len(trial.curve)
             if trial.status == OUT_OF_ITERATIONS and max_iter:
                 announce(settings, f"Going on from the {rank} of them")
-                keep = partial(_least_with, tuple(finished))
+                keep = partial(_least, tuple(finished))
                 fit = self.minimize(trial, penalty, max_iter=max_iter, keep=keep)
             finished.append(fit)
         return _least(finished)
 
 
-def _least_with(fits, running):
-    return _least([*fits, running])
-
-
-def _least(fits):
+def _least(fits, *running):
     """The fit with the least F, ties to the earlier."""
-    least = fits[0]
-    for fit in fits[1:]:
+    least, *others = *fits, *running
+    for fit in others:
         if fit.loss < MARGIN * least.loss:
             least = fit
     return least

@@ -136,6 +136,22 @@ def test_the_evidence_is_asked_as_long_as_it_may_lose_less(answers, lost):
     assert not answers
 
 
+@pytest.mark.parametrize(
+    ("answers", "chosen"),
+    [
+        ([[3.0, 2.0]] * 5 + [[1.9]] * 5, 10.0),
+        ([[3.0, 2.0]] * 5 + [[2.1]] * 5, 1.0),
+        ([[2.0, 3.0]] * 5, 0.3),
+    ],
+)
+def test_only_the_strongest_of_a_grid_leads_beyond_it(answers, chosen):
+    folds, asked = comparison(answers)
+    n_answers = len(answers)
+    grid = Grid(STRENGTHS, (1.0, 0.3), 3, stronger=(10.0,))
+    assert folds.strength(grid) == chosen
+    assert len(asked) == n_answers
+
+
 def test_no_strength_is_refused_by_the_luck_of_one_fold():
     folds, _ = comparison([[3.0, 2.0], [3.0, 2.0], [2.1], [1.5]])
     for number in range(2):

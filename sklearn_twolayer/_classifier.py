@@ -75,11 +75,11 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         Most seconds of ``fit``: it ends at the first iteration after them, with the best
         weights so far and a warning. Of a committee the members that are whole are kept.
     tol : float, default=1e-4
-        gd and lbfgs stop when no component of the gradient exceeds ``tol``; lm when three steps
-        in a row lower the loss by less than ``tol`` times itself, lbfgs when ``max_iter`` / 5
-        iterations, from 10 to 200, lower it by no more than that each (20 after learning under
-        a weaker penalty); sgd and adam when ``n_iter_no_change`` epochs lower it by no more than
-        ``tol``. With early stopping, the least gain of score or loss that counts as progress.
+        gd and lbfgs stop when no component of the gradient exceeds ``tol`` (lbfgs: times the
+        entropy of the classes, if less than 1); lm when three steps in a row lower the loss by
+        less than ``tol`` times itself, lbfgs when ``max_iter`` / 5 iterations, from 10 to 200,
+        lower it by no more than that each (20 after learning under a weaker penalty); sgd and adam
+        when ``n_iter_no_change`` epochs gain no ``tol``. In early stopping what counts as a gain.
     early_stopping : bool, default=False
         Hold out ``validation_fraction`` of the rows, stop when their score no longer grows and
         their loss no longer falls, and keep the weights with the best score. For every solver.

@@ -44,6 +44,8 @@ MUTATIONS = {
     ),
     "_network/losses.py": (
         "_network/test_losses.py",
+        ("(entr(mean_target) + entr(1 - mean_target)).sum()", "entr(mean_target).sum()"),
+        ("return float(entr(mean_target).sum())", "return float(entr(mean_target).mean())"),
         ("delta = residual * (2 / y.shape[1])", "delta = residual * 2"),
         (
             "delta = residual * A2 * (1 - A2) * (2 / y.shape[1])",
@@ -452,7 +454,11 @@ MUTATIONS = {
     ),
     "_fit/run.py": (
         "_fit/test_run.py _fit/test_training.py test_committee.py test_stopping.py "
-        "test_gradient_descent.py test_choose_penalty.py test_invariance.py test_partial_fit.py",
+        "test_gradient_descent.py test_choose_penalty.py test_invariance.py test_partial_fit.py "
+        "test_defaults.py",
+        ("return min(entropy, 1.0) or 1.0", "return entropy or 1.0"),
+        ("return min(entropy, 1.0) or 1.0", "return min(entropy, 1.0)"),
+        ("gradient_scale=problem.gradient_scale", "gradient_scale=1.0"),
         ("if noise.max() < SAME_NOISE * noise.min():", "if False:"),
         ("        noise = np.maximum(noise, LEAST_NOISE * noise.max())\n", ""),
         ("np.flatnonzero(~column_moments(rows).is_constant)", "np.arange(k)"),
@@ -479,7 +485,8 @@ MUTATIONS = {
         ("max(table.n_rows / weight.sum(), 1)", "1"),
     ),
     "_fit/training.py": (
-        "_fit/test_training.py test_train.py test_compared_penalties.py",
+        "_fit/test_training.py test_train.py test_compared_penalties.py test_defaults.py",
+        ('            options["tol"] *= settings.gradient_scale\n', ""),
         ("if fit.loss < MARGIN * least.loss:", "if fit.loss > least.loss:"),
         ("least, loss = fit.params, MARGIN * fit.loss", "least, loss = fit.params, fit.loss"),
         (

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_friedman1
 from sklearn.linear_model import RidgeCV
+from sklearn.metrics import average_precision_score
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -109,6 +110,21 @@ def test_boundaries_that_are_curved_all_around_are_learned_as_by_a_peer(name):
 
 def default_peer(seed):
     return make_pipeline(StandardScaler(), MLPClassifier(random_state=seed))
+
+
+def test_one_positive_in_a_thousand_is_not_answered_by_the_rate():
+    """The loss of the rate alone is .008, and its gradient no larger than ``tol``."""
+    found = []
+    for seed in range(6):
+        random = np.random.RandomState(seed)
+        X = random.normal(size=(40_000, 3))
+        product = X[:, 0] * X[:, 1]
+        y = product > np.quantile(product, 0.999)
+        model = TwoLayerClassifier(10, alpha=1 / 20_000, random_state=seed)
+        model.fit(X[:20_000], y[:20_000])
+        probability = model.predict_proba(X[20_000:])[:, 1]
+        found.append(average_precision_score(y[20_000:], probability))
+    assert np.mean(found) > 0.6
 
 
 def test_labels_that_are_noise_are_answered_by_their_rate():

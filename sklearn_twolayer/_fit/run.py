@@ -90,6 +90,20 @@ class Problem:
             attributes["classes_"] = self.targets.classes
         return attributes
 
+    @property
+    def gradient_scale(self):
+        """How large the gradient of F is: as large as the loss of the best constant, but 1 at most.
+
+        Of a class of one row in a thousand a network that has learned nothing loses .008, and no
+        component of its gradient is larger than the share of the class. y that are numbers have
+        the variance 1.
+        """
+        targets, table = self.targets, self.table
+        if targets.loss.is_squared_error:
+            return 1.0
+        entropy = targets.loss.entropy(table.mean_target(targets, self.scale))
+        return min(entropy, 1.0) or 1.0  # all rows of one class
+
     def mean_loss(self, table, dtype, stack, *, width=None, is_textbook=False):
         """The mean loss of the rows of a table, which are open as long as the ``stack`` is.
 
@@ -178,6 +192,8 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     if settings.is_stream and start is not None:  # whose earlier rows count, too
         size = replace(size, total_weight=start.n_rows + size.n_counted)
     settings = resolve(settings, size)
+    if not settings.is_stream:
+        settings = replace(settings, gradient_scale=problem.gradient_scale)
     if settings.n_members > 1 and settings.warm_start:
         raise ValueError(
             f"n_members={settings.n_members} cannot be used with warm_start=True: a committee is "

@@ -262,6 +262,8 @@ class Training:
         if settings.solver == "lm":
             return partial(levenberg_marquardt, objective, damping=state, **options)
         if settings.solver == "lbfgs":
+            options["tol"] *= settings.gradient_scale
+            flat = flat or Flat.within(max_iter, settings.tol)
             return partial(lbfgs, function, flat=flat, **options)
         if settings.solver == "gd":
             return partial(gradient_descent, function, learning_rate=state, **options)

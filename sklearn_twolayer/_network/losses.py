@@ -20,6 +20,8 @@ k outputs,
     Weighted mean (k,) of the targets, or share of each class.
 ``constant(mean_target)``
     The constant raw prediction (k,) with the least loss: where to start b2.
+``entropy(mean_target)``
+    The loss of that constant, of the log losses.
 
 ===============================  ==========  ==========================  ====================
 loss                             A2          loss per row                delta
@@ -32,7 +34,7 @@ MulticlassLogLoss                softmax     -ln A2[y]                   A2 - on
 """
 
 import numpy as np
-from scipy.special import logit, logsumexp
+from scipy.special import entr, logit, logsumexp
 
 from sklearn_twolayer._network.activations import logistic
 
@@ -129,6 +131,9 @@ class BinaryLogLoss(_LogisticOutput):
         loss = np.maximum(Z2, 0) - y * Z2 + np.log1p(np.exp(-np.abs(Z2)))
         return loss.sum(axis=1), self.predict(Z2) - y
 
+    def entropy(self, mean_target):
+        return float((entr(mean_target) + entr(1 - mean_target)).sum())
+
     def log_predict(self, Z2):
         """Return ln A2, which does not round to ln 0."""
         return -np.logaddexp(0, -Z2)
@@ -164,6 +169,9 @@ class MulticlassLogLoss:
     def log_predict(self, Z2):
         """Return ln A2, which does not round to ln 0."""
         return Z2 - logsumexp(Z2, axis=1, keepdims=True)
+
+    def entropy(self, mean_target):
+        return float(entr(mean_target).sum())
 
     def hessian(self, Z2):
         A2 = self.predict(Z2)

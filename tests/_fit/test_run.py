@@ -1,4 +1,4 @@
-"""The pilot fits that find the noise of each target."""
+"""The problem that a fit is given, and the pilot fits that find the noise of each target."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -14,6 +14,7 @@ from sklearn_twolayer._fit.monitor import Deadline
 from sklearn_twolayer._fit.parameters import checked
 from sklearn_twolayer._fit.run import Problem
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.losses import MulticlassLogLoss
 from sklearn_twolayer._network.scale import Standardization
 
 
@@ -91,3 +92,25 @@ def test_nothing_is_weighed_where_nothing_is_to_be_chosen(deviations, alpha, mon
     scale, pilots = weighed(deviations, monkeypatch, alpha)
     assert not pilots
     assert (scale == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("shares", "scale"),
+    [
+        ([0.999, 0.001], 0.001 * np.log(1000) - 0.999 * np.log(0.999)),
+        ([0.5, 0.5], np.log(2)),
+        ([0.25] * 4, 1.0),
+        ([1.0, 0.0], 1.0),  # which says nothing of a scale
+    ],
+)
+def test_the_gradient_is_as_large_as_the_loss_of_the_constant(shares, scale):
+    labels = np.repeat(np.arange(len(shares)), np.round(1000 * np.array(shares)).astype(int))
+    X, loss = np.zeros((1000, 2)), MulticlassLogLoss()
+    targets = SimpleNamespace(loss=loss, n_outputs=len(shares))
+    table = Table(X, labels, None, encoded=labels)
+    problem = Problem(targets, Standardization.none(2, len(shares)), table)
+    assert problem.gradient_scale == pytest.approx(scale)
+
+
+def test_the_gradient_of_numbers_has_the_scale_of_their_variance():
+    assert posed(2).gradient_scale == 1

@@ -174,3 +174,15 @@ def test_constant_is_finite_where_all_rows_agree(loss_class):
     y = np.ones(5, int) if loss_class is MulticlassLogLoss else np.ones((5, 2))
     loss = loss_class()
     assert np.isfinite(loss.constant(loss.mean_target(y, None, 2))).all()
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("loss_class", LOG_LOSSES)
+def test_entropy_is_the_mean_loss_of_the_constant(loss_class, is_weighted):
+    y, Z2 = random_rows(loss_class, 3, n_rows=40)
+    weight = np.random.default_rng(1).uniform(size=40) if is_weighted else None
+    loss = loss_class()
+    mean_target = loss.mean_target(y, weight, 3)
+    lost, _ = loss.loss_and_delta(y, np.broadcast_to(loss.constant(mean_target), Z2.shape))
+    expected = np.average(lost, weights=weight)
+    np.testing.assert_allclose(loss.entropy(mean_target), expected, rtol=1e-12)

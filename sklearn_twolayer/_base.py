@@ -285,7 +285,7 @@ class BaseTwoLayer(
         random_state = random_state_of_stream(start, settings.random_state)
         problem, settings = run.pose(settings, targets, table, scale=scale, start=start)
         if learned is None:
-            warn(complaints(problem, vars(fitted)), UserWarning, 2)
+            warn(complaints(problem, vars(fitted), is_stream=True), UserWarning, 2)
         found = fitted._train(problem, settings, random_state, start, deadline=Deadline())
         warn(found, ConvergenceWarning, 2)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new

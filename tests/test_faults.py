@@ -234,6 +234,7 @@ def test_class_weights_are_not_meant():
         TwoLayerClassifier(4, random_state=0).fit(*data, array.from_array(RELATIVE, 10))
 
 
+@pytest.mark.filterwarnings("ignore:In the first batch y is constant")
 def test_a_stream_whose_first_rows_are_alike_starts_as_any_other():
     model = TwoLayerRegressor(4, solver="adam", random_state=0).partial_fit(X, np.ones(len(X)))
     assert np.abs(model.coefs_[1]).min() > 0.01

@@ -55,7 +55,10 @@ LEFT_TO_ROUNDING_WITHOUT_STANDARDIZATION = {
     "log of a probability that has rounded to 1 - 1e-12; ours is the exact one.",
 }
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:In the first batch"),  # of one row
+]
 
 
 @pytest.fixture

@@ -331,7 +331,16 @@ def test_a_refused_call_draws_no_random_numbers():
 
 
 def test_a_column_that_is_constant_in_the_first_batch_has_its_weights():
-    """It need not stay so."""
-    rows = np.column_stack([X, np.full(len(X), 5.0)])
-    model = network(TwoLayerRegressor).partial_fit(rows, SIGNAL)
+    """It need not stay so, but nothing tells its unit; a column of zeros may be an indicator."""
+    rows = np.column_stack([X, np.zeros(len(X)), np.full(len(X), 5.0)])
+    constant = rf"In the first batch column {rows.shape[1] - 1} of X is constant, 5: the first"
+    with pytest.warns(UserWarning, match=constant):
+        model = network(TwoLayerRegressor).partial_fit(rows, SIGNAL)
     assert abs(model.coefs_[0][-1]).min() > 0
+    model.partial_fit(rows, SIGNAL)  # of later batches nothing is said
+
+
+def test_a_first_batch_of_one_row_tells_no_units():
+    with pytest.warns(UserWarning, match=r"column 0 .* more column\(s\) are: .* scale X and y"):
+        network(TwoLayerRegressor).partial_fit(1 + abs(X[:1]), [7.0])
+    network(TwoLayerRegressor).set_params(standardize=False).partial_fit(1 + abs(X[:1]), [7.0])

@@ -1,6 +1,7 @@
 """What to warn of before a training: columns that standardising spoils, and doubtful weights.
 
-A column is spoiled where one row makes its variance, or where that is too small to see.
+A column is spoiled where one row makes its variance, where that is too small to see, or where the
+first batch of a stream has only one value of it.
 """
 
 from functools import partial
@@ -26,7 +27,7 @@ ROWS_AT_ONCE = 1024
 MANY_TIMES = 10
 
 
-def complaints(problem, attributes):
+def complaints(problem, attributes, *, is_stream=False):
     """What to warn the user of before the training; None where there is nothing.
 
     The ``attributes`` {name: value} of the estimator are what the user has set, ``alpha`` among
@@ -35,6 +36,8 @@ def complaints(problem, attributes):
     table, alpha, found = problem.table, attributes["alpha"], [problem.targets.complaint]
     names = attributes.get("feature_names_in_")
     found.append(complaint_of_columns(table, problem.moments, names))
+    if is_stream:
+        found.append(complaint_of_first_batch(problem.moments, names))
     total, n = table.total_frequency, table.n_rows
     if isinstance(alpha, str) and total > MANY_TIMES * n:
         found.append(
@@ -75,6 +78,28 @@ def complaint_of_columns(table, moments, names=None):
         f"In {title}, {table.find(name, column, value)} alone, with {value:.6g}, makes "
         f"{100 * share:.4g} % of the variance: standardised, the other rows can hardly be told "
         f"apart. Clip the values, pass them through {remedy}, or drop the row.{more}"
+    )
+
+
+def complaint_of_first_batch(moments, names=None):
+    """What to warn of where columns are constant in the batch that fixes the scaling, or None.
+
+    Not of columns of zeros, as indicators and the words of a text may be.
+    """
+    constant = [
+        (name, column)
+        for name, m in moments.items()
+        for column in np.flatnonzero(m.is_constant & (m.mean != 0)).tolist()
+    ]
+    if not constant:
+        return None
+    name, column = constant[0]
+    title, value = _title(name, column, moments[name], names), moments[name].mean[column]
+    more = f", and {len(constant) - 1} more column(s) are" if len(constant) > 1 else ""
+    return (
+        f"In the first batch {title} is constant, {value:.6g}{more}: the first batch fixes the "
+        "scaling, and tells nothing of how far later values will be from that. Begin with rows "
+        "in which it varies, or scale X and y yourself and set standardize=False."
     )
 
 

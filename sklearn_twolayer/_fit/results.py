@@ -191,10 +191,11 @@ def _why_cut_short(settings, endings, how_far):
     """Whether the user or the clock ended the fit, and ``how_far`` it has come."""
     if INTERRUPT in endings:
         return f"Training interrupted by the user ({how_far}): the best weights so far are kept."
+    of_many_rows = "" if settings.solver in ("sgd", "adam") else ", or of many rows solver='adam'"
     return (
         f"The fit ended at max_time={settings.max_time:g} seconds before it converged "
         f"({how_far}): the best weights so far are kept. Increase max_time, or make the fit "
-        "cheaper: fewer n_hidden or n_members, or a larger tol."
+        f"cheaper: fewer n_hidden or n_members, a larger tol{of_many_rows}."
     )
 
 

@@ -19,7 +19,7 @@ from sklearn_twolayer._data.table import is_collection, read_arrays, valid_rows,
 from sklearn_twolayer._fit import compare, run
 from sklearn_twolayer._fit.monitor import Deadline, Watch, warn
 from sklearn_twolayer._fit.parameters import checked, streaming, tell_ignored
-from sklearn_twolayer._fit.results import published, why_unfinished
+from sklearn_twolayer._fit.results import most_iterations, published, why_unfinished
 from sklearn_twolayer._fit.weights import WarmStart, random_state_of_stream
 from sklearn_twolayer._learned import Learned, check_finite
 from sklearn_twolayer._mlp import SklearnMLP, as_sklearn_mlp
@@ -302,7 +302,7 @@ class BaseTwoLayer(
         if problem.held_out is not None and settings.scoring not in (None, "loss"):
             problem = with_scorer(problem, self, settings.scoring)
         if getattr(self, CALLBACKS, ()) and not settings.is_stream:
-            most = run.most_iterations(settings, problem.targets.is_numeric)
+            most = most_iterations(settings, problem.targets.is_numeric)
             watch = Watch(deadline, begin_fit(self, problem.table, settings.n_members, most))
         if settings.n_members == 1:
             fits = [run.fit_member(problem, settings, random_state, watch=watch, start=start)]

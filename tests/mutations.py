@@ -225,7 +225,8 @@ MUTATIONS = {
         "_bayes/test_leave_one_out.py",
         ("return Z2 + leave_one_out_shift(", "return Z2 - leave_one_out_shift("),
         ("np.minimum(leverage, MAX_LEVERAGE)", "np.minimum(leverage, 0)"),
-        ("rows.total_weight / inflation", "rows.total_weight"),
+        ("distinct_weight / inflation", "distinct_weight"),
+        ("mean_loss.distinct_weight / inf", "mean_loss.rows.total_weight / inf"),
     ),
     "_bayes/noise.py": (
         "_bayes/test_reestimation.py test_posterior.py test_error_bars_of_any_fit.py "
@@ -481,11 +482,23 @@ MUTATIONS = {
             "targets.in_units(column_moments(rows))",
         ),
     ),
+    "_bayes/copies.py": (
+        "_bayes/test_copies.py",
+        ("max(table.n_rows / weight.sum(), 1)", "1"),
+        ("table.n_rows <= MANY_COPIES * np", "table.n_rows <= 3 * np"),
+        ("table.n_rows <= MANY_COPIES * np", "table.n_rows <= np"),
+        ("return 1.0 if is_by_chance else", "return"),
+        ("rows.weigh_distinct(weight))", "rows.weigh_distinct(0 * weight + 1))"),
+        (">= np.count_nonzero(rows.is_new):\n        return False", "< 0:\n        return False"),
+        (" or rows.fill_a_table(X, weight)", ""),
+        ("    if _are_equal_by_chance(rows, table.X, frequencies(table)):", "    if False:"),
+    ),
     "_fit/refits.py": (
         "_fit/test_refits.py test_compared_penalties.py",
         ("> MANY_COPIES * n_distinct", "> 3 * n_distinct"),
         ("lost / left_out_weight if left_out_weight else None", "lost / left_out_weight"),
-        ("max(table.n_rows / weight.sum(), 1)", "1"),
+        ("if is_even else S", "if False else S"),
+        ("if is_even else S", "if True else S"),
     ),
     "_fit/training.py": (
         "_fit/test_training.py test_train.py test_compared_penalties.py test_defaults.py",

@@ -203,6 +203,10 @@ class SortedRows:
         fold[self.order] = (np.cumsum(self.is_new) - 1) % N_FOLDS
         return fold, int(self.is_new.sum())
 
+    def weigh_distinct(self, weight):
+        """The weight of each distinct row, with its copies, where rows have these (n,)."""
+        return np.bincount(np.cumsum(self.is_new) - 1, weight[self.order])
+
     def meet_by_chance(self, frequency):
         """Whether of the inputs that come more than once many come with several labels.
 

@@ -17,8 +17,12 @@ MAX_LEVERAGE = 0.95
 
 
 def leave_one_out_loss(mean_loss, params, factor, *, inflation):
-    """Mean loss of the rows, each predicted by the linearised network without it."""
-    row_loss, scale = partial(_row_loss, mean_loss.loss), mean_loss.rows.total_weight / inflation
+    """Mean loss of the rows, each predicted by the linearised network without it.
+
+    And without its copies, of which all rows are taken to have the mean number: m of them move the
+    prediction by m V, as one does with S / m in the place of S.
+    """
+    row_loss, scale = partial(_row_loss, mean_loss.loss), mean_loss.distinct_weight / inflation
     return leave_one_out_mean(mean_loss, params, factor, scale=scale, row_function=row_loss)
 
 

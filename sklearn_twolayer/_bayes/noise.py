@@ -40,7 +40,7 @@ class Likelihood:
     Parameters
     ----------
     total_weight : float
-        S; weights are frequencies.
+        S, with the copies of a row as one.
     n_outputs : int
         k.
     is_gaussian : bool
@@ -81,7 +81,7 @@ class Likelihood:
             variances = second / S - (first / S) ** 2
             # exactly zero for a target that is constant, and for no other
             variances = np.maximum(variances, np.finfo(float).tiny * (second > 0))
-        return cls(rows.total_weight, mean_loss.network.n_outputs, is_gaussian, variances)
+        return cls(mean_loss.distinct_weight, mean_loss.network.n_outputs, is_gaussian, variances)
 
     def scale(self, noise_precision):
         """The factor c with M = c F and alpha_g = a_g / c."""
@@ -156,7 +156,7 @@ def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
         Of the curvature of F.
     """
     squares = mean_loss.squares(params)
-    total_weight = mean_loss.rows.total_weight
+    total_weight = mean_loss.distinct_weight
     shares = shares_of_targets(few, params, factor)
     degrees = total_weight - np.minimum(n_effective * shares, MAX_USED_SHARE * total_weight)
     units = variances + (variances == 0)

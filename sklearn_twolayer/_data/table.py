@@ -152,6 +152,12 @@ class Table:
         numbers = np.asarray(indices) if self.numbers is None else self.numbers[indices]
         return Table(*parts, numbers=numbers, partition=self.partition)
 
+    def merged(self, indices, weight):
+        """The table of the rows ``indices``, in the order of all, that weigh so much together."""
+        order = np.argsort(indices)
+        weight = weight[order]
+        return replace(self.take(indices[order]), weight=weight, frequency=weight)
+
     def take_shares(self, shares):
         """The table of shares (n,) of the rows: their weights are less, none is not there."""
         taken = np.flatnonzero(shares)

@@ -17,7 +17,15 @@ from functools import cached_property
 import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import MUCH_USED_SHARE
-from sklearn_twolayer._bayes.cross_validate import HOPELESS, MARGIN, N_FOLDS, folds, n_folds_asked
+from sklearn_twolayer._bayes.copies import MANY_COPIES, frequencies
+from sklearn_twolayer._bayes.cross_validate import (
+    HOPELESS,
+    MARGIN,
+    N_FOLDS,
+    SortedRows,
+    folds,
+    n_folds_asked,
+)
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.auto import gauss_newton_size_and_cost
 from sklearn_twolayer._fit.left_out import COMPARING_SHARE, LeftOut
@@ -25,8 +33,6 @@ from sklearn_twolayer._fit.monitor import announce
 from sklearn_twolayer._fit.training import LEARNING_STEPS, Fit
 from sklearn_twolayer._network.objective import Penalty
 
-#: Rows repeat where there are so many times as many as are distinct: a bootstrap has 1.6.
-MANY_COPIES = 1.1
 #: Steps of lm under each penalty of a refit.
 REFIT_STEPS = 30
 #: Values of S alpha while the rival learns, and after it: with alpha = 2 v / S they are priors of
@@ -60,28 +66,32 @@ class Refits:
 
     @cached_property
     def _weight(self):
-        """Of each row (n,), with the sum S, which is n where the weights sum to less."""
-        table = self.problem.table
-        weight = np.ones(table.n_rows) if table.weight is None else table.weight
-        return weight * max(table.n_rows / weight.sum(), 1)
+        return frequencies(self.problem.table)
 
     @cached_property
-    def _folds(self):
+    def _sorted(self):
         table = self.problem.table
-        return folds(table.X, table.encoded, self.problem.scale)
+        return SortedRows.of(table.X, table.encoded, self.problem.scale)
 
     @property
     def has_copies(self):
-        """Whether many rows are copies of others, beside which leaving one out is no test."""
-        _, n_distinct = self._folds
-        return self._weight.sum() > MANY_COPIES * n_distinct
+        """Whether many rows are copies of others, beside which leaving one out is no test.
+
+        It is one where each row has as many copies and all of these are left out with it.
+        """
+        weight = self._sorted.weigh_distinct(self._weight)
+        S, n_distinct = weight.sum(), len(weight)
+        is_even = n_distinct * (weight**2).sum() <= MANY_COPIES * S**2
+        counted = S / self.problem.copies if is_even else S
+        return bool(counted > MANY_COPIES * n_distinct)
 
     def losses(self, start, penalties):
         """Mean loss of the left-out rows under each penalty, from weak to strong; None if too late.
 
         The networks of a fold start at the weights ``start`` (p,), each where that before it ended.
         """
-        problem, (fold, n_distinct), weight = self.problem, self._folds, self._weight
+        problem, weight = self.problem, self._weight
+        fold, n_distinct = self._sorted.deal_distinct()
         if problem.table.weight is not None:
             problem = replace(problem, table=replace(problem.table, weight=weight))
         n_steps = min(self.settings.max_iter, REFIT_STEPS)
@@ -104,7 +114,7 @@ class Refits:
 def constant_or_better(training, fit, deadline):
     """The rival of a fit by the evidence that ended at the constant if it is better, or the fit."""
     problem, settings, network = training.problem, training.settings, training.problem.network
-    n_residuals = training.mean_loss.rows.total_weight * network.n_outputs
+    n_residuals = training.mean_loss.distinct_weight * network.n_outputs
     _, cost = gauss_newton_size_and_cost(problem.size.repeated, network.n_hidden)
     has_freedom = MUCH_USED_SHARE * n_residuals < network.n_params
     is_tried = has_freedom and cost <= MAX_COST and problem.table.is_in_memory

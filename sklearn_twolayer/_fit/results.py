@@ -11,10 +11,12 @@ from operator import attrgetter
 
 import numpy as np
 
+from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
 from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS
 from sklearn_twolayer._bayes.posterior import PointMass, is_moderated, posterior_of
 from sklearn_twolayer._fit.auto import is_affordable, n_params
 from sklearn_twolayer._fit.monitor import INTERRUPT, best_step
+from sklearn_twolayer._fit.training import TRIAL_STEPS
 from sklearn_twolayer._fit.weights import Resume, published_weights
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
@@ -317,3 +319,14 @@ def _block_squares(X, y, weight, *, network, params, step):
     _, A1 = network.forward(params, X)
     D = ACTIVATIONS[network.activation].derivative(A1, out=np.empty_like(A1))
     return weight.sum(), (D * weight[:, None]).T @ D
+
+
+def most_iterations(settings, is_regression):
+    """At most so many iterations are taken by one network."""
+    if isinstance(settings.alpha, str):
+        most = settings.max_iter + settings.n_free_steps
+        stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
+        return settings.n_starts * most_steps(settings.alpha, most, is_regression, stride)
+    if settings.n_starts == 1:
+        return settings.max_iter
+    return settings.n_starts * TRIAL_STEPS + 2 * (settings.max_iter - TRIAL_STEPS)

@@ -13,12 +13,12 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn import get_config
 
-from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
+from sklearn_twolayer._bayes.copies import count_copies, without_copies
 from sklearn_twolayer._fit.auto import Size, resolve, rows_to_start_on
 from sklearn_twolayer._fit.monitor import Monitor, Stop, Validation, Watch, announce
 from sklearn_twolayer._fit.refits import Refits, constant_or_better
 from sklearn_twolayer._fit.results import posterior_of_fit
-from sklearn_twolayer._fit.training import TRIAL_STEPS, Fit, Training
+from sklearn_twolayer._fit.training import Fit, Training
 from sklearn_twolayer._fit.weights import (
     WarmStart,
     initial_weights,
@@ -59,6 +59,9 @@ class Problem:
     moments : dict
         Moments of the columns of "X", and of the targets under "encoded", where the scale was
         taken from them.
+    copies : float
+        Rows of the table for each that tells something new (``_bayes.copies``); 1 where nobody
+        asks the rows for the penalty.
     """
 
     targets: object
@@ -68,6 +71,7 @@ class Problem:
     score_weights: object = None
     network: object = None
     moments: dict = field(default_factory=dict)
+    copies: float = 1.0
 
     @property
     def size(self):
@@ -111,7 +115,18 @@ class Problem:
         """
         rows = table.rows(self.scale, dtype, width or self.network.width)
         rows = stack.enter_context(rows)
-        return MeanLoss(self.network, self.targets.loss, rows, is_textbook)
+        return MeanLoss(self.network, self.targets.loss, rows, is_textbook, copies=self.copies)
+
+    def of_rows(self, table, *, is_merged=False):
+        """The same problem of other rows, and of as many copies as there are among these.
+
+        They are counted for numbers in memory, and ``is_merged`` makes one row of each: the
+        penalties of labels see to theirs.
+        """
+        if not (self.targets.loss.is_squared_error and table.is_in_memory):
+            return replace(self, table=table)
+        table = without_copies(table, self.scale) if is_merged else table
+        return replace(self, table=table, copies=count_copies(table, self.scale))
 
     def draw_start(self, random_state, settings):
         """Weights (p,) to start from, near the mean target."""
@@ -186,6 +201,8 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
             with table.raw_rows("encoded", 4096) as rows:
                 targets = targets.in_units(column_moments(rows))
     problem = Problem(targets, scale, table, held_out, moments=moments)
+    if isinstance(settings.alpha, str) and settings.solver in ("auto", "lm", "lbfgs"):
+        problem = problem.of_rows(table, is_merged=True)
     if settings.n_hidden == "auto" and start is not None:
         settings = replace(settings, n_hidden=start.coefs[0].shape[1])
     size = problem.size
@@ -240,7 +257,7 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
     for number in range(1, MOST_PILOTS + 1):
         announce(settings, f"Finding the noise of each target: pilot fit {number}")
         watch, states = Watch(deadline), deepcopy(random_state)
-        part = replace(problem, table=table, held_out=None)
+        part = replace(problem.of_rows(table), held_out=None)
         fit = fit_member(part, pilot, states, watch=watch, start=start)
         if deadline.is_over():
             return problem, WarmStart(*problem.weights(fit.params))
@@ -318,12 +335,13 @@ def _training(problem, settings, random_state, stack, *, watch, start):
     options = {"width": width, "is_textbook": settings.solver == "gd"}
     mean_loss = problem.mean_loss(problem.table, dtype, stack, **options)
     n_rows, table = rows_to_start_on(problem.size, settings), problem.table
-    part = refits = None
+    part, refits, judged = None, None, problem
     if start is None and n_rows < table.n_rows:
         table, width = table.part(n_rows).collected(), problem.network.width_of_steps
-        part = problem.mean_loss(table, np.float64, stack, width=width)
+        judged = problem.of_rows(table)
+        part = judged.mean_loss(table, np.float64, stack, width=width)
     if settings.alpha == "auto" and table.is_in_memory and start is None:
-        refits = Refits(replace(problem, table=table), settings, watch.deadline)
+        refits = Refits(judged, settings, watch.deadline)
     how = {"random_state": random_state, "part": part, "refits": refits}
     return Training(problem, settings, mean_loss, monitor, **how)
 
@@ -346,14 +364,3 @@ def _score(problem, settings, mean_loss, params):
     if settings.scoring is not None:
         return problem.score_weights(*problem.weights(params))
     return problem.targets.score(mean_loss.rows, mean_loss.block_raw_prediction(params))
-
-
-def most_iterations(settings, is_regression):
-    """At most so many iterations are taken by one network."""
-    if isinstance(settings.alpha, str):
-        most = settings.max_iter + settings.n_free_steps
-        stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
-        return settings.n_starts * most_steps(settings.alpha, most, is_regression, stride)
-    if settings.n_starts == 1:
-        return settings.max_iter
-    return settings.n_starts * TRIAL_STEPS + 2 * (settings.max_iter - TRIAL_STEPS)

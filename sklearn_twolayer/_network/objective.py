@@ -78,6 +78,13 @@ class MeanLoss:
         Blocks run ``network.forward`` and ``network.backward`` as they stand. Otherwise
         logistic units are computed as tanh units, and the gradient of one output is cut
         short: the same numbers, but for rounding, in less time.
+    copies : float, default=1
+        Rows for each distinct one, of which statistics count one: noise is no less in copies.
+
+    Attributes
+    ----------
+    distinct_weight : float
+        S over ``copies``.
 
     Notes
     -----
@@ -85,10 +92,11 @@ class MeanLoss:
     ``incoming``, so that they can run on another thread or another machine.
     """
 
-    def __init__(self, network, loss, rows, is_textbook=False):
+    def __init__(self, network, loss, rows, is_textbook=False, *, copies=1.0):
         self.network = network
         self.loss = loss
         self.rows = rows
+        self.distinct_weight = rows.total_weight / copies
         self._forms = []  # changes of variables, in the order in which they are applied
         self._inner = network  # what the blocks compute with
         self._standardized = dense  # a block as ``network`` itself needs it
@@ -205,9 +213,9 @@ class MeanLoss:
         return self._outgoing(gradient) / self.rows.weight_of_blocks
 
     def squares(self, params):
-        """sum_i s_i r_ic^2 (k,) of the residuals r = A2 - y of each output."""
+        """sum_i s_i r_ic^2 (k,) of the residuals r = A2 - y of each output, one of each copy."""
         (sums,) = self.rows.sum(partial(self._block_squares, self.incoming(params)))
-        return sums * (self.rows.total_weight / self.rows.weight_of_blocks)
+        return sums * (self.distinct_weight / self.rows.weight_of_blocks)
 
     def block_raw_prediction(self, params):
         """Z2 (n, k), as a function of a block."""

@@ -128,11 +128,21 @@ def test_rows_have_copies(times, has_copies):
     assert Refits(posed(X, y, np.full(50, float(times))), None, None).has_copies == has_copies
 
 
+def test_copies_that_count_as_one_are_left_out_as_one():
+    X, y = heteroscedastic(50, 0)
+    problem = posed(X, y, np.full(50, 7.0))
+    problem.copies = 7.0
+    assert not Refits(problem, None, None).has_copies
+    problem = posed(X, y, np.arange(1.0, 51))
+    problem.copies = problem.table.weight.mean()
+    assert Refits(problem, None, None).has_copies
+
+
 def posed(X, y, weight=None):
     """As much of a problem as the folds ask for."""
     table = SimpleNamespace(X=X, encoded=y[:, None], n_rows=len(y), weight=weight)
     scale = SimpleNamespace(mean=X.mean(axis=0), scale=X.std(axis=0))
-    return SimpleNamespace(table=table, scale=scale)
+    return SimpleNamespace(table=table, scale=scale, copies=1.0)
 
 
 def test_what_is_too_late_is_not_compared(monkeypatch):

@@ -59,6 +59,19 @@ def test_many_rows_are_fitted_from_a_part_of_them(capsys):
     assert np.isclose(model.loss_and_gradient(X, y)[0], model.loss_, rtol=1e-6)
 
 
+@pytest.mark.parametrize("solver", ["lm", "lbfgs"])
+def test_a_warm_start_on_many_rows_begins_on_a_part_of_them(solver, capsys):
+    """As a fit from new weights does; F is that of all rows."""
+    random = np.random.RandomState(0)
+    X = random.uniform(-3, 3, size=(2400, 1))
+    y = np.sin(2 * X[:, 0]) + 0.1 * random.normal(size=2400)
+    model = TwoLayerRegressor(10, solver=solver, warm_start=True, random_state=0)
+    model.fit(X[:500], y[:500]).set_params(verbose=1)
+    assert model.fit(X, y).score(X, y) > 0.97
+    assert "of all rows" in capsys.readouterr().out
+    assert np.isclose(model.loss_and_gradient(X, y)[0], model.loss_, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("n_targets", "is_collection"), [(1, False), (2, False), (1, True), (2, True)]
 )

@@ -42,9 +42,9 @@ def complaints(problem, attributes, *, is_stream=False):
     if isinstance(alpha, str) and total > MANY_TIMES * n:
         found.append(
             f"The weights of the {n} rows sum to {total:.6g}. Weights are frequencies: each row "
-            f"counts as {total / n:.3g} rows, and alpha={alpha!r} chooses a penalty for so many, "
-            "which is small. That is right for counts. If only the ratios of the weights mean "
-            "something, as those of 1 / sigma^2 do, divide them by their mean."
+            f"counts as {total / n:.3g} rows where alpha={alpha!r} and the width are chosen, for "
+            "which less penalty and more units are right. So it is for counts. If only the ratios "
+            "of the weights mean something, as those of 1 / sigma^2 do, divide them by their mean."
         )
     return found
 

@@ -222,7 +222,7 @@ MUTATIONS = {
         ("while calm < 3 and", "while calm < 1 and"),
     ),
     "_bayes/leave_one_out.py": (
-        "_bayes/test_leave_one_out.py",
+        "_bayes/test_leave_one_out.py _bayes/test_copies.py",
         ("return Z2 + leave_one_out_shift(", "return Z2 - leave_one_out_shift("),
         ("np.minimum(leverage, MAX_LEVERAGE)", "np.minimum(leverage, 0)"),
         ("distinct_weight / inflation", "distinct_weight"),

@@ -14,6 +14,7 @@ from joblib import Parallel, delayed
 from sklearn import get_config
 
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
+from sklearn_twolayer._bayes.noise import independence
 from sklearn_twolayer._fit.auto import Size, resolve, rows_to_start_on
 from sklearn_twolayer._fit.monitor import Monitor, Stop, Validation, Watch, announce
 from sklearn_twolayer._fit.refits import Refits, constant_or_better
@@ -27,6 +28,7 @@ from sklearn_twolayer._fit.weights import (
 )
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.objective import MeanLoss
+from sklearn_twolayer._network.products import inner_products
 from sklearn_twolayer._network.scale import Standardization, column_moments
 
 #: Pilot fits that tell the noise of several targets; after the second it moved no more
@@ -175,6 +177,8 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     if settings.n_hidden == "auto" and start is not None:
         settings = replace(settings, n_hidden=start.coefs[0].shape[1])
     size = problem.size
+    if settings.n_hidden == "auto" and targets.is_numeric and targets.n_outputs > 1:
+        size = replace(size, independence=_independence(table))
     if settings.is_stream and start is not None:  # whose earlier rows count, too
         size = replace(size, total_weight=start.n_rows + size.n_counted)
     settings = resolve(settings, size)
@@ -190,6 +194,23 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
         )
     shape = problem.table.n_features, settings.n_hidden, problem.targets.n_outputs
     return replace(problem, network=TwoLayerNetwork(*shape, settings.activation)), settings
+
+
+def _independence(table):
+    """Of the targets, those that vary (all if none does) times their independence."""
+    with table.raw_rows("encoded", 4096) as rows:
+        moments = column_moments(rows)
+        if not np.isfinite(moments.scale).all():  # no fit comes of it
+            return 1.0
+        (products,) = rows.sum(partial(_block_products, moments))
+    varies = ~moments.is_constant
+    share = independence(products[np.ix_(varies, varies)], rows.total_weight)
+    return (float(varies.mean()) or 1.0) * share
+
+
+def _block_products(moments, X, y, weight):
+    X = X[:, :-1]  # which ones follow
+    return (inner_products((X - moments.mean) / moments.scale, weight),)
 
 
 def weigh_targets(problem, settings, random_state, *, deadline, start=None):

@@ -465,6 +465,7 @@ def test_the_width_goes_by_the_rows_columns_and_classes(size, width):
         (Size(100, 8, 1, total_weight=161.0), 7),
         (Size(101, 8, 1, total_weight=162.0), 8),
         (Size(100, 8, 3), 10),
+        (Size(100, 8, 3, independence=1 / 3), 4),  # copies are as one
         (Size(80, 20, 2), 3),
         (Size(100, 30, 1), 3),
         (Size(50, 1, 1), 14),

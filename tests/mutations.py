@@ -451,6 +451,8 @@ MUTATIONS = {
         ),
         ("n_hidden > MIN_HIDDEN or is_small(size)", "n_hidden > MIN_HIDDEN"),
         ("n_hidden > MIN_HIDDEN or is_small(size)", "is_small(size)"),
+        ("min(round(k), size.n_features))", "0)"),
+        ("min(round(k), size.n_features))", "round(k))"),
         ("int((most_weights - k)", "int((most_weights + k)"),
     ),
     "_fit/parameters.py": (

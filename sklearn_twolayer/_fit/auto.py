@@ -44,7 +44,6 @@ MAX_REPEATED_COST, MAX_REPEATED_SIZE = 4e10, 4000  # of one of the few that L-BF
 MAX_FULL_BATCH_COST = 2e9
 #: A classifier that stops early, which holds weights small as well, has this share of its penalty.
 EARLY_STOPPING_SHARE = 0.1
-
 #: The rows on which a regression starts: so many for each weight, and the least.
 ROWS_OF_A_WEIGHT, MIN_ROWS_TO_START_ON = 4, 1000
 #: From a part of many more rows L-BFGS has a longer way to go than from the start: the noise of the
@@ -56,12 +55,10 @@ N_BATCHES, MIN_BATCH, MAX_BATCH = 20, 16, 200
 N_MEMBERS = 3
 #: Starts of a regression by lm under a float alpha, if its matrix takes so many multiply-adds.
 N_STARTS, MAX_COST_FOR_STARTS = 5, 1e7
-
 #: Numbers in y, S k, up to which a regression by lm has its penalties compared by left-out rows.
 MAX_COMPARED_NUMBERS = 40
 #: A regression of so many rows and more, but fewer than so many for each weight, takes L-BFGS.
 MIN_ROWS_OF_WIDE, FEW_ROWS_OF_A_WEIGHT = 250, 1.5
-
 #: Units of a regression over Barron's order; the least of a regression and the most of all but a
 #: classifier of more classes, which has up to MAX_CLASSES; the least of a classifier.
 UNITS, MIN_HIDDEN, MAX_HIDDEN = 4.0, 10, 50
@@ -360,11 +357,13 @@ def choose_narrow_width(size):
     Weights learn before they are penalised only if they cannot learn the noise, and what is first
     learned under a penalty is linear: so they have two residuals each. Left-out rows, which choose
     the penalty of few numbers, ask for no such thing. Residuals of targets that repeat each other
-    are the same, and the weights that lead to them, too.
+    are the same, and the weights that lead to them, too. But h units tell no more than h targets
+    apart, of which those that do not repeat each other need as many, if there are as many columns.
     """
     n_hidden, k = choose_width(size), size.n_outputs * size.independence
     if n_hidden > MIN_HIDDEN or is_small(size):
         return n_hidden
     most_weights = size.n_counted * k / RESIDUALS_OF_A_WEIGHT
     learnable = int((most_weights - k) / (size.n_features + 1 + k))
-    return min(max(learnable, FEWEST_HIDDEN), MIN_HIDDEN)
+    fewest = max(FEWEST_HIDDEN, min(round(k), size.n_features))
+    return min(max(learnable, fewest), MIN_HIDDEN)

@@ -203,7 +203,8 @@ MUTATIONS = {
         ("strengths[[-3, -1]] = penalty.strengths[[-3, -1]]", "pass"),
         ("np.maximum(strengths, TRACE * largest)", "strengths"),
         ("(1e-6, 1e6)", "(1e-6, 1e1)"),
-        ("if are_told else np.ones", "if True else np.ones"),
+        ("of_targets * growth)", "of_targets)"),
+        ("growth) if are_told else", "growth) if True else"),
         (
             "factor.determined(penalty.groups), 1e-3, size",
             "factor.determined(penalty.groups) / 2, 1e-3, size",
@@ -219,6 +220,7 @@ MUTATIONS = {
         "_bayes/test_reestimation.py",
         ("np.clip(strength * gamma / squares", "np.clip(gamma / squares"),
         ("> MAX_EFFECTIVE_SHARE * likelihood.n_telling", "> np.inf"),
+        ("likelihood = likelihood.told_by(mean_loss, params)", "pass"),
         ("while calm < 3 and", "while calm < 1 and"),
     ),
     "_bayes/leave_one_out.py": (
@@ -231,6 +233,7 @@ MUTATIONS = {
     "_bayes/noise.py": (
         "_bayes/test_reestimation.py test_posterior.py test_error_bars_of_any_fit.py "
         "_bayes/test_error_bars.py",
+        ("independence(products[np.ix_(varies, varies)], rows", "independence(products, rows"),
         ("(1 - used) * left_out_share", "left_out_share"),
         (
             "used = min(n_effective / self.n_telling, MAX_USED_SHARE)",
@@ -243,7 +246,14 @@ MUTATIONS = {
             "return noise_precision * self.n_residuals if",
         ),
         ("self.n_telling - min(n_effective, MAX", "self.n_telling - min(0, MAX"),
-        ("self.share_varying * gamma[-2:]", "gamma[-2:]"),
+        ("self.share_telling * gamma[-2:]", "gamma[-2:]"),
+        ("used = n_effective * (shares * growth)", "used = n_effective * shares"),
+        ("(params) * np.outer(varies, varies)", "(params)"),
+        ("square - (1 - square) / total_weight", "square"),
+        ("return 1 / (1 + (k - 1) * square)", "return 1.0"),
+        ("(params)[np.ix_(varies, varies)]", "(params)"),
+        ("(C * leverage).sum(axis=1)", "(C * leverage).sum(axis=1) / 2"),
+        ("* self.independence\n", "\n"),
         ("n_telling=share * n_residuals", "n_telling=n_residuals"),
         ("degrees + says_nothing, squares + says_nothing * units", "degrees, squares"),
         ("squares + says_nothing * units", "squares + says_nothing"),
@@ -251,10 +261,14 @@ MUTATIONS = {
         ("and n_distinct(rows) < MIN_DISTINCT", "and False"),
         ("if total is None else _distinct(np.vstack([total, part]))", "if True else total"),
         ("        rows = rows[(rows != rows[0]).any(axis=1)]\n", "        rows = rows[1:]\n"),
-        ("np.minimum(n_effective * shares,", "np.minimum(n_effective,"),
+        ("np.minimum(used, MAX", "np.minimum(n_effective, MAX"),
     ),
     "_bayes/choose_penalty.py": (
         "_bayes/test_strategies.py",
+        (
+            "likelihood = search.likelihood.told_by(search.mean_loss, fit.params)",
+            "likelihood = search.likelihood",
+        ),
         ("FREE_STEPS, MUCH_LEFT = (20, 100)", "FREE_STEPS, MUCH_LEFT = (1, 1)"),
         ("if loss < MARGIN * chosen[1] else chosen", "if loss < 2 * chosen[1] else chosen"),
         ("            elif loss < np.inf:", "            elif False:"),
@@ -444,6 +458,8 @@ MUTATIONS = {
         ),
         ("n_hidden > MIN_HIDDEN or is_small(size)", "n_hidden > MIN_HIDDEN"),
         ("n_hidden > MIN_HIDDEN or is_small(size)", "is_small(size)"),
+        ("min(round(k), size.n_features))", "0)"),
+        ("min(round(k), size.n_features))", "round(k))"),
         ("int((most_weights - k)", "int((most_weights + k)"),
     ),
     "_fit/parameters.py": (
@@ -463,6 +479,7 @@ MUTATIONS = {
         ("return min(entropy, 1.0) or 1.0", "return entropy or 1.0"),
         ("return min(entropy, 1.0) or 1.0", "return min(entropy, 1.0)"),
         ("gradient_scale=problem.gradient_scale", "gradient_scale=1.0"),
+        ("independence=independence_of_targets(table)", "independence=1.0"),
         ("if noise.max() < SAME_NOISE * noise.min():", "if False:"),
         ("        noise = np.maximum(noise, LEAST_NOISE * noise.max())\n", ""),
         ("np.flatnonzero(~column_moments(rows).is_constant)", "np.arange(k)"),

@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor, _learned
 from sklearn_twolayer._bayes.averages import expected_hessian
-from sklearn_twolayer._bayes.posterior import TEMPERATURES, VALLEYS_TEMPERATURE
+from sklearn_twolayer._bayes.posterior import TEMPERATURES, TRACE, VALLEYS_TEMPERATURE
 from sklearn_twolayer._fit import auto, results
 from sklearn_twolayer._network.objective import Penalty, penalty_groups
 from sklearn_twolayer._network.scale import Standardization
@@ -57,13 +57,20 @@ def dense_posterior(model, X, y, weight=None):
     groups = penalty_groups(network, per_input=len(model.penalty_) > 4)
     J = numerical_jacobian(prediction, t)
     n_residuals = s.sum() * y.shape[1]
-    G = 2 / n_residuals * np.einsum("n,ncp,ncq->pq", s, J, J) + np.diag(model.penalty_[groups])
-    share = 1 - model.penalty_[groups] * np.linalg.inv(G).diagonal()
+    G = 2 / n_residuals * np.einsum("n,ncp,ncq->pq", s, J, J)
+    penalty = np.maximum(model.penalty_, TRACE * G.diagonal().max())[groups]
+    G += np.diag(penalty)
+    share = 1 - penalty * np.linalg.inv(G).diagonal()
     gamma = np.maximum(np.bincount(groups, share), 1e-3).sum()  # of each group at least 0.001
     leverage = np.einsum("ncp,pq,ncq->nc", J, np.linalg.inv(G), J) * 2 / n_residuals
-    gammas = gamma * (s @ leverage) / (s @ leverage).sum()  # of each target
-    beta = (s.sum() - gammas) / (s @ (prediction(t) - targets) ** 2)
-    variance = VALLEYS_TEMPERATURE * leverage / beta
+    residuals = prediction(t) - targets
+    products = np.einsum("n,nc,nd->cd", s, residuals, residuals)
+    C = products / np.sqrt(np.outer(products.diagonal(), products.diagonal()))
+    beside = np.einsum("ncp,pq,ndq,cd->nc", J, np.linalg.inv(G), J, C) * 2 / n_residuals
+    growth = (s @ beside) / (s @ leverage)
+    gammas = gamma * (s @ beside) / (s @ leverage).sum()  # of each target
+    beta = (s.sum() - gammas) / (s @ residuals**2)
+    variance = VALLEYS_TEMPERATURE * growth * leverage / beta
     return np.sqrt(variance + 1 / beta) * standardization.y_scale, beta, gamma
 
 

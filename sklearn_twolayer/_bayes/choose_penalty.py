@@ -317,5 +317,6 @@ def _factor_and_used_share(search, fit):
     """The factor of the curvature of F at a fit, and the share of the residuals that it uses up."""
     _, _, curvature = search.mean_loss.quadratic(fit.params)
     factor = posterior_factor(replace(curvature, penalties=fit.penalty.per_weight))
-    n_effective = search.likelihood.of_varying(effective_parameters(fit.penalty, factor)).sum()
-    return factor, n_effective / search.likelihood.n_telling
+    likelihood = search.likelihood.told_by(search.mean_loss, fit.params)
+    n_effective = likelihood.of_telling(effective_parameters(fit.penalty, factor)).sum()
+    return factor, n_effective / likelihood.n_telling

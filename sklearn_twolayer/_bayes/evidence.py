@@ -32,12 +32,14 @@ def update_precisions(mean_loss, params, precisions, likelihood):
 
     a_g <- gamma_g / |w_g|^2, beta <- (S k - gamma) / sum_i s_i |r_i|^2; MacKay (1992),
     eq. 25 and 26; Bishop (1995), eq. 10.74 and 10.75. Under the log loss a_g is
-    1.5 times as much. Targets that are constant count neither in S k nor in gamma.
+    1.5 times as much. Targets that are constant count neither in S k nor in gamma, and copies count
+    as one.
     """
     groups, penalty = precisions.groups, precisions.penalty(likelihood)
     loss, _, curvature = mean_loss.quadratic(params)
     factor = posterior_factor(replace(curvature, penalties=penalty.per_weight))
-    gamma = likelihood.of_varying(effective_parameters(penalty, factor))
+    likelihood = likelihood.told_by(mean_loss, params)
+    gamma = likelihood.of_telling(effective_parameters(penalty, factor))
     if gamma.sum() > MAX_EFFECTIVE_SHARE * likelihood.n_telling:
         return precisions
     squares = np.maximum(np.bincount(groups, params**2), np.finfo(float).tiny)

@@ -15,14 +15,25 @@ as that: 1 / beta_c = 1 / (n + 1 - gamma_c). Beside other targets it has no part
 all: its residuals of zero are none, and its weights, which they determine, are not in gamma.
 Nor do one or two distinct rows, through which any network goes, tell of the noise, however often
 they are repeated: each target is given one more row there, too.
+
+Targets whose residuals are alike, as those of one quantity in two units, are told the same by each
+row, and say nothing of the noise twice. For the evidence k targets with the residual correlations C
+tell as much as
+
+    (tr C)^2 / tr C^2 = k / (1 + (k - 1) rho^2)
+
+that are independent, with rho^2 the mean of the squares beside the diagonal. And if the noise is
+correlated, the expectation of sum_i s_i r_ic^2 is (S - gamma_c) sigma_c^2, to the first order in H,
+with gamma_c = sum_i sum_d C_cd (H_ii)_cd, where H_ii (k, k) is the leverage of a row.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from sklearn_twolayer._network.products import dense
+from sklearn_twolayer._network.products import dense, inner_products
+from sklearn_twolayer._network.scale import column_moments
 
 #: Range of the noise precision of a target whose variance is 1, as on the standardised scale.
 NOISE_PRECISION_BOUNDS = (1e-6, 1e8)
@@ -47,13 +58,15 @@ class Likelihood:
         True for squared error, whose noise has a precision beta; False for log loss.
     variances : ndarray, shape (k,)
         Of the targets: 1 on the standardised scale.
+    independence : float
+        Of the targets that vary, the share that tells independently of each other.
 
     Attributes
     ----------
     n_residuals : float
         S k.
-    share_varying : float
-        Of the targets, those that vary; 1 if all are constant.
+    share_telling : float
+        Of the targets, those that vary (all if none does) times their independence.
     n_telling : float
         S times their number: the residuals that tell of the noise.
     variance : float
@@ -64,12 +77,13 @@ class Likelihood:
     n_outputs: int
     is_gaussian: bool
     variances: np.ndarray | float = 1.0
+    independence: float = 1.0
 
     def __post_init__(self):
         n_residuals, variance = self.total_weight * self.n_outputs, float(np.mean(self.variances))
-        share = float(np.mean(np.asarray(self.variances) > 0)) or 1.0
+        share = (float(np.mean(np.asarray(self.variances) > 0)) or 1.0) * self.independence
         vars(self).update(n_residuals=n_residuals, variance=variance or 1.0)
-        vars(self).update(share_varying=share, n_telling=share * n_residuals)
+        vars(self).update(share_telling=share, n_telling=share * n_residuals)
 
     @classmethod
     def of(cls, mean_loss):
@@ -83,21 +97,29 @@ class Likelihood:
             variances = np.maximum(variances, np.finfo(float).tiny * (second > 0))
         return cls(mean_loss.distinct_weight, mean_loss.network.n_outputs, is_gaussian, variances)
 
+    def told_by(self, mean_loss, params):
+        """The likelihood, with the independence of the residuals at the weights (p,)."""
+        if not self.is_gaussian or self.n_outputs == 1:
+            return self
+        varies = np.broadcast_to(self.variances, self.n_outputs) > 0
+        products = mean_loss.residual_products(params)[np.ix_(varies, varies)]
+        return replace(self, independence=independence(products, self.total_weight))
+
     def scale(self, noise_precision):
         """The factor c with M = c F and alpha_g = a_g / c."""
         return 0.5 * noise_precision * self.n_residuals if self.is_gaussian else self.total_weight
 
-    def of_varying(self, gamma):
-        """The effective parameters (G,) of groups, W2 and b2 last, that targets that vary have.
+    def of_telling(self, gamma):
+        """The effective parameters (G,) of groups, W2 and b2 last, that targets that tell have.
 
         The columns of W2 are all determined by the same hidden layer, each about as far as another.
         """
-        return np.append(gamma[:-2], self.share_varying * gamma[-2:])
+        return np.append(gamma[:-2], self.share_telling * gamma[-2:])
 
     def noise_precision(self, loss, n_effective):
         """Beta = (S k - gamma) / sum_i s_i |r_i|^2, within bounds; 1 for log loss.
 
-        Targets that are constant are not among the k.
+        The k are those that tell: of m copies a residual counts an m-th, as the copies of F do.
         """
         if not self.is_gaussian:
             return 1.0
@@ -139,7 +161,7 @@ class Likelihood:
 
 
 def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
-    """The precision beta_c (k,) of each target, and whether the rows tell of it.
+    """What the residuals of each target tell of its noise.
 
     Parameters
     ----------
@@ -154,16 +176,47 @@ def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
         Over rows whose leverages tell the share of each target in gamma.
     factor : DenseFactor or LowRankFactor
         Of the curvature of F.
+
+    Returns
+    -------
+    precisions : ndarray, shape (k,)
+        Beta_c.
+    growth : ndarray, shape (k,)
+        How many times as far its predictions vary as if the noise of others was independent.
+    is_told : bool
+        Whether the rows tell of it.
     """
     squares = mean_loss.squares(params)
     total_weight = mean_loss.distinct_weight
-    shares = shares_of_targets(few, params, factor)
-    degrees = total_weight - np.minimum(n_effective * shares, MAX_USED_SHARE * total_weight)
+    shares, growth = shares_of_targets(few, params, factor, varies=variances > 0)
+    used = n_effective * (shares * growth)
+    degrees = total_weight - np.minimum(used, MAX_USED_SHARE * total_weight)
     units = variances + (variances == 0)
     tell_nothing = are_few(mean_loss.rows, n_effective / len(variances))
     says_nothing = (variances == 0) | tell_nothing
     degrees, squares = degrees + says_nothing, squares + says_nothing * units
-    return precision_within_bounds(degrees, squares, units), not tell_nothing
+    return precision_within_bounds(degrees, squares, units), growth, not tell_nothing
+
+
+def correlations(products):
+    """C (k, k) of residuals from the sums of their products; zero beside those that vanish."""
+    scale = np.sqrt(np.maximum(np.diagonal(products), np.finfo(float).tiny))
+    C = products / scale / scale[:, None]
+    np.fill_diagonal(C, 1.0)
+    return C
+
+
+def independence(products, total_weight):
+    """The share of k targets that tell independently, from sums (k, k) of products over S rows.
+
+    The square of a correlation that is zero is expected to be 1 / S.
+    """
+    k = len(products)
+    if k < 2:
+        return 1.0
+    square = (np.sum(correlations(products) ** 2) - k) / (k * (k - 1))
+    square = max(0.0, square - (1 - square) / total_weight)
+    return 1 / (1 + (k - 1) * square)
 
 
 def are_few(rows, n_effective):
@@ -209,17 +262,44 @@ def _block_moments(X, y, weight, *, shift):
     return weight @ distance, weight @ distance**2
 
 
-def shares_of_targets(few, params, factor):
-    """The part (k,) of each target in the leverages of the rows: they sum to 1."""
+def shares_of_targets(few, params, factor, *, varies):
+    """The part (k,) of each target in the leverages of the rows: they sum to 1. And its growth.
+
+    The growth is sum_d C_cd (H_ii)_cd over (H_ii)_cc, of all rows: 1 where the noise of the targets
+    is independent, or where they share no weights. Targets vary if ``varies`` (k,) says so.
+    """
     if few.network.n_outputs == 1:
-        return np.ones(1)
-    options = {"few": few, "block_params": few.incoming(params), "factor": factor}
-    (leverages,) = few.rows.sum(partial(_block_leverages, **options))
-    return leverages / max(leverages.sum(), np.finfo(float).tiny)
+        return np.ones(1), np.ones(1)
+    C = correlations(few.residual_products(params) * np.outer(varies, varies))
+    options = {"few": few, "block_params": few.incoming(params), "factor": factor, "C": C}
+    alone, together = few.rows.sum(partial(_block_leverages, **options))
+    least = np.finfo(float).tiny
+    growth = np.where(alone > least, together / np.maximum(alone, least), 1.0)
+    return alone / max(alone.sum(), least), np.maximum(growth, 0.0)
 
 
-def _block_leverages(X, y, weight, *, few, block_params, factor):
+def _block_leverages(X, y, weight, *, few, block_params, factor, C):
     Z2, J = few.linearised(block_params, X)
     curvature = np.diagonal(few.loss.hessian(Z2), axis1=1, axis2=2)
-    leverage = curvature * np.diagonal(factor.covariance(J), axis1=1, axis2=2)
-    return (leverage.sum(axis=0) if weight is None else weight @ leverage,)
+    root = np.sqrt(curvature)
+    leverage = factor.covariance(J) * root[:, :, None] * root[:, None, :]
+    weight = np.ones(len(leverage)) if weight is None else weight
+    leverage = np.tensordot(weight, leverage, 1)
+    return np.diagonal(leverage), (C * leverage).sum(axis=1)
+
+
+def independence_of_targets(table):
+    """Of the targets, those that vary (all if none does) times their independence."""
+    with table.raw_rows("encoded", 4096) as rows:
+        moments = column_moments(rows)
+        if not np.isfinite(moments.scale).all():  # no fit comes of it
+            return 1.0
+        (products,) = rows.sum(partial(_block_correlations, moments))
+    varies = ~moments.is_constant
+    share = independence(products[np.ix_(varies, varies)], rows.total_weight)
+    return (float(varies.mean()) or 1.0) * share
+
+
+def _block_correlations(moments, X, y, weight):
+    X = X[:, :-1]  # which ones follow
+    return (inner_products((X - moments.mean) / moments.scale, weight),)

@@ -18,12 +18,15 @@ in the weights, has covariance
 temperature T. Regression adds the noise; classification averages the probability over
 the Gaussian, and the Hessians in G as well (``moderation``).
 
-R is diagonal and 1 but for several targets under squared error: R_c^2 = beta / beta_c. F weighs
+R is diagonal and 1 but for several targets under squared error: R_c^2 = q_c beta / beta_c. F weighs
 all targets alike, but each has a noise precision of its own, estimated from its residuals
 and its share gamma_c of the effective parameters, as if it were alone:
 
-    1 / beta_c = sum_i s_i r_ic^2 / (S - gamma_c),      gamma_c ~ sum_i s_i (J_i G^-1 J_i')_cc
+    1 / beta_c = sum_i s_i r_ic^2 / (S - q_c gamma_c),      gamma_c ~ sum_i s_i (J_i G^-1 J_i')_cc
 
+F takes their noise for independent. Where it has the correlations C of the residuals, a row tells
+less of the weights that targets share, and a prediction varies q_c times as far, on average over
+the rows: q_c = sum_i s_i sum_d C_cd (J_i G^-1 J_i')_cd / sum_i s_i (J_i G^-1 J_i')_cc (``noise``).
 V is then that of least squares, sigma_c^2 x'(X'X)^-1 x, where targets share no weights. Where
 they share the hidden layer, the noise of others that has crept into a target is part of its
 residuals, and so of its beta_c.
@@ -211,15 +214,15 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
     held = _with_least_prior(penalty, loss, likelihood, largest=curvature.diagonal.max())
     factor = posterior_factor(replace(curvature, penalties=held.per_weight))
     gamma = effective_parameters(held, factor)
-    n_effective = float(likelihood.of_varying(gamma).sum())
+    n_effective = float(likelihood.of_telling(gamma).sum())
     noise_precision = likelihood.noise_precision(loss, n_effective)
-    of_targets, are_told = np.ones(likelihood.n_outputs), False
+    of_targets = spread = np.ones(likelihood.n_outputs)
     if likelihood.is_gaussian:
         options = {"variances": likelihood.variances, "few": few, "factor": factor}
-        of_targets, are_told = noise_precisions(mean_loss, params, gamma.sum(), **options)
+        of_targets, growth, are_told = noise_precisions(mean_loss, params, gamma.sum(), **options)
         widening = likelihood.widening(of_targets, left_out_share, n_effective)
         noise_precision, of_targets = noise_precision / widening, of_targets / widening
-    spread = np.sqrt(noise_precision / of_targets) if are_told else np.ones(likelihood.n_outputs)
+        spread = np.sqrt(noise_precision / of_targets * growth) if are_told else spread
     scale = likelihood.scale(noise_precision)
     evidence = -np.inf
     if (penalty.strengths > 0).all():

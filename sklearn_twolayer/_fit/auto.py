@@ -42,29 +42,23 @@ MATRICES, MATRICES_OF_ALL = 150, 20
 MAX_REPEATED_COST, MAX_REPEATED_SIZE = 4e10, 4000  # of one of the few that L-BFGS takes
 #: Most multiply-adds of one gradient that L-BFGS is asked to repeat.
 MAX_FULL_BATCH_COST = 2e9
-
 #: A classifier that stops early, which holds weights small as well, has this share of its penalty.
 EARLY_STOPPING_SHARE = 0.1
-
 #: The rows on which a regression starts: so many for each weight, and the least.
 ROWS_OF_A_WEIGHT, MIN_ROWS_TO_START_ON = 4, 1000
 #: From a part of many more rows L-BFGS has a longer way to go than from the start: the noise of the
 #: part has been learnt by heart.
 MOST_TIMES_THE_PART = 25
-
 #: Batches of an epoch, and the least and the most rows of one.
 N_BATCHES, MIN_BATCH, MAX_BATCH = 20, 16, 200
-
 #: Members of the committee of a regression.
 N_MEMBERS = 3
 #: Starts of a regression by lm under a float alpha, if its matrix takes so many multiply-adds.
 N_STARTS, MAX_COST_FOR_STARTS = 5, 1e7
-
 #: Numbers in y, S k, up to which a regression by lm has its penalties compared by left-out rows.
 MAX_COMPARED_NUMBERS = 40
 #: A regression of so many rows and more, but fewer than so many for each weight, takes L-BFGS.
 MIN_ROWS_OF_WIDE, FEW_ROWS_OF_A_WEIGHT = 250, 1.5
-
 #: Units of a regression over Barron's order; the least of a regression and the most of all but a
 #: classifier of more classes, which has up to MAX_CLASSES; the least of a classifier.
 UNITS, MIN_HIDDEN, MAX_HIDDEN = 4.0, 10, 50
@@ -81,7 +75,8 @@ class Size:
     """What "auto" goes by: n rows of total weight S, f features, k outputs, and the kind of y.
 
     ``density`` is the share of the entries of X that are stored, 1 if X is not sparse; penalties
-    are in proportion to ``penalty_unit``, 1 if y is standardised.
+    are in proportion to ``penalty_unit``, 1 if y is standardised; ``independence`` is the share of
+    the k targets that do not repeat each other.
     """
 
     n_rows: int
@@ -92,6 +87,7 @@ class Size:
     is_in_memory: bool = True
     density: float = 1.0
     penalty_unit: float = 1.0
+    independence: float = 1.0
 
     @property
     def n_counted(self):
@@ -360,11 +356,14 @@ def choose_narrow_width(size):
     Where the order gives no more than ten they may have as many weights as there are residuals.
     Weights learn before they are penalised only if they cannot learn the noise, and what is first
     learned under a penalty is linear: so they have two residuals each. Left-out rows, which choose
-    the penalty of few numbers, ask for no such thing.
+    the penalty of few numbers, ask for no such thing. Residuals of targets that repeat each other
+    are the same, and the weights that lead to them, too. But h units tell no more than h targets
+    apart, of which those that do not repeat each other need as many, if there are as many columns.
     """
-    n_hidden, k = choose_width(size), size.n_outputs
+    n_hidden, k = choose_width(size), size.n_outputs * size.independence
     if n_hidden > MIN_HIDDEN or is_small(size):
         return n_hidden
     most_weights = size.n_counted * k / RESIDUALS_OF_A_WEIGHT
     learnable = int((most_weights - k) / (size.n_features + 1 + k))
-    return min(max(learnable, FEWEST_HIDDEN), MIN_HIDDEN)
+    fewest = max(FEWEST_HIDDEN, min(round(k), size.n_features))
+    return min(max(learnable, fewest), MIN_HIDDEN)

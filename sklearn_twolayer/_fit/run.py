@@ -14,6 +14,7 @@ from joblib import Parallel, delayed
 from sklearn import get_config
 
 from sklearn_twolayer._bayes.copies import count_copies, without_copies
+from sklearn_twolayer._bayes.noise import independence_of_targets
 from sklearn_twolayer._fit.auto import Size, resolve, rows_to_start_on
 from sklearn_twolayer._fit.monitor import Monitor, Stop, Validation, Watch, announce
 from sklearn_twolayer._fit.refits import Refits, constant_or_better
@@ -206,6 +207,8 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     if settings.n_hidden == "auto" and start is not None:
         settings = replace(settings, n_hidden=start.coefs[0].shape[1])
     size = problem.size
+    if settings.n_hidden == "auto" and targets.is_numeric and targets.n_outputs > 1:
+        size = replace(size, independence=independence_of_targets(table))
     if settings.is_stream and start is not None:  # whose earlier rows count, too
         size = replace(size, total_weight=start.n_rows + size.n_counted)
     settings = resolve(settings, size)

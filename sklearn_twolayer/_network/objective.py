@@ -16,7 +16,7 @@ import numpy as np
 from sklearn_twolayer._network import second_order
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
 from sklearn_twolayer._network.losses import symmetric_root
-from sklearn_twolayer._network.products import dense, one_output_gradient
+from sklearn_twolayer._network.products import dense, inner_products, one_output_gradient
 from sklearn_twolayer._network.root import Root
 from sklearn_twolayer._network.scale import RawForm, TanhForm, tanh_form_pays
 
@@ -217,6 +217,11 @@ class MeanLoss:
         (sums,) = self.rows.sum(partial(self._block_squares, self.incoming(params)))
         return sums * (self.distinct_weight / self.rows.weight_of_blocks)
 
+    def residual_products(self, params):
+        """sum_i s_i r_i r_i' (k, k) of the residuals, over the rows of the blocks."""
+        (sums,) = self.rows.sum(partial(self._block_products, self.incoming(params)))
+        return sums
+
     def block_raw_prediction(self, params):
         """Z2 (n, k), as a function of a block."""
         return partial(forward_block, self._inner, params=self.incoming(params))
@@ -235,9 +240,14 @@ class MeanLoss:
         return columns.T.reshape(J.shape)
 
     def _block_squares(self, params, X, y, weight):
-        residual = self.loss.predict(self._inner.forward(params, X)[0]) - y
         weight = np.ones(len(y)) if weight is None else weight
-        return (weight @ residual**2,)
+        return (weight @ self._block_residual(params, X, y) ** 2,)
+
+    def _block_products(self, params, X, y, weight):
+        return (inner_products(self._block_residual(params, X, y), weight),)
+
+    def _block_residual(self, params, X, y):
+        return self.loss.predict(self._inner.forward(params, X)[0]) - y
 
     def _block_loss(self, params, X, y, weight):
         Z2, _ = self._inner.forward(params, X)

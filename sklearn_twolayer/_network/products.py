@@ -46,6 +46,11 @@ def dense(X):
     return X if isinstance(X, np.ndarray) else X.toarray()
 
 
+def inner_products(A, weight):
+    """sum_i s_i a_i a_i' (k, k) over the rows of A (n, k); s_i is 1 without a weight (n,)."""
+    return A.T @ (A if weight is None else A * weight[:, None])
+
+
 def product(X, W, out):
     """``out[:] = X @ W`` for dense and for sparse X."""
     if not isinstance(X, np.ndarray):

@@ -144,13 +144,13 @@ def test_noise_of_targets_is_that_of_their_residuals_and_leverages(loss_class):
             replace(mean_loss.quadratic(params)[2], penalties=problem.penalty.per_weight)
         )
         squares = mean_loss.squares(params)
-        shares = shares_of_targets(mean_loss, params, factor)
+        shares, growth = shares_of_targets(mean_loss, params, factor, varies=np.ones(3, bool))
         options = {
             "variances": Likelihood.of(mean_loss).variances,
             "few": mean_loss,
             "factor": factor,
         }
-        found, _ = noise_precisions(mean_loss, params, 7.0, **options)
+        found, same_growth, _ = noise_precisions(mean_loss, params, 7.0, **options)
         Z2 = rows.map(mean_loss.block_raw_prediction(params))
     ones = problem.standardization.apply_block(np.column_stack([problem.X, np.ones(60)]))
     A2, s = problem.loss.predict(Z2), problem.weight
@@ -160,10 +160,34 @@ def test_noise_of_targets_is_that_of_their_residuals_and_leverages(loss_class):
         jacobian(problem.network, params, ones, problem.network.forward(params, ones)[1])
         * problem.loss.slope(Z2)[:, :, None]
     )
-    leverage = np.array([[j @ factor.solve(j) for j in row] for row in J])
-    expected = s @ leverage / (s @ leverage).sum()
+    leverage = np.array([[[j @ factor.solve(i) for i in row] for j in row] for row in J])
+    leverage = np.einsum("n,ncd->cd", s, leverage)
+    expected = leverage.diagonal() / leverage.trace()
     np.testing.assert_allclose(shares, expected, rtol=1e-8)
-    np.testing.assert_allclose(found, (S - 7 * expected) / squares, rtol=1e-8)
+    R = (A2 - problem.y) * np.sqrt(s / s.sum() * S)[:, None]
+    C = R.T @ R / np.sqrt(np.outer(squares, squares))
+    grown = (C * leverage).sum(axis=1) / leverage.diagonal()
+    np.testing.assert_allclose(growth, grown, rtol=1e-8)
+    np.testing.assert_array_equal(same_growth, growth)
+    assert (abs(grown - 1) > 1e-3).all()
+    np.testing.assert_allclose(found, (S - 7 * expected * grown) / squares, rtol=1e-8)
+
+
+def test_the_bars_of_copies_are_those_of_one():
+    """The row that tells of W1 is one row, whose noise both copies have."""
+    one, two = random_problem(n_rows=60), random_problem(n_outputs=2, n_rows=60)
+    W1, b1, W2, b2 = one.network.unpack(one.params)
+    two.X, two.weight, two.standardization = one.X, one.weight, one.standardization
+    two.y = np.tile(one.y, 2)
+    two.params = two.network.pack((W1, np.tile(W2, 2)), (b1, np.tile(b2, 2)), float)
+    two.penalty = replace(one.penalty, groups=two.penalty.groups)
+    two.penalty = replace(two.penalty, strengths=one.penalty.strengths * [1, 1, 0.5, 0.5])
+    alone, together = posterior(one), posterior(two)
+    X = one.standardization.apply_block(np.column_stack([one.X, np.ones(60)]))
+    V, of_copies = alone.raw_prediction(X)[1][:, 0, 0], together.raw_prediction(X)[1]
+    np.testing.assert_allclose(together.noise_precision, alone.noise_precision[0], rtol=0.05)
+    for c in range(2):  # on average over the rows
+        assert one.weight @ of_copies[:, c, c] == pytest.approx(one.weight @ V, rel=1e-3)
 
 
 def test_the_variances_of_the_targets_take_one_pass(monkeypatch):
@@ -200,12 +224,12 @@ def test_a_constant_target_is_given_one_more_row_and_the_others_are_not():
     before = posterior(problem)
     problem.y[:, 1] = 0.7
     found = posterior(problem)
-    residual = sum_of_squares(problem)[1]
-    share, gamma = shares(problem)[1], before.n_effective
-    expected = (61 - gamma * share) / (residual + 1)
-    assert found.noise_precision[1] == pytest.approx(expected, rel=1e-8)
-    assert found.noise_precision[0] == pytest.approx(before.noise_precision[0], rel=1e-8)
+    degrees = 60 - before.n_effective * shares(problem)
+    more = np.array([0, 1])
+    expected = (degrees + more) / (sum_of_squares(problem) + more)
+    np.testing.assert_allclose(found.noise_precision, expected, rtol=1e-8)
     assert found.n_effective < before.n_effective
+    assert np.ptp(found.spread**2 * found.noise_precision) < 1e-8  # its noise is nobody else's
 
 
 @pytest.mark.parametrize("is_sparse", [False, True])
@@ -254,9 +278,13 @@ def sum_of_squares(problem):
 
 
 def shares(problem):
+    """Of targets in the effective parameters."""
     with problem.rows() as rows:
         mean_loss = problem.mean_loss(rows)
-        return shares_of_targets(mean_loss, problem.params, posterior(problem).factor)
+        factor = posterior(problem).factor
+        varies = problem.y.var(axis=0) > 1e-20
+        found = shares_of_targets(mean_loss, problem.params, factor, varies=varies)
+        return np.prod(found, axis=0)
 
 
 def test_the_spread_of_one_target_is_one():

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from any_root import root_of_matrix
+from gradient_check import random_problem
 from scipy.stats import multivariate_normal
 
 from sklearn_twolayer._bayes.choose_penalty import Search
 from sklearn_twolayer._bayes.evidence import maximize_evidence, update_precisions
-from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS, Likelihood
+from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS, Likelihood, independence
 from sklearn_twolayer._bayes.posterior import (
     Precisions,
     effective_parameters,
@@ -16,6 +17,7 @@ from sklearn_twolayer._bayes.posterior import (
 )
 from sklearn_twolayer._fit.training import Fit
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
+from sklearn_twolayer._network.losses import SquaredError
 from sklearn_twolayer._network.objective import PenalisedLoss, Penalty
 
 
@@ -40,6 +42,10 @@ class LinearModel:
         matrix = 2 / n * self.Phi.T @ self.Phi
         curvature = DenseCurvature(matrix, np.zeros(len(params)))
         return residual @ residual / n, 2 / n * self.Phi.T @ residual, curvature
+
+    def residual_products(self, params):
+        """As expected of independent noise."""
+        return np.eye(self.likelihood.n_outputs)
 
     def penalised(self, penalty):
         return PenalisedLoss(self, penalty)
@@ -193,9 +199,73 @@ def test_targets_that_are_constant_tell_of_no_noise_and_have_no_part_in_gamma():
     )
     assert likelihood.log_normalizer(5.0) == pytest.approx(alone.log_normalizer(5.0))
     assert likelihood.scale(5.0) == pytest.approx(3 * alone.scale(5.0))  # of a third of the loss
-    np.testing.assert_allclose(likelihood.of_varying(gamma), [4.0, 2.0, 1.0, 0.3])
-    np.testing.assert_array_equal(alone.of_varying(gamma), gamma)
+    np.testing.assert_allclose(likelihood.of_telling(gamma), [4.0, 2.0, 1.0, 0.3])
+    np.testing.assert_array_equal(alone.of_telling(gamma), gamma)
     assert Likelihood(10.0, 3, True, np.zeros(3)).n_telling == 30
+
+
+def test_how_many_targets_tell_independently_of_each_other():
+    """(tr C)^2 / tr C^2 of their correlations, less what they are by chance."""
+    E = np.linalg.qr(np.random.default_rng(0).normal(size=(50, 3)))[0]
+    a, b, c = E.T
+    for residuals, expected in [
+        (E, 1),
+        (np.c_[a, 2 * a, -a], 1 / 3),  # in three units
+        (np.c_[a, a, 7 * b], 9 / 5 / 3),
+        (np.c_[a, b, a + b], 9 / 5 / 3),  # parts, and their sum
+        (np.c_[a - b, b - c, c - a], 2 / 3),  # shares of a whole
+        (np.c_[a, 0.8 * a + 0.6 * b], 2 / (2 + 2 * 0.64)),
+        (np.c_[a, a, 0 * a], 9 / 5 / 3),
+    ]:
+        found = independence(residuals.T @ residuals, 1e12)
+        assert found == pytest.approx(expected, rel=1e-9)
+    assert independence(np.ones((1, 1)), 50.0) == independence(np.empty((0, 0)), 50.0) == 1
+    noise = np.random.default_rng(1).normal(size=(50, 40))
+    assert independence(noise.T @ noise, 50.0) > 0.9
+    assert independence(noise.T @ noise, 1e12) < 0.7
+
+
+@pytest.mark.parametrize("n_copies", [2, 3])
+def test_copies_of_a_target_have_the_evidence_of_one(n_copies):
+    """The same precisions, but that the squares of W2 and b2 are so many times as many.
+
+    Nearly: the columns of W2 could differ, and are determined a little better than that of one.
+    """
+    one = random_problem(SquaredError, n_hidden=2, n_rows=60)
+    W1, b1, W2, b2 = one.network.unpack(one.params)
+    copies = random_problem(SquaredError, n_copies, n_hidden=2, n_rows=60)
+    copies.X, copies.weight, copies.standardization = one.X, one.weight, one.standardization
+    copies.y = np.tile(one.y, n_copies)
+    W2, b2 = np.tile(W2, n_copies), np.tile(b2, n_copies)
+    copies.params = copies.network.pack((W1, W2), (b1, b2), float)
+    found = []
+    for problem, share in [(one, 1), (copies, 1 / n_copies)]:
+        groups, prior = problem.penalty.groups, np.array([1.0, 1.0, share, share])
+        with problem.rows() as rows:
+            mean_loss = problem.mean_loss(rows)
+            likelihood = Likelihood.of(mean_loss)
+            before = Precisions(groups, prior, 4.0 * share)
+            found.append(update_precisions(mean_loss, problem.params, before, likelihood))
+    alone, together = found
+    assert alone.noise != 4
+    np.testing.assert_allclose(together.noise, alone.noise / n_copies, rtol=0.01)
+    np.testing.assert_allclose(together.prior[:2], alone.prior[:2], rtol=0.01)
+    ratio = n_copies * together.prior[2:] / alone.prior[2:]
+    assert ((ratio > 0.99) & (ratio < n_copies)).all()
+
+
+def test_a_constant_beside_copies_is_none_of_those_that_tell():
+    problem = random_problem(SquaredError, 3, n_rows=60)
+    problem.y[:, 2] = 0.0
+    problem.y[:, 1] = problem.y[:, 0]
+    with problem.rows() as rows:
+        mean_loss = problem.mean_loss(rows)
+        likelihood = Likelihood.of(mean_loss).told_by(mean_loss, 0 * problem.params)
+        products = mean_loss.residual_products(problem.params)
+        squares = mean_loss.squares(problem.params)
+    assert likelihood.n_telling == pytest.approx(likelihood.total_weight)
+    weight = problem.weight.sum() / likelihood.total_weight
+    np.testing.assert_allclose(np.diagonal(products), squares * weight)
 
 
 def test_an_almost_singular_curvature_gets_the_jitter_it_needs():

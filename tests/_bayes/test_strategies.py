@@ -190,6 +190,27 @@ def test_a_fit_that_uses_up_most_residuals_cannot_be_judged():
     assert np.inf > losses[2] > plain[2]
 
 
+def test_copies_of_a_target_use_up_the_share_of_residuals_that_one_does():
+    """Or a little more, as the columns of W2 might differ."""
+    one, shares = random_problem(SquaredError, n_rows=30, n_hidden=3), []
+    W1, b1, W2, b2 = one.network.unpack(one.params)
+    for n_copies in (1, 2):
+        problem = random_problem(SquaredError, n_copies, n_rows=30, n_hidden=3)
+        problem.X, problem.weight, problem.standardization = one.X, one.weight, one.standardization
+        problem.y, of_copies = (
+            np.tile(one.y, n_copies),
+            (np.tile(W2, n_copies), b2.repeat(n_copies)),
+        )
+        params = problem.network.pack((W1, of_copies[0]), (b1, of_copies[1]), float)
+        strengths = 1e-4 * np.array([1, 1, 1 / n_copies, 1 / n_copies])
+        fit = Fit(params, Penalty.of(problem.network, strengths))
+        with problem.rows() as rows:
+            mean_loss = problem.mean_loss(rows)
+            search = Search(mean_loss, Likelihood.of(mean_loss), 100, None)
+            shares.append(choose_penalty._factor_and_used_share(search, fit)[1])
+    assert 0.999 * shares[0] < shares[1] < 1.2 * shares[0]
+
+
 def test_waves_are_learned_before_anything_is_penalised():
     """From most starts: the evidence of a network that has learnt nothing is that of a constant."""
     x = np.linspace(-3, 3, 60)[:, None]

@@ -465,7 +465,12 @@ def test_the_width_goes_by_the_rows_columns_and_classes(size, width):
         (Size(100, 8, 1, total_weight=161.0), 7),
         (Size(101, 8, 1, total_weight=162.0), 8),
         (Size(100, 8, 3), 10),
+        (Size(100, 8, 3, independence=1 / 3), 4),  # copies are as one
         (Size(80, 20, 2), 3),
+        (Size(12, 5, 5), 5),  # of full rank
+        (Size(15, 10, 20), 10),
+        (Size(15, 10, 10, independence=0.55), 6),
+        (Size(15, 4, 10), 4),  # no more than the columns
         (Size(100, 30, 1), 3),
         (Size(50, 1, 1), 14),
         (Size(40, 20, 1), 10),  # whose penalty left-out rows choose
@@ -473,7 +478,7 @@ def test_the_width_goes_by_the_rows_columns_and_classes(size, width):
         (Size(1000, 10, 1), 15),
     ],
 )
-def test_members_have_two_residuals_for_each_weight(size, width):
+def test_members_have_two_residuals_for_each_weight_or_a_unit_for_each_target(size, width):
     assert choose_narrow_width(size) == width
 
 

@@ -53,6 +53,23 @@ def weighed(deviations, monkeypatch, alpha="evidence", constant=()):
     return problem.scale.y_scale, pilots
 
 
+@pytest.mark.parametrize("weight", [None, np.linspace(0.5, 2, 100)])
+def test_networks_of_copies_are_as_wide_as_that_of_one(weight):
+    """Linear in each other, and whatever constants are beside them."""
+    random = np.random.RandomState(0)
+    X, y = random.normal(size=(100, 8)), random.normal(size=(100, 2))
+    a, b = y.T
+    settings = checked(TwoLayerRegressor().get_params(), "TwoLayerRegressor")
+    widths = []
+    for y in (a[:, None], np.c_[a, 3 - 2 * a], np.c_[a, 1e9 + a, 0 * a], np.c_[a, b]):
+        targets = RealTargets(y.shape[1], False, "identity")
+        problem, _ = run.pose(settings, targets, Table(X, y, weight, encoded=y))
+        widths.append(problem.network.n_hidden)
+    assert widths[0] < 10
+    assert widths[1:3] == widths[:1] * 2
+    assert widths[3] > widths[0]
+
+
 def test_targets_are_measured_in_units_of_their_noise(monkeypatch):
     """Whose geometric mean is one, so that F is about as large as before."""
     scale, pilots = weighed([1.0, 4.0], monkeypatch, alpha="ard")

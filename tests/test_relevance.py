@@ -139,6 +139,7 @@ def test_where_nothing_is_relevant_the_shares_are_even():
     assert model.feature_importances_.tolist() == [0.25] * 4
 
 
+@pytest.mark.filterwarnings("ignore:In the first batch")
 def test_partial_fit_has_that_of_its_rows():
     model = TwoLayerRegressor(4, solver="adam", random_state=0)
     for rows in (slice(0, 30), slice(30, 60)):

@@ -271,21 +271,20 @@ def shares_of_targets(few, params, factor, *, varies):
     if few.network.n_outputs == 1:
         return np.ones(1), np.ones(1)
     C = correlations(few.residual_products(params) * np.outer(varies, varies))
-    options = {"few": few, "block_params": few.incoming(params), "factor": factor, "C": C}
-    alone, together = few.rows.sum(partial(_block_leverages, **options))
-    least = np.finfo(float).tiny
+    options = {"few": few, "block_params": few.incoming(params), "factor": factor}
+    (leverage,) = few.rows.sum(partial(_block_leverages, **options))
+    alone, together, least = np.diagonal(leverage), (C * leverage).sum(axis=1), np.finfo(float).tiny
     growth = np.where(alone > least, together / np.maximum(alone, least), 1.0)
     return alone / max(alone.sum(), least), np.maximum(growth, 0.0)
 
 
-def _block_leverages(X, y, weight, *, few, block_params, factor, C):
+def _block_leverages(X, y, weight, *, few, block_params, factor):
     Z2, J = few.linearised(block_params, X)
     curvature = np.diagonal(few.loss.hessian(Z2), axis1=1, axis2=2)
     root = np.sqrt(curvature)
     leverage = factor.covariance(J) * root[:, :, None] * root[:, None, :]
     weight = np.ones(len(leverage)) if weight is None else weight
-    leverage = np.tensordot(weight, leverage, 1)
-    return np.diagonal(leverage), (C * leverage).sum(axis=1)
+    return (np.tensordot(weight, leverage, 1),)
 
 
 def independence_of_targets(table):

@@ -61,8 +61,7 @@ class Problem:
         Moments of the columns of "X", and of the targets under "encoded", where the scale was
         taken from them.
     copies : float
-        Rows of the table for each that tells something new (``_bayes.copies``); 1 where nobody
-        asks the rows for the penalty.
+        Rows of the table for each that tells something new, where penalties are found from them.
     """
 
     targets: object
@@ -121,11 +120,13 @@ class Problem:
     def of_rows(self, table, *, is_merged=False):
         """The same problem of other rows, and of as many copies as there are among these.
 
-        They are counted for numbers in memory, and ``is_merged`` makes one row of each: the
-        penalties of labels see to theirs.
+        They are counted for numbers, and ``is_merged`` makes one row of each: the penalties of
+        labels see to theirs. Equal rows of a Dask collection are not looked for.
         """
-        if not (self.targets.loss.is_squared_error and table.is_in_memory):
+        if not self.targets.loss.is_squared_error:
             return replace(self, table=table)
+        if not table.is_in_memory:
+            return replace(self, table=table, copies=max(table.total_weight / table.n_rows, 1.0))
         table = without_copies(table, self.scale) if is_merged else table
         return replace(self, table=table, copies=count_copies(table, self.scale))
 

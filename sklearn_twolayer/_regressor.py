@@ -94,7 +94,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         ``early_stopping`` is set; else there is one start.
     max_time : float or None, default=None
         Most seconds of ``fit``: it ends at the first iteration after them, with the best
-        weights so far and a warning. Of a committee the members that are whole are kept.
+        weights so far and a warning; one of lm on many rows may take longer than all of them. Of a
+        committee the members that are whole are kept.
     tol : float, default=1e-4
         gd and lbfgs stop when no component of the gradient exceeds ``tol``; lm when
         three steps in a row lower the loss by less than ``tol`` times itself, lbfgs when

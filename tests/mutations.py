@@ -421,6 +421,8 @@ MUTATIONS = {
         ("return size.penalty_unit / (size.n_counted", "return 1 / (size.n_counted"),
         ("n_free_steps=sum(FREE_STEPS)", "n_free_steps=0"),
         ("not goes_on and cost", "cost"),
+        ('settings.solver == "lm" or is_near', "is_near"),
+        ("n_rows and is_affordable(part, settings.n_hidden)", "n_rows"),
         ("size.density * size.n_rows * size", "size.density * size.n_counted * size"),
         ("size.is_regression else size.repeated, n", "size.is_regression else size, n"),
         ("is_affordable(size.repeated, resolved", "is_affordable(size, resolved"),

@@ -180,17 +180,17 @@ def rows_to_start_on(size, settings):
     """On how many rows a regression learns by lm, and finds its first penalties.
 
     A few for each weight tell both as well, in a part of the time of all. It is all of them
-    where that saves less than half, for lbfgs also where it is too small a part, and where lm
-    could not afford it.
+    where that saves less than half; for lbfgs also where it is too small a part, or lm could not
+    afford it.
     """
     finds_by = {"lm": ("auto", "evidence", "ard"), "lbfgs": ("auto",)}
     if not size.is_regression or settings.alpha not in finds_by.get(settings.solver, ()):
         return size.n_rows
     n_rows = max(ROWS_OF_A_WEIGHT * n_params(size, settings.n_hidden), MIN_ROWS_TO_START_ON)
     part = replace(size, n_rows=n_rows, total_weight=0.0)
-    most = MOST_TIMES_THE_PART if settings.solver == "lbfgs" else np.inf
-    is_worth = 2 * n_rows <= size.n_rows <= most * n_rows
-    return n_rows if is_worth and is_affordable(part, settings.n_hidden) else size.n_rows
+    is_near = size.n_rows <= MOST_TIMES_THE_PART * n_rows and is_affordable(part, settings.n_hidden)
+    is_taken = settings.solver == "lm" or is_near
+    return n_rows if 2 * n_rows <= size.n_rows and is_taken else size.n_rows
 
 
 def learns_wide(settings, size):

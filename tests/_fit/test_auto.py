@@ -82,6 +82,8 @@ def test_lbfgs_starts_on_a_part_that_lm_can_afford():
         assert (found.alpha, found.n_members) == ("auto", 1)
         assert (rows_to_start_on(size, found) < 50_000) == is_part
         assert compares_penalties(found, size) == (not is_part)
+        by_lm = resolve(replace(asked, solver="lm"), size)  # for which all rows are dearer still
+        assert rows_to_start_on(size, by_lm) == 4 * ((n_features + 2) * 50 + 1)
     assert resolve(asked, Size(1000, 10, 1)).alpha == "auto"  # whose half would be too few
     assert resolve(replace(asked, early_stopping=True), Size(10**5, 10, 1)).alpha == 1e-5
 

@@ -103,7 +103,7 @@ class Problem:
         the variance 1.
         """
         targets, table = self.targets, self.table
-        if targets.loss.is_squared_error:
+        if targets.is_numeric:
             return 1.0
         entropy = targets.loss.entropy(table.mean_target(targets, self.scale))
         return min(entropy, 1.0) or 1.0  # all rows of one class

@@ -123,7 +123,7 @@ def test_nothing_is_weighed_where_nothing_is_to_be_chosen(deviations, alpha, mon
 def test_the_gradient_is_as_large_as_the_loss_of_the_constant(shares, scale):
     labels = np.repeat(np.arange(len(shares)), np.round(1000 * np.array(shares)).astype(int))
     X, loss = np.zeros((1000, 2)), MulticlassLogLoss()
-    targets = SimpleNamespace(loss=loss, n_outputs=len(shares))
+    targets = SimpleNamespace(loss=loss, n_outputs=len(shares), is_numeric=False)
     table = Table(X, labels, None, encoded=labels)
     problem = Problem(targets, Standardization.none(2, len(shares)), table)
     assert problem.gradient_scale == pytest.approx(scale)

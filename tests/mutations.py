@@ -607,10 +607,11 @@ MUTATIONS = {
     ),
     "_fit/left_out.py": (
         "_fit/test_compare.py test_choose_penalty.py test_compared_penalties.py",
-        ("candidate.strengths / S", "candidate.strengths"),
+        ("penalty.strengths / S", "penalty.strengths"),
         ("monitor = Monitor(", "monitor = None and Monitor("),
         ("    if fit.loss > LEARNED_SHARE * start:", "    if False:"),
-        ("further if flat else partial(_to_learn, training)", "partial(_to_learn, training)"),
+        ("        if flat is None:\n", "        if True:\n"),
+        ("        if flat is None:\n", "        if False:\n"),
         ("else weight * part).any()", "else part).any()"),
     ),
     "_fit/compare.py": (

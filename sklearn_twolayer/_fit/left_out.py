@@ -62,38 +62,37 @@ class LeftOut:
         flat : Flat, optional
             When the first has converged, if it goes on from one that has learned.
         """
-        fits = []
-        if not self._are_told(rows):
-            return [(0.0, params)] * len(candidates)
-        with ExitStack() as stack:
-            training, lost = self._parted(rows, stack)
-            minimize = partial(training.minimize, max_iter=self.settings.max_iter)
-            further = partial(minimize, flat=flat or flat_to_compare(COMPARED_ITERATIONS))
-            search = further if flat else partial(_to_learn, training)
-            S = training.mean_loss.rows.total_weight
-            for candidate in candidates:
-                penalty = Penalty(candidate.groups, candidate.strengths / S)
-                try:
-                    params = search(Fit(params), penalty).params
-                except Stop:
-                    break
-                fits.append((lost(params), params))
-                search = further
-        return fits
+        further = flat or flat_to_compare(COMPARED_ITERATIONS)
+        searches = [partial(_under, penalty=penalty, flat=further) for penalty in candidates]
+        if flat is None:
+            searches[0] = partial(_to_learn, penalty=candidates[0])
+        return self._in_turn(rows, params, searches)
 
     def loss_by_evidence(self, rows, params):
         """The sum of the losses of the left-out rows by a network whose penalty the evidence finds.
 
         It starts at the weights ``params`` (p,); infinite where the deadline comes before.
         """
+        found = self._in_turn(rows, params, [_by_evidence])
+        return found[0][0] if found else np.inf
+
+    def _in_turn(self, rows, params, searches):
+        """What left-out rows lose and the weights, after each search from where that before ended.
+
+        A search is a function ``search(training, before) -> Fit``.
+        """
+        fits = []
         if not self._are_told(rows):
-            return 0.0
+            return [(0.0, params)] * len(searches)
         with ExitStack() as stack:
             training, lost = self._parted(rows, stack)
-            try:
-                return lost(evidence(training.search_of_penalties(), Fit(params)).params)
-            except Stop:
-                return np.inf
+            for search in searches:
+                try:
+                    params = search(training, Fit(params)).params
+                except Stop:
+                    break
+                fits.append((lost(params), params))
+        return fits
 
     def _are_told(self, rows):
         """Whether rows of some weight are kept, and left out."""
@@ -114,11 +113,22 @@ class LeftOut:
         return training, lambda params: left_out_loss.value(params) * weight
 
 
-def _to_learn(training, before, penalty):
+def _under(training, before, *, penalty, flat=None):
+    """The fit under a penalty, which is S times what it is here."""
+    S, max_iter = training.mean_loss.rows.total_weight, training.settings.max_iter
+    penalty = Penalty(penalty.groups, penalty.strengths / S)
+    return training.minimize(before, penalty, max_iter=max_iter, flat=flat)
+
+
+def _to_learn(training, before, *, penalty):
     """The fit of a network that has learned its rows, or had the time that a plateau takes."""
-    max_iter, start = training.settings.max_iter, training.mean_loss.value(before.params)
-    fit = training.minimize(before, penalty, max_iter=max_iter)
+    start = training.mean_loss.value(before.params)
+    fit = _under(training, before, penalty=penalty)
     if fit.loss > LEARNED_SHARE * start:
-        further = replace(fit, resume=None)
-        fit = training.minimize(further, penalty, max_iter=PLATEAU * max_iter)
+        max_iter = PLATEAU * training.settings.max_iter
+        fit = training.minimize(replace(fit, resume=None), fit.penalty, max_iter=max_iter)
     return fit
+
+
+def _by_evidence(training, before):
+    return evidence(training.search_of_penalties(), before)

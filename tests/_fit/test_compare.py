@@ -19,6 +19,7 @@ from sklearn_twolayer._fit.parameters import checked
 from sklearn_twolayer._fit.run import Problem
 from sklearn_twolayer._fit.training import LEARNING_STEPS, Fit
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._network.scale import Standardization
 
 NETWORK = TwoLayerNetwork(2, 3, 1, "logistic")
@@ -178,14 +179,17 @@ def test_without_a_whole_fold_there_is_nothing_beyond():
 def test_a_network_that_has_not_learned_gets_the_time_that_a_plateau_takes(loss, asked):
     steps = []
 
-    def minimize(before, penalty, *, max_iter):
+    def minimize(before, penalty, *, max_iter, flat=None):
         steps.append(max_iter)
         return Fit(before.params, penalty, loss)
 
-    mean_loss = SimpleNamespace(value=lambda params: 1.0)
+    rows = SimpleNamespace(total_weight=20.0)
+    mean_loss = SimpleNamespace(value=lambda params: 1.0, rows=rows)
     settings = SimpleNamespace(max_iter=100)
     training = SimpleNamespace(settings=settings, mean_loss=mean_loss, minimize=minimize)
-    assert left_out._to_learn(training, Fit(), None).loss == loss
+    fit = left_out._to_learn(training, Fit(), penalty=Penalty.fixed(NETWORK, 1.0))
+    assert fit.loss == loss
+    assert fit.penalty.strengths[0] == 1 / 20
     assert steps == asked
 
 
@@ -197,9 +201,9 @@ def test_networks_that_have_learned_go_on_from_there(monkeypatch):
         calls.append("first" if flat is None else "further")
         return fits(networks, rows, params, candidates, flat)
 
-    def learning(*arguments):
+    def learning(*arguments, penalty):
         calls.append("learns")
-        return to_learn(*arguments)
+        return to_learn(*arguments, penalty=penalty)
 
     monkeypatch.setattr(LeftOut, "fits", recorded)
     monkeypatch.setattr(left_out, "_to_learn", learning)

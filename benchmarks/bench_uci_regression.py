@@ -219,7 +219,9 @@ def main():
     sets = list(regression_sets(arguments.folder, arguments.sets))
     sets = half(sets, arguments.half) if arguments.half else sets
     if arguments.peers:
-        return compare(sets, options, arguments)
+        compare(sets, options, arguments)
+        save_tables(arguments.save)
+        return
     published = published_regression(arguments.folder)
     conclusions = []
     for data in sets:

@@ -238,7 +238,7 @@ def test_results_say_how_they_were_made_and_are_shown(path):
 def test_figures_of_the_readme_are_those_of_a_saved_run():
     """Each figure is one of a file whose command is that of the row, options included."""
     rows = _text(README).split("| measured |")[1].split("\n\n")[0].splitlines()[2:]
-    assert len(rows) == 4
+    assert len(rows) == 3
     commands = {path: json.loads(_text(path))["command"] for path in RESULTS}
     for line in rows:
         _, figures, command = (cell.strip() for cell in line.split("|")[1:4])

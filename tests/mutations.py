@@ -492,14 +492,6 @@ MUTATIONS = {
             "    if False:",
         ),
         ("                monitor.interrupt()\n", "                pass\n"),
-        (
-            "    if n_rows < table.n_rows:\n        table, width",
-            "    if False:\n        table, width",
-        ),
-        (
-            "    if n_rows < table.n_rows:\n        table, width",
-            "    if n_rows < table.n_rows and start is None:\n        table, width",
-        ),
         ("            if is_late:  #", "            if False:  #"),
         ("n_jobs if n_jobs is None else min(n_jobs, settings.n_members)", "n_jobs"),
         ('if "X" in self.moments else ()', "if False else ()"),

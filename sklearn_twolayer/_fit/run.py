@@ -340,7 +340,7 @@ def _training(problem, settings, random_state, stack, *, watch, start):
     mean_loss = problem.mean_loss(problem.table, dtype, stack, **options)
     n_rows, table = rows_to_start_on(problem.size, settings), problem.table
     part, refits, judged = None, None, problem
-    if n_rows < table.n_rows:
+    if start is None and n_rows < table.n_rows:
         table, width = table.part(n_rows).collected(), problem.network.width_of_steps
         judged = problem.of_rows(table)
         part = judged.mean_loss(table, np.float64, stack, width=width)

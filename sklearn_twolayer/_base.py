@@ -87,17 +87,16 @@ class BaseTwoLayer(
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Inputs. float32 trains in float32, everything else in float64. A Dask array
-            or data frame is read in its partitions, and so are y and the weights:
-            Dask collections too, or arrays where its partitions have known lengths.
+            Inputs. float32 trains in float32, everything else in float64. A Dask array or data
+            frame is read in its partitions, and so are y and the weights: Dask collections too, or
+            arrays where its partitions have known lengths.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
             Frequencies: weight 2 equals the row repeated, weight 0 the row left out.
         X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
-            Validation rows. They are never learnt, but scored after each iteration;
-            with ``early_stopping`` they decide when to stop. In a Pipeline they pass
-            through the same steps with ``Pipeline(..., transform_input=["X_val"])``.
+            Validation rows, never learnt, but scored after each iteration: ``early_stopping`` goes
+            by them. ``Pipeline(..., transform_input=["X_val"])`` takes them through its steps.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
             Their targets.
         sample_weight_val : array-like of shape (n_val,), default=None
@@ -295,7 +294,8 @@ class BaseTwoLayer(
     def _train(self, problem, settings, random_state, start, *, deadline):
         """Fit the members and publish them; what to complain of."""
         self._publish(problem)
-        how, watch = {"deadline": deadline, "start": start}, Watch(deadline)
+        how, watch, table = {"deadline": deadline, "start": start}, Watch(deadline), problem.table
+        problem = problem.of_rows(table, are_asked=isinstance(settings.alpha, str))
         if settings.alpha == "auto":
             settings = compare.with_compared_penalty(problem, settings, random_state, **how)
         problem, start = run.weigh_targets(problem, settings, random_state, **how)
@@ -303,7 +303,7 @@ class BaseTwoLayer(
             problem = with_scorer(problem, self, settings.scoring)
         if getattr(self, CALLBACKS, ()) and not settings.is_stream:
             most = most_iterations(settings, problem.targets.is_numeric)
-            watch = Watch(deadline, begin_fit(self, problem.table, settings.n_members, most))
+            watch = Watch(deadline, begin_fit(self, table, settings.n_members, most))
         if settings.n_members == 1:
             fits = [run.fit_member(problem, settings, random_state, watch=watch, start=start)]
         else:

@@ -331,8 +331,8 @@ def test_a_refused_call_draws_no_random_numbers():
 
 
 def test_a_column_that_is_constant_in_the_first_batch_has_its_weights():
-    """It need not stay so, but nothing tells its unit; a column of zeros may be an indicator."""
-    rows = np.column_stack([X, np.zeros(len(X)), np.full(len(X), 5.0)])
+    """It need not stay so, but nothing tells its unit; one of zeros may be an indicator."""
+    rows = np.column_stack([X, np.zeros(len(X)), np.ones(len(X)), np.full(len(X), 5.0)])
     constant = rf"In the first batch column {rows.shape[1] - 1} of X is constant, 5: the first"
     with pytest.warns(UserWarning, match=constant):
         model = network(TwoLayerRegressor).partial_fit(rows, SIGNAL)

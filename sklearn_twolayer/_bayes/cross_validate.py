@@ -190,6 +190,7 @@ class SortedRows:
             position = X.sorted_indices() @ direction
         else:  # the same bits for the same row, wherever it stands
             position = ((X - standardization.mean) * direction).sum(axis=1)
+        y = y.ravel() if y.size == len(y) else y  # many times as fast
         labels = np.unique(y, axis=0, return_inverse=True)[1].ravel()
         inputs = np.unique(position, return_inverse=True)[1].ravel()
         order = np.lexsort((inputs, labels))

@@ -42,9 +42,10 @@ def complaints(problem, attributes, *, is_stream=False):
     if isinstance(alpha, str) and total > MANY_TIMES * n:
         found.append(
             f"The weights of the {n} rows sum to {total:.6g}. Weights are frequencies: each row "
-            f"counts as {total / n:.3g} rows where alpha={alpha!r} and the width are chosen, for "
-            "which less penalty and more units are right. So it is for counts. If only the ratios "
-            "of the weights mean something, as those of 1 / sigma^2 do, divide them by their mean."
+            f"counts as {total / n:.3g} rows where the width and alpha={alpha!r} are chosen, and "
+            "so many rows have more units, and where they are no copies less penalty. That is "
+            "right for counts. If only the ratios of the weights mean something, as those of "
+            "1 / sigma^2 do, divide them by their mean."
         )
     return found
 
@@ -84,12 +85,12 @@ def complaint_of_columns(table, moments, names=None):
 def complaint_of_first_batch(moments, names=None):
     """What to warn of where columns are constant in the batch that fixes the scaling, or None.
 
-    Not of columns of zeros, as indicators and the words of a text may be.
+    Not of columns of zeros or ones, as indicators, the words of a text and an intercept may be.
     """
     constant = [
         (name, column)
         for name, m in moments.items()
-        for column in np.flatnonzero(m.is_constant & (m.mean != 0)).tolist()
+        for column in np.flatnonzero(m.is_constant & (m.mean != 0) & (m.mean != 1)).tolist()
     ]
     if not constant:
         return None

@@ -143,7 +143,7 @@ class Settings:
     fit learns under the weaker ``learning_alpha`` first, and goes on from weights that have been
     ``compared`` where they are better; or it takes the best of ``n_starts``. A strategy may take
     ``n_free_steps`` beside ``max_iter`` before it penalises.
-    ``gradient_scale`` is what ``tol`` is multiplied by where it is held against the gradient.
+    ``gradient_scale`` is what lbfgs multiplies ``tol`` by before it holds the gradient against it.
     ``left_out_share`` is what rows lost under that ``alpha`` that were left out, as a share of the
     variance of y; 0 if unknown.
     ``at_low_noise`` are the settings to take where left-out rows tell that there is hardly any.

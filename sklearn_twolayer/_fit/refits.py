@@ -135,7 +135,7 @@ def constant_or_better(training, fit, deadline):
 
 def _under(training, before, strength, n_steps, *, instead):
     """The fit under S alpha = ``strength``; the one to keep ``instead`` if the training ends."""
-    alpha, settings = strength / training.mean_loss.rows.total_weight, training.settings
+    alpha, settings = strength / training.mean_loss.distinct_weight, training.settings
     penalty = Penalty.fixed(training.problem.network, alpha)
     announce(settings, f"A rival of the constant, under alpha = {alpha:.3g}")
     n_steps = min(n_steps, settings.max_iter)
@@ -153,7 +153,8 @@ def _left_out_share(training, start, loss, deadline):
     weight = problem.table.weight
     weight = np.ones(len(fold)) if weight is None else weight
     announce(training.settings, "The evidence ends at the constant: a rival on left-out rows")
-    candidates, lost = [Penalty.fixed(network, strength) for strength in STRENGTHS], 0.0
+    strengths, lost = problem.copies * np.array(STRENGTHS), 0.0  # S is that of distinct rows
+    candidates = [Penalty.fixed(network, strength) for strength in strengths]
     for number in range(N_FOLDS):
         rows = fold != number, fold == number
         found = LeftOut(problem, brief, deadline).fits(rows, start, candidates)

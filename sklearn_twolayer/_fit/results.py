@@ -193,7 +193,8 @@ def _why_cut_short(settings, endings, how_far):
     """Whether the user or the clock ended the fit, and ``how_far`` it has come."""
     if INTERRUPT in endings:
         return f"Training interrupted by the user ({how_far}): the best weights so far are kept."
-    of_many_rows = "" if settings.solver in ("sgd", "adam") else ", or of many rows solver='adam'"
+    is_bound = settings.solver in ("sgd", "adam") or settings.alpha in ("evidence", "ard")
+    of_many_rows = "" if is_bound else ", or of many rows solver='adam'"
     return (
         f"The fit ended at max_time={settings.max_time:g} seconds before it converged "
         f"({how_far}): the best weights so far are kept. Increase max_time, or make the fit "

@@ -13,7 +13,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn import get_config
 
-from sklearn_twolayer._bayes.copies import count_copies, without_copies
+from sklearn_twolayer._bayes.copies import without_copies
 from sklearn_twolayer._bayes.noise import independence_of_targets
 from sklearn_twolayer._fit.auto import Size, resolve, rows_to_start_on
 from sklearn_twolayer._fit.monitor import Monitor, Stop, Validation, Watch, announce
@@ -117,18 +117,19 @@ class Problem:
         rows = stack.enter_context(rows)
         return MeanLoss(self.network, self.targets.loss, rows, is_textbook, copies=self.copies)
 
-    def of_rows(self, table, *, is_merged=False):
-        """The same problem of other rows, and of as many copies as there are among these.
+    def of_rows(self, table, *, are_asked=True):
+        """The same problem of other rows, one of each, and of as many copies as there are of them.
 
-        They are counted for numbers, and ``is_merged`` makes one row of each: the penalties of
-        labels see to theirs. Equal rows of a Dask collection are not looked for.
+        Where rows ``are_asked`` for the penalties, copies are looked for among those of numbers in
+        memory: the penalties of labels see to theirs, and of a Dask collection weights are all
+        that is known.
         """
-        if not self.targets.loss.is_squared_error:
+        if not (are_asked and self.targets.is_numeric):
             return replace(self, table=table)
         if not table.is_in_memory:
             return replace(self, table=table, copies=max(table.total_weight / table.n_rows, 1.0))
-        table = without_copies(table, self.scale) if is_merged else table
-        return replace(self, table=table, copies=count_copies(table, self.scale))
+        table, copies = without_copies(table, self.scale)
+        return replace(self, table=table, copies=copies)
 
     def draw_start(self, random_state, settings):
         """Weights (p,) to start from, near the mean target."""
@@ -203,8 +204,6 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
             with table.raw_rows("encoded", 4096) as rows:
                 targets = targets.in_units(column_moments(rows))
     problem = Problem(targets, scale, table, held_out, moments=moments)
-    if isinstance(settings.alpha, str) and settings.solver in ("auto", "lm", "lbfgs"):
-        problem = problem.of_rows(table, is_merged=True)
     if settings.n_hidden == "auto" and start is not None:
         settings = replace(settings, n_hidden=start.coefs[0].shape[1])
     size = problem.size
@@ -213,7 +212,7 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     if settings.is_stream and start is not None:  # whose earlier rows count, too
         size = replace(size, total_weight=start.n_rows + size.n_counted)
     settings = resolve(settings, size)
-    if not settings.is_stream:
+    if settings.solver == "lbfgs" or settings.alpha == "auto":  # which may ask lbfgs
         settings = replace(settings, gradient_scale=problem.gradient_scale)
     if settings.n_members > 1 and settings.warm_start:
         raise ValueError(

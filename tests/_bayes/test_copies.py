@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sklearn_twolayer import TwoLayerRegressor
-from sklearn_twolayer._bayes.copies import count_copies, frequencies, without_copies
+from sklearn_twolayer._bayes.copies import frequencies, without_copies
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._fit import run
 from sklearn_twolayer._network.scale import Standardization
@@ -28,7 +28,7 @@ def rows_of_levels(n, seed=0):
 
 def counted(X, y, weight=None):
     table = Table(X, y, weight, encoded=y[:, None])
-    return count_copies(table, Standardization.none(X.shape[1], 1)), table
+    return without_copies(table, Standardization.none(X.shape[1], 1))[1], table
 
 
 @pytest.mark.parametrize("times", [1, 3])
@@ -57,11 +57,38 @@ def test_few_values_of_y_do_not_hide_copies():
     assert counted(X.repeat(3, axis=0), np.round(y).repeat(3))[0] == pytest.approx(3)
 
 
-def test_a_number_is_a_copy_where_inputs_have_few_levels():
-    X, _ = rows_of_levels(60)
-    _, y = rows_of_numbers(60)
-    assert counted(X, y)[0] == 1
-    assert counted(X.repeat(3, axis=0), y.repeat(3))[0] == pytest.approx(3)
+def outcomes(random):
+    """A binary input and outcome."""
+    X = random.randint(2, size=(1000, 1)).astype(float)
+    return X, (random.uniform(size=1000) < np.where(X[:, 0] > 0, 0.7, 0.2)).astype(float)
+
+
+def ratings(random):
+    X = random.randint(2, size=(1000, 1)).astype(float)
+    return X, np.clip(np.round(3 + X[:, 0] + random.normal(size=1000)), 1, 5)
+
+
+def design(random):
+    """A table whose cells have a y of their own."""
+    X = random.randint(3, size=(1000, 3)).astype(float)
+    return X, X @ [1, 3, 9] + X[:, 0] * X[:, 1]
+
+
+def doses(random):
+    X = random.randint(5, size=(200, 1)).astype(float)
+    return X, np.round(10 * np.sin(X[:, 0]) + random.normal(size=200), 1)
+
+
+@pytest.mark.parametrize("draw", [outcomes, ratings, design, doses])
+def test_rows_that_fill_a_design_are_no_copies(draw):
+    assert counted(*draw(np.random.RandomState(0)))[0] == 1
+
+
+def test_the_rate_of_a_binary_outcome_is_found():
+    X, y = outcomes(np.random.RandomState(0))
+    prediction = TwoLayerRegressor(random_state=0).fit(X, y).predict([[0.0], [1.0]])
+    expected = y[X[:, 0] == 0].mean(), y[X[:, 0] == 1].mean()
+    np.testing.assert_allclose(prediction, expected, atol=0.05)
 
 
 def test_the_distinct_rows_weigh_as_much_as_their_copies():
@@ -69,7 +96,7 @@ def test_the_distinct_rows_weigh_as_much_as_their_copies():
     rows = np.random.RandomState(0).permutation(np.repeat(np.arange(20), np.arange(1, 21)))
     for weight in (None, np.full(len(rows), 2.0)):
         _, table = counted(X[rows], y[rows], weight)
-        merged = without_copies(table, Standardization.none(4, 1))
+        merged, _ = without_copies(table, Standardization.none(4, 1))
         assert merged.n_rows == 20
         _, first = np.unique(rows, return_index=True)
         np.testing.assert_array_equal(merged.numbers, np.sort(first))
@@ -83,7 +110,7 @@ def test_a_bootstrap_has_copies_and_those_of_a_few_rows_are_left():
     X, y = rows_of_numbers(200)
     drawn = np.random.RandomState(0).choice(200, 200)
     _, table = counted(X[drawn], y[drawn])
-    assert without_copies(table, Standardization.none(4, 1)).n_rows == len(set(drawn))
+    assert without_copies(table, Standardization.none(4, 1))[0].n_rows == len(set(drawn))
 
 
 def test_other_rows_stay_as_they_are():
@@ -92,7 +119,7 @@ def test_other_rows_stay_as_they_are():
     few = np.vstack([few[0], few[0][:2]]), np.append(few[1], few[1][:2])
     for rows in (rows_of_numbers(50), few, (X, y)):
         _, table = counted(*rows)
-        assert without_copies(table, Standardization.none(rows[0].shape[1], 1)) is table
+        assert without_copies(table, Standardization.none(rows[0].shape[1], 1))[0] is table
 
 
 def test_weights_below_one_are_raised_to_the_number_of_rows():
@@ -111,7 +138,8 @@ def test_copies_do_not_tell_their_noise_for_a_signal(alpha):
     noise = model.noise_precision_
     for rows in (X.repeat(20, axis=0), y.repeat(20)), (X, y, np.full(150, 20.0)):
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The weights of the 150 rows sum to 3000")
+            if len(rows) > 2:
+                warnings.filterwarnings("ignore", "The weights of the 150 rows sum to 3000")
             model.fit(*rows)
         assert model.score(new, signal) > once - 0.05
         assert model.noise_precision_ == pytest.approx(noise, rel=0.2)
@@ -138,5 +166,6 @@ def test_where_no_penalty_is_found_rows_stay_as_they_are(monkeypatch):
     rows = X.repeat(3, axis=0), y.repeat(3)
     TwoLayerRegressor(3, alpha=0.01, random_state=0).fit(*rows)
     TwoLayerRegressor(3, solver="gd", max_iter=2, tol=0).fit(*rows)
+    TwoLayerRegressor(3, early_stopping=True, random_state=0).fit(*rows)
     with pytest.raises(AssertionError):
         TwoLayerRegressor(3, random_state=0).fit(*rows)

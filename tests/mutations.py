@@ -518,6 +518,10 @@ MUTATIONS = {
         "_fit/test_refits.py test_compared_penalties.py",
         ("> MANY_COPIES * n_distinct", "> 3 * n_distinct"),
         ("lost / left_out_weight if left_out_weight else None", "lost / left_out_weight"),
+        (
+            "strength / training.mean_loss.distinct_weight",
+            "strength / training.mean_loss.rows.total_weight",
+        ),
         ("if is_even else S", "if False else S"),
         ("if is_even else S", "if True else S"),
     ),

@@ -158,3 +158,15 @@ def test_what_is_too_late_is_not_compared(monkeypatch):
     np.testing.assert_allclose(refits.losses(None, penalties), 0.1)  # of the ten rows of a fold
     sums.append(np.ones(0))
     assert refits.losses(None, penalties) is None
+
+
+@pytest.mark.filterwarnings("ignore:The weights of the 60 rows sum to 720")
+def test_the_rival_of_a_constant_is_penalised_as_if_copies_were_one():
+    """S alpha is a prior for rows that tell something, of which twelve copies are one."""
+    random = np.random.default_rng(2)
+    X = random.normal(size=(60, 6))
+    y = 3 * X[:, 0] * X[:, 1] + 0.15 * random.normal(size=60)
+    model = TwoLayerRegressor(8, n_members=1, random_state=2)
+    penalty = model.fit(X, y).penalty_
+    assert penalty[0] == pytest.approx(module.STRENGTHS[1] / 60)  # the rival's
+    np.testing.assert_allclose(model.fit(X, y, np.full(60, 12.0)).penalty_, penalty)

@@ -150,7 +150,7 @@ def test_copies_do_not_tell_their_noise_for_a_signal(alpha):
 def test_repeats_are_fitted_as_their_weights():
     X, y = rows_of_numbers(100)
     rows = np.repeat(np.arange(100), np.random.RandomState(1).randint(1, 20, 100))
-    model = TwoLayerRegressor(random_state=0)
+    model = TwoLayerRegressor(5, random_state=0)
     repeated = model.fit(X[rows], y[rows]).predict(X)
     weighted = model.fit(X, y, np.bincount(rows)).predict(X)
     np.testing.assert_allclose(repeated, weighted, rtol=1e-6, atol=1e-8)

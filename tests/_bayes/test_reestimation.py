@@ -8,13 +8,19 @@ from scipy.stats import multivariate_normal
 
 from sklearn_twolayer._bayes.choose_penalty import Search
 from sklearn_twolayer._bayes.evidence import maximize_evidence, update_precisions
-from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS, Likelihood, independence
+from sklearn_twolayer._bayes.noise import (
+    NOISE_PRECISION_BOUNDS,
+    Likelihood,
+    independence,
+    independence_of_targets,
+)
 from sklearn_twolayer._bayes.posterior import (
     Precisions,
     effective_parameters,
     log_marginal_likelihood,
     posterior_factor,
 )
+from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._fit.training import Fit
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
 from sklearn_twolayer._network.losses import SquaredError
@@ -301,3 +307,11 @@ def test_where_no_step_goes_down_the_value_under_other_precisions_counts_as_one(
     assert fit.curve[0] == 9
     assert fit.curve[-1] == fit.loss == model.penalised(fit.penalty).quadratic(fit.params)[0]
     assert fit.steps == (4, 4, 4)
+
+
+def test_a_constant_target_has_no_part_in_the_independence_of_the_others():
+    """Of a target, its copy in other units and a constant one in three tells something."""
+    y = np.random.RandomState(0).normal(size=(50, 1))
+    targets = np.hstack([y, 2 * y + 1, np.full((50, 1), 7.0)])
+    table = Table(np.zeros((50, 1)), targets, None, encoded=targets)
+    assert independence_of_targets(table) == pytest.approx(1 / 3)

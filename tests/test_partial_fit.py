@@ -341,6 +341,7 @@ def test_a_column_that_is_constant_in_the_first_batch_has_its_weights():
 
 
 def test_a_first_batch_of_one_row_tells_no_units():
-    with pytest.warns(UserWarning, match=r"column 0 .* more column\(s\) are: .* scale X and y"):
+    others = rf"column 0 .* and {X.shape[1]} more column\(s\) are: .* scale X and y"  # y too
+    with pytest.warns(UserWarning, match=others):
         network(TwoLayerRegressor).partial_fit(1 + abs(X[:1]), [7.0])
     network(TwoLayerRegressor).set_params(standardize=False).partial_fit(1 + abs(X[:1]), [7.0])

@@ -295,7 +295,7 @@ class BaseTwoLayer(
         """Fit the members and publish them; what to complain of."""
         self._publish(problem)
         how, watch, table = {"deadline": deadline, "start": start}, Watch(deadline), problem.table
-        problem = problem.of_rows(table, are_asked=isinstance(settings.alpha, str))
+        problem = problem.of_rows(table) if isinstance(settings.alpha, str) else problem
         if settings.alpha == "auto":
             settings = compare.with_compared_penalty(problem, settings, random_state, **how)
         problem, start = run.weigh_targets(problem, settings, random_state, **how)

@@ -300,5 +300,5 @@ def independence_of_targets(table):
 
 
 def _block_correlations(moments, X, y, weight):
-    X = X[:, :-1]  # which ones follow
+    X = X[:, :-1]  # the last column is of ones
     return (inner_products((X - moments.mean) / moments.scale, weight),)

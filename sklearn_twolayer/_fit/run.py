@@ -117,14 +117,14 @@ class Problem:
         rows = stack.enter_context(rows)
         return MeanLoss(self.network, self.targets.loss, rows, is_textbook, copies=self.copies)
 
-    def of_rows(self, table, *, are_asked=True):
+    def of_rows(self, table):
         """The same problem of other rows, one of each, and of as many copies as there are of them.
 
-        Where rows ``are_asked`` for the penalties, copies are looked for among those of numbers in
-        memory: the penalties of labels see to theirs, and of a Dask collection weights are all
-        that is known.
+        It is asked for where the rows tell the penalties. Copies are looked for among those of
+        numbers in memory: the penalties of labels see to theirs, and of a Dask collection weights
+        are all that is known.
         """
-        if not (are_asked and self.targets.is_numeric):
+        if not self.targets.is_numeric:
             return replace(self, table=table)
         if not table.is_in_memory:
             return replace(self, table=table, copies=max(table.total_weight / table.n_rows, 1.0))

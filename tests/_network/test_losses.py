@@ -158,14 +158,20 @@ def test_log_predict(loss_class):
     assert loss.log_predict(extreme)[0, 0] <= -800
 
 
-@pytest.mark.parametrize("is_weighted", [False, True])
-@pytest.mark.parametrize("loss_class", LOSSES)
-def test_constant_has_the_least_loss(loss_class, is_weighted):
+def at_the_constant(loss_class, is_weighted):
+    """A loss, the mean target of some rows, their loss and delta at its constant, their weights."""
     y, Z2 = random_rows(loss_class, 3, n_rows=40)
     weight = np.random.default_rng(1).uniform(size=40) if is_weighted else None
     loss = loss_class()
-    constant = np.broadcast_to(loss.constant(loss.mean_target(y, weight, 3)), Z2.shape)
-    _, delta = loss.loss_and_delta(y, constant)
+    mean_target = loss.mean_target(y, weight, 3)
+    constant = np.broadcast_to(loss.constant(mean_target), Z2.shape)
+    return loss, mean_target, *loss.loss_and_delta(y, constant), weight
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("loss_class", LOSSES)
+def test_constant_has_the_least_loss(loss_class, is_weighted):
+    _, _, _, delta, weight = at_the_constant(loss_class, is_weighted)
     np.testing.assert_allclose(np.average(delta, axis=0, weights=weight), 0, atol=1e-15)
 
 
@@ -179,10 +185,6 @@ def test_constant_is_finite_where_all_rows_agree(loss_class):
 @pytest.mark.parametrize("is_weighted", [False, True])
 @pytest.mark.parametrize("loss_class", LOG_LOSSES)
 def test_entropy_is_the_mean_loss_of_the_constant(loss_class, is_weighted):
-    y, Z2 = random_rows(loss_class, 3, n_rows=40)
-    weight = np.random.default_rng(1).uniform(size=40) if is_weighted else None
-    loss = loss_class()
-    mean_target = loss.mean_target(y, weight, 3)
-    lost, _ = loss.loss_and_delta(y, np.broadcast_to(loss.constant(mean_target), Z2.shape))
+    loss, mean_target, lost, _, weight = at_the_constant(loss_class, is_weighted)
     expected = np.average(lost, weights=weight)
     np.testing.assert_allclose(loss.entropy(mean_target), expected, rtol=1e-12)

@@ -59,7 +59,7 @@ def test_columns_in_another_order_are_refused(Estimator, early_stopping, frame):
 def test_missing_dates_are_refused_and_others_are_numbers(library):
     """NaT is the least integer, and was taken for that number."""
     dates = np.datetime64("2020-01-01", "us") + (1e9 * X).astype("timedelta64[us]")
-    holey = np.where(X.max() > X, dates, np.datetime64("NaT"))
+    holey = np.where(X.max() > X, dates, np.datetime64("NaT", "us"))
     whole, holey = (library.DataFrame(dict(zip(NAMES, each.T))) for each in (dates, holey))
     model = fitted(TwoLayerRegressor, whole)
     assert np.array_equal(model.predict(whole), fitted(TwoLayerRegressor, dates).predict(dates))

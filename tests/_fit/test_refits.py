@@ -61,6 +61,7 @@ def test_copies_of_rows_are_not_taken_for_left_out_ones():
     assert np.mean(scores) > np.mean(linear) - 0.1
 
 
+@pytest.mark.slow  # copies of rows, above, ask the same refits
 def test_noise_that_grows_on_one_side_is_not_learned():
     """A few rows far out make the evidence take it for a signal."""
     lost = []

@@ -4,7 +4,6 @@ See ``targets`` for the interface and how targets are learnt.
 """
 
 from dataclasses import dataclass, replace
-from functools import partial
 from reprlib import repr as shortened
 
 import numpy as np
@@ -260,16 +259,15 @@ class LabelTargets:
 
     def score(self, rows, block_raw_prediction):
         """Share of the rows whose class, or all of whose labels, are predicted."""
-        right, weight = rows.sum(partial(_block_right, raw_prediction=block_raw_prediction))
+
+        def block(X, y, weight):
+            Z2 = block_raw_prediction(X, y, weight)
+            right = Z2.argmax(axis=1) == y if y.ndim == 1 else ((Z2 > 0) == y).all(axis=1)
+            weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
+            return weight @ right, weight.sum()
+
+        right, weight = rows.sum(block)
         return float(right / weight)
-
-
-def _block_right(X, y, weight, *, raw_prediction):
-    """Sums of w over the rows that are predicted right, and over all."""
-    Z2 = raw_prediction(X, y, weight)
-    right = Z2.argmax(axis=1) == y if y.ndim == 1 else ((Z2 > 0) == y).all(axis=1)
-    weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
-    return weight @ right, weight.sum()
 
 
 def checked_classes(classes):

@@ -11,7 +11,6 @@ pickled: they go to the workers of a cluster instead of an estimator.
 """
 
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 
@@ -156,21 +155,19 @@ class RealTargets:
         """
         if rows.n_rows < 2:
             return np.nan
-        bound = {"raw_prediction": block_raw_prediction, "predict": self.loss.predict}
-        block = partial(_block_squares, shift=rows.first("y"), **bound)
+        shift = rows.first("y")
+
+        def block(X, y, weight):
+            A2 = self.loss.predict(block_raw_prediction(X, y, weight))
+            weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
+            deviation, residual = y - shift, y - A2.astype(np.float64)
+            return weight.sum(), weight @ deviation, weight @ deviation**2, weight @ residual**2
+
         weight, first, second, residual = rows.sum(block)
         total = second - first**2 / weight
         constant = total <= 10 * np.finfo(np.float64).eps * second
         ratio = np.where(constant, residual > 0, residual / np.where(constant, 1, total))
         return float(np.mean(1 - ratio))
-
-
-def _block_squares(X, y, weight, *, raw_prediction, predict, shift):
-    """Sums of w, w (y - shift), w (y - shift)^2 and w (y - A2)^2 for each output."""
-    A2 = predict(raw_prediction(X, y, weight))
-    weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
-    deviation, residual = y - shift, y - A2.astype(np.float64)
-    return weight.sum(), weight @ deviation, weight @ deviation**2, weight @ residual**2
 
 
 def refuse_missing(y):

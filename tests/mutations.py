@@ -571,7 +571,7 @@ MUTATIONS = {
         ("(score, -loss) > self._best", "score > self._best[0]"),
         ("(scores[step], -losses[step])", "scores[step]"),
         ("self.best_params = params.copy()", "self.best_params = params"),
-        ("        if not np.isfinite(score):", "        if False:"),
+        ("            if not np.isfinite(score):", "            if False:"),
         ("share * (self._end", "(self._end"),
         ("    if not table.is_in_memory:", "    if False:"),
         ('    if np.ndim(score) or np.asarray(score).dtype.kind not in "biuf":', "    if False:"),

@@ -72,32 +72,6 @@ class Watch:
         return Watch(self.deadline, self.task and self.task.member(number), number)
 
 
-class Validation:
-    """Loss and score of the validation rows under the weights ``params``.
-
-    Parameters
-    ----------
-    mean_loss : MeanLoss
-        Over the validation rows.
-    score : callable
-        ``score(params)``, higher is better.
-    """
-
-    def __init__(self, mean_loss, score):
-        self.loss = mean_loss.value
-        self._score = score
-
-    def score(self, params):
-        """What early stopping maximises; ValueError if it is not a finite number."""
-        score = float(self._score(params))
-        if not np.isfinite(score):
-            raise ValueError(
-                f"The score of the validation rows is {score}. Pass more of them, or choose "
-                "another scoring, such as 'loss'."
-            )
-        return score
-
-
 def scorer_of_weights(scoring, scorer, model_of, table):
     """The score of validation rows under weights, by a scorer of the user's.
 
@@ -165,7 +139,9 @@ class Monitor:
     settings : Settings
         Of which it reads early_stopping, tol, n_iter_no_change and verbose.
     deadline : Deadline
-    validation : Validation, optional
+    validate : callable, optional
+        ``validate(params)`` is the loss of the validation rows, and the score that early stopping
+        maximises.
     tell : callable, optional
         ``tell(params)`` is told of each iteration, and says whether to stop.
     n_before : int, default=0
@@ -187,7 +163,7 @@ class Monitor:
 
     settings: object
     deadline: Deadline
-    validation: Validation | None = None
+    validate: Callable | None = None
     tell: Callable | None = None
     n_before: int = 0
     n_steps: int = field(default=0, init=False)
@@ -205,14 +181,18 @@ class Monitor:
 
         What may be interrupted comes first: an iteration is recorded whole or not at all.
         """
-        if self.validation is not None:
-            loss = float(self.validation.loss(params))
-            score = self.validation.score(params)
+        if self.validate is not None:
+            loss, score = map(float, self.validate(params))
+            if not np.isfinite(score):
+                raise ValueError(
+                    f"The score of the validation rows is {score}. Pass more of them, or choose "
+                    "another scoring, such as 'loss'."
+                )
         asks_to_stop = self.tell is not None and self.tell(params)
         line = f"Iteration {self.n_before + self.n_steps + 1:5d}  loss {value:.6g}"
-        seen = "" if self.validation is None else f"  validation score {score:.4f}"
+        seen = "" if self.validate is None else f"  validation score {score:.4f}"
         announce(self.settings, line + seen)
-        if self.validation is not None:
+        if self.validate is not None:
             self._record_validation(params, loss, score)
         self.n_steps += 1
         self.kept = kept

@@ -16,7 +16,7 @@ from sklearn import get_config
 from sklearn_twolayer._bayes.copies import without_copies
 from sklearn_twolayer._bayes.noise import independence_of_targets
 from sklearn_twolayer._fit.auto import Size, resolve, rows_to_start_on
-from sklearn_twolayer._fit.monitor import Monitor, Stop, Validation, Watch, announce
+from sklearn_twolayer._fit.monitor import Monitor, Stop, Watch, announce
 from sklearn_twolayer._fit.refits import Refits, constant_or_better
 from sklearn_twolayer._fit.results import posterior_of_fit
 from sklearn_twolayer._fit.training import Fit, Training
@@ -327,11 +327,15 @@ def _training(problem, settings, random_state, stack, *, watch, start):
     """The training of a network, over rows that are open as long as the ``stack`` is."""
     needs_matrix = settings.solver == "lm" or settings.alpha in ("evidence", "ard")
     dtype = np.float64 if needs_matrix else problem.table.dtype
+    validate = None
+    if problem.held_out is not None:
+        held_out = problem.mean_loss(problem.held_out, dtype, stack)
+        validate = partial(_loss_and_score, problem, settings, held_out)
     monitor = Monitor(
         settings,
         watch.deadline,
-        validation=problem.held_out and _validation(problem, settings, dtype, stack),
-        tell=watch.task and partial(_tell, watch.task, problem),
+        validate=validate,
+        tell=watch.task and (lambda params: watch.task.iteration(partial(problem.weights, params))),
         n_before=len(start.curve) if settings.is_stream and start is not None else 0,
     )
     width = problem.network.width_of_steps if needs_matrix else problem.network.width
@@ -349,21 +353,11 @@ def _training(problem, settings, random_state, stack, *, watch, start):
     return Training(problem, settings, mean_loss, monitor, **how)
 
 
-def _tell(task, problem, params):
-    """Tell callbacks of an iteration; whether they ask to stop."""
-    return task.iteration(partial(problem.weights, params))
-
-
-def _validation(problem, settings, dtype, stack):
-    """Loss and score of the validation rows, which are open as long as the stack is."""
-    mean_loss = problem.mean_loss(problem.held_out, dtype, stack)
-    return Validation(mean_loss, partial(_score, problem, settings, mean_loss))
-
-
-def _score(problem, settings, mean_loss, params):
-    """Score of the validation rows: minus their loss, a scorer's, or R^2 and accuracy."""
+def _loss_and_score(problem, settings, mean_loss, params):
+    """Of validation rows: their loss, and minus that, a scorer's score, or R^2 and accuracy."""
+    loss = mean_loss.value(params)
     if settings.scoring == "loss":
-        return -mean_loss.value(params)
+        return loss, -loss
     if settings.scoring is not None:
-        return problem.score_weights(*problem.weights(params))
-    return problem.targets.score(mean_loss.rows, mean_loss.block_raw_prediction(params))
+        return loss, problem.score_weights(*problem.weights(params))
+    return loss, problem.targets.score(mean_loss.rows, mean_loss.block_raw_prediction(params))

@@ -301,7 +301,7 @@ MUTATIONS = {
         ("if n_values == n_inputs or n_cells", "if n_cells"),
         ("fold[np.lexsort((at_random, label))]", "fold[at_random]"),
         ("RandomState(0).permutation(n_units)", "RandomState(0).permutation(n_units) * 0"),
-        ("len(frequency) / frequency.sum()", "0"),
+        ("max(n_rows / weight.sum(), 1)", "1"),
     ),
     "_data/targets.py": (
         "_data/test_targets.py _data/test_scores.py test_validation.py test_faults.py",
@@ -420,7 +420,7 @@ MUTATIONS = {
         ("return size.penalty_unit / (size.n_counted", "return 2 / (size.n_rows"),
         ("return size.penalty_unit / (size.n_counted", "return 1 / (size.n_counted"),
         ("n_free_steps=sum(FREE_STEPS)", "n_free_steps=0"),
-        ("not goes_on and cost", "cost"),
+        ("if is_cheap and not goes_on else", "if is_cheap else"),
         ('settings.solver == "lm" or is_near', "is_near"),
         ("n_rows and is_affordable(part, settings.n_hidden)", "n_rows"),
         ("size.density * size.n_rows * size", "size.density * size.n_counted * size"),
@@ -503,7 +503,6 @@ MUTATIONS = {
     ),
     "_bayes/copies.py": (
         "_bayes/test_copies.py",
-        ("max(table.n_rows / weight.sum(), 1)", "1"),
         ("table.n_rows > MANY_COPIES * n", "table.n_rows > 3 * n"),
         ("table.n_rows > MANY_COPIES * n", "table.n_rows > n"),
         ("if rows.meet_by_chance(weight) or rows.fill_a_table(table.X, weight):", "if False:"),
@@ -540,8 +539,8 @@ MUTATIONS = {
         ("            if not np.isfinite(value):", "            if False:"),
         ("fit.left_out_share < MARGIN * best", "fit.left_out_share < best"),
         (
-            "                search = replace(search, minimize=partial",
-            "                replace(search, minimize=partial",
+            "                search = replace(search, minimize=beside",
+            "                replace(search, minimize=beside",
         ),
         (
             "            return params, restart(state, params)\n".replace(

@@ -75,10 +75,6 @@ DOUBTFUL_LOSS = 2.0
 REFITTED_POWERS = range(-2, 7)
 
 
-def untold(stage):
-    """Nobody is told of a stage."""
-
-
 @dataclass(frozen=True)
 class Search:
     """What the strategies need.
@@ -110,7 +106,7 @@ class Search:
     max_iter: int
     minimize: Callable
     stride: int = 1
-    stage: Callable = untold
+    stage: Callable = lambda name: None
     refits: Any = None
 
     def most(self, n_steps, curve=()):

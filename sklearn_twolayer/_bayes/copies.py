@@ -11,7 +11,7 @@ Rows of a few inputs, of which many come with several y, are equal by chance, as
 
 import numpy as np
 
-from sklearn_twolayer._bayes.cross_validate import SortedRows
+from sklearn_twolayer._bayes.cross_validate import SortedRows, frequencies
 
 #: Rows repeat where there are so many times as many as are distinct: a bootstrap has 1.6.
 MANY_COPIES = 1.1
@@ -23,7 +23,7 @@ def without_copies(table, scale):
     Where many rows are copies the table is that of the distinct ones, weighed by their copies: its
     F is the same, in less time.
     """
-    weight = frequencies(table)
+    weight = frequencies(table.weight, table.n_rows)
     if len(np.unique(table.encoded[:, 0])) == table.n_rows:  # which is cheaper to see
         return table, float(weight.sum() / table.n_rows)
     rows = SortedRows.of(table.X, table.encoded, scale)
@@ -34,9 +34,3 @@ def without_copies(table, scale):
         own = np.ones(table.n_rows) if table.weight is None else table.weight
         table = table.merged(rows.order[rows.is_new], rows.weigh_distinct(own))
     return table, float(weight.sum() / n_distinct)
-
-
-def frequencies(table):
-    """The weights (n,) of the rows, with the sum S, which is n where they sum to less."""
-    weight = np.ones(table.n_rows) if table.weight is None else table.weight
-    return weight * max(table.n_rows / weight.sum(), 1)

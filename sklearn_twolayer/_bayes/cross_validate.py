@@ -163,12 +163,17 @@ def left_out_shares(X, y, standardization, *, frequency=None, are_labels=True):
         Whether y may be equal by chance, as numbers are not.
     """
     rows = SortedRows.of(X, y, standardization)
-    frequency = np.ones(len(rows.order)) if frequency is None else frequency
-    frequency = frequency * max(1, len(frequency) / frequency.sum())  # S is n at least
+    frequency = frequencies(frequency, len(rows.order))
     if are_labels and (rows.meet_by_chance(frequency) or rows.fill_a_table(X, frequency)):
         return rows.deal_units(frequency)
     fold, n_distinct = rows.deal_distinct()
     return np.equal.outer(fold, np.arange(N_FOLDS)).astype(float), n_distinct
+
+
+def frequencies(weight, n_rows):
+    """The weights (n,) of the rows, ones if None, with the sum S, which is n at least."""
+    weight = np.ones(n_rows) if weight is None else weight
+    return weight * max(n_rows / weight.sum(), 1)
 
 
 @dataclass(frozen=True)

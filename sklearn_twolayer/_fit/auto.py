@@ -151,8 +151,11 @@ def resolve(settings, size):
         return resolved
     if isinstance(resolved.alpha, str):
         return replace(resolved, n_free_steps=sum(FREE_STEPS))
+    # A few units fit a curve well or badly, by where they start; see ``narrowed``, too.
     _, cost = gauss_newton_size_and_cost(size.repeated, n_hidden)
-    return replace(resolved, n_starts=choose_starts(resolved, cost))
+    is_cheap = solver == "lm" and cost <= MAX_COST_FOR_STARTS
+    goes_on = settings.warm_start or settings.early_stopping
+    return replace(resolved, n_starts=N_STARTS if is_cheap and not goes_on else 1)
 
 
 def is_affordable(size, n_hidden, most=None):
@@ -287,16 +290,6 @@ def narrowed(resolved, size):
     if resolved.alpha != "auto" or n_hidden >= resolved.n_hidden:
         return resolved
     return replace(resolved, n_hidden=n_hidden, n_starts=N_MEMBERS)
-
-
-def choose_starts(settings, cost):
-    """Starts of a regression, of which the best is kept: several where the steps of lm are cheap.
-
-    A few units fit a curve well or badly, by where they start; see ``narrowed``, too.
-    """
-    is_float = settings.solver == "lm" and not isinstance(settings.alpha, str)
-    goes_on = settings.warm_start or settings.early_stopping
-    return N_STARTS if is_float and not goes_on and cost <= MAX_COST_FOR_STARTS else 1
 
 
 def unit_precision(size):

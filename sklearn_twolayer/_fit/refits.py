@@ -17,13 +17,14 @@ from functools import cached_property
 import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import MUCH_USED_SHARE
-from sklearn_twolayer._bayes.copies import MANY_COPIES, frequencies
+from sklearn_twolayer._bayes.copies import MANY_COPIES
 from sklearn_twolayer._bayes.cross_validate import (
     HOPELESS,
     MARGIN,
     N_FOLDS,
     SortedRows,
     folds,
+    frequencies,
     n_folds_asked,
 )
 from sklearn_twolayer._bayes.noise import Likelihood
@@ -66,7 +67,7 @@ class Refits:
 
     @cached_property
     def _weight(self):
-        return frequencies(self.problem.table)
+        return frequencies(self.problem.table.weight, self.problem.table.n_rows)
 
     @cached_property
     def _sorted(self):

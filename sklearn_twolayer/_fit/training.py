@@ -322,19 +322,19 @@ class Training:
         What is kept while one is under way is the best before it.
         """
         search, best = self.search_of_penalties(), None
+
+        def beside_the_best(before, penalty, *, max_iter, keep=None):
+            return self.minimize(before, penalty, max_iter=max_iter, keep=lambda running: best)
+
         for number in range(1, self.settings.n_starts + 1):
             announce(self.settings, f"Start {number} of {self.settings.n_starts}")
             if best is not None:
                 params = self.problem.draw_start(self.random_state, self.settings)
-                search = replace(search, minimize=partial(self._minimize_beside, best))
+                search = replace(search, minimize=beside_the_best)
             fit = strategy(search, Fit(params))
             if best is None or fit.left_out_share < MARGIN * best.left_out_share:
                 best = fit
         return best
-
-    def _minimize_beside(self, best, before, penalty, *, max_iter, keep=None):
-        """``minimize``, but if the training ends there the fit is another one, which is whole."""
-        return self.minimize(before, penalty, max_iter=max_iter, keep=lambda running: best)
 
     def _best_of(self, params, penalty):
         """The best of several starts: each gets a few steps, and the best two go on to the end."""

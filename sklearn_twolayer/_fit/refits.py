@@ -17,14 +17,11 @@ from functools import cached_property
 import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import MUCH_USED_SHARE
-from sklearn_twolayer._bayes.copies import MANY_COPIES
+from sklearn_twolayer._bayes.copies import MANY_COPIES, N_FOLDS, SortedRows, frequencies
 from sklearn_twolayer._bayes.cross_validate import (
     HOPELESS,
     MARGIN,
-    N_FOLDS,
-    SortedRows,
     folds,
-    frequencies,
     n_folds_asked,
 )
 from sklearn_twolayer._bayes.noise import Likelihood

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from sklearn_twolayer import TwoLayerRegressor
-from sklearn_twolayer._bayes.copies import without_copies
-from sklearn_twolayer._bayes.cross_validate import frequencies
+from sklearn_twolayer._bayes.copies import frequencies, without_copies
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._fit import run
 from sklearn_twolayer._network.scale import Standardization

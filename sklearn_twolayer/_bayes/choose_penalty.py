@@ -79,35 +79,19 @@ REFITTED_POWERS = range(-2, 7)
 class Search:
     """What the strategies need.
 
-    Parameters
-    ----------
-    mean_loss : MeanLoss
-    likelihood : Likelihood
-    max_iter : int
-        Most iterations on the way to a fit.
-    minimize : callable
-        ``minimize(before, penalty, *, max_iter, keep=None) -> Fit`` runs the minimiser from
-        where the Fit ``before`` has ended. A Fit has ``params``, ``penalty``, ``loss`` F,
-        ``curve`` (F after each step of the way here, that of the one before included),
-        ``steps`` (their numbers among all of the training) and ``resume``, the damping to go
-        on with. After each step ``keep(running)`` is the fit to return if the training ended
-        there; None keeps the running fit itself.
-    stride : int
-        Iterations from one re-estimation of precisions to the next: 1 step of
-        Levenberg-Marquardt, which makes the matrix anyway, and many of L-BFGS.
-    stage : callable
-        ``stage(name)`` tells the user what the steps to come are for.
-    refits : Refits or None
-        ``losses(start, penalties)`` of rows that are left out; None where rows are not at hand.
+    ``minimize(before, penalty, *, max_iter, keep=None) -> Fit`` runs the minimiser from where the
+    Fit ``before`` has ended: its curve and steps are the beginning of the new ones, and its
+    ``resume`` is the damping to go on with. After each step ``keep(running)`` is the fit to return
+    if the training ended there; None keeps the running fit itself.
     """
 
     mean_loss: Any
     likelihood: Likelihood
-    max_iter: int
+    max_iter: int  # most iterations on the way to a fit
     minimize: Callable
-    stride: int = 1
-    stage: Callable = lambda name: None
-    refits: Any = None
+    stride: int = 1  # steps between re-estimations: 1 of lm, which has the matrix, many of L-BFGS
+    stage: Callable = lambda name: None  # tells the user what the steps to come are for
+    refits: Any = None  # ``losses(start, penalties)`` of left-out rows, where rows are at hand
 
     def most(self, n_steps, curve=()):
         """Most iterations of so many steps of Levenberg-Marquardt, after those of a curve."""

@@ -29,24 +29,12 @@ HOPELESS, MIN_RACED = 1.5, 100
 
 @dataclass(frozen=True)
 class Grid:
-    """What is compared.
-
-    Parameters
-    ----------
-    strengths : tuple of float
-        Values of S alpha, from weak to strong.
-    preference : tuple of float
-        The same, in the order in which ties are decided.
-    min_rows : int
-        Fewer distinct rows say nothing by being left out. The weakest penalty then learns them.
-    stronger : tuple of float
-        What is asked one after the other where the strongest of them wins.
-    """
+    """What is compared: values of S alpha, from weak to strong."""
 
     strengths: tuple
-    preference: tuple
-    min_rows: int
-    stronger: tuple = ()
+    preference: tuple  # the same, in the order in which ties are decided
+    min_rows: int  # fewer distinct rows say nothing by being left out: the weakest learns them
+    stronger: tuple = ()  # asked one after the other where the strongest wins
 
     def least(self, losses):
         """The strength with the least of the losses {strength: loss}, with a margin.

@@ -48,36 +48,15 @@ MIN_DISTINCT = 3
 class Likelihood:
     """What turns the objective F into the exponent M = scale F of a posterior.
 
-    Parameters
-    ----------
-    total_weight : float
-        S, with the copies of a row as one.
-    n_outputs : int
-        k.
-    is_gaussian : bool
-        True for squared error, whose noise has a precision beta; False for log loss.
-    variances : ndarray, shape (k,)
-        Of the targets: 1 on the standardised scale.
-    independence : float
-        Of the targets that vary, the share that tells independently of each other.
-
-    Attributes
-    ----------
-    n_residuals : float
-        S k.
-    share_telling : float
-        Of the targets, those that vary (all if none does) times their independence.
-    n_telling : float
-        S times their number: the residuals that tell of the noise.
-    variance : float
-        Mean of the variances; 1 if all targets are constant.
+    Of the targets those tell of the noise that vary (all if none does), times their independence:
+    a ``share_telling``, and of the ``n_residuals`` S k so many ``n_telling``.
     """
 
-    total_weight: float
+    total_weight: float  # S, with the copies of a row as one
     n_outputs: int
-    is_gaussian: bool
-    variances: np.ndarray | float = 1.0
-    independence: float = 1.0
+    is_gaussian: bool  # squared error, whose noise has a precision beta; the log loss has none
+    variances: np.ndarray | float = 1.0  # (k,) of the targets: 1 on the standardised scale
+    independence: float = 1.0  # of the targets that vary, the share that tells independently
 
     def __post_init__(self):
         n_residuals, variance = self.total_weight * self.n_outputs, float(np.mean(self.variances))

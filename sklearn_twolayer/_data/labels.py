@@ -26,25 +26,13 @@ LABELS = ("binary", "multiclass", "multilabel-indicator")
 
 @dataclass(frozen=True, eq=False)
 class LabelTargets:
-    """Classes, or the labels of a multilabel indicator, under the log loss.
+    """Classes, or the labels of a multilabel indicator, under the log loss."""
 
-    Parameters
-    ----------
-    classes : ndarray, shape (n_classes,)
-        Sorted; the indices of the columns of an indicator.
-    is_multilabel : bool
-    class_weight : mapping, "balanced", list of them, or None
-    totals : list, optional
-        ``label_totals`` of all rows, to weigh parts of them; None to weigh all at once.
-    is_seen : ndarray of bool, shape (n_classes,), optional
-        Classes that have rows with weight. None stands for all.
-    """
-
-    classes: np.ndarray
+    classes: np.ndarray  # sorted; the indices of the columns of an indicator
     is_multilabel: bool
     class_weight: object = None
-    totals: list | None = None
-    is_seen: np.ndarray | None = None
+    totals: list | None = None  # ``label_totals`` of all rows, to weigh parts of them
+    is_seen: np.ndarray | None = None  # classes that have rows with weight; None stands for all
 
     complaint = None
     is_numeric = False

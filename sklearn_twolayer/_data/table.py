@@ -21,45 +21,20 @@ FLOATS = (np.float64, np.float32)
 class Table:
     """Rows in memory.
 
-    ``DaskTable`` has the same interface over the partitions of a Dask collection. A fit asks
-    a table for its counts, its targets and its rows, and never touches X itself.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix or array, shape (n, f)
-    y : ndarray, shape (n,) or (n, k)
-        Labels or targets as the user has them.
-    weight : ndarray, shape (n,), or None
-        Sample weights; None stands for ones.
-    encoded : ndarray, shape (n, k), or (n,) for class indices; None before ``encode``
-        What the losses compare with.
-    frequency : ndarray, shape (n,), or None
-        The user's own weights, without those of the classes.
-    weightless : ndarray or None
-        y of further rows, of weight zero: their labels are classes, too.
-    numbers : ndarray, shape (n,), or None
-        Of the rows, as the user counts them; None where they are all there, in order.
-    partition : int or None
-        Number of the partition of which they are the rows.
-
-    Attributes
-    ----------
-    n_rows, n_features, dtype : int, int, dtype
-        Of X.
-    density : float
-        The share of the entries of X that are stored.
-    total_weight, total_frequency : float
-        S, the sum of the sample weights, and that of the user's own.
+    ``DaskTable`` has the same interface over the partitions of a Dask collection. A fit asks a
+    table for its counts, its targets and its rows, and never touches X itself. Beside its fields
+    it has ``n_rows``, ``n_features`` and ``dtype`` of X, the ``density`` of the entries of X that
+    are stored, and the sums ``total_weight``, S, and ``total_frequency``.
     """
 
-    X: object
-    y: np.ndarray
-    weight: np.ndarray | None
-    encoded: np.ndarray | None = None
-    frequency: np.ndarray | None = None
-    weightless: np.ndarray | None = None
-    numbers: np.ndarray | None = None
-    partition: int | None = None
+    X: object  # (n, f), an array or in CSR
+    y: np.ndarray  # (n,) or (n, k), as the user has it
+    weight: np.ndarray | None  # (n,); None stands for ones
+    encoded: np.ndarray | None = None  # what losses compare with: (n, k), or class indices (n,)
+    frequency: np.ndarray | None = None  # (n,), the user's own weights, without those of classes
+    weightless: np.ndarray | None = None  # y of rows of weight zero, whose labels are classes, too
+    numbers: np.ndarray | None = None  # (n,), as the user counts; None if all are there, in order
+    partition: int | None = None  # of which they are the rows
 
     is_in_memory = True
 

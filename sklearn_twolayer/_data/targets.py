@@ -28,27 +28,14 @@ LEAST_VARIANCE = 2e-5
 
 @dataclass(frozen=True)
 class RealTargets:
-    """Real numbers, under the squared error.
-
-    Parameters
-    ----------
-    n_outputs : int
-        Targets k of each row.
-    is_1d : bool
-        Whether y is one column (n,), and predictions are to be so too.
-    output_activation : {"identity", "logistic"}
-    complaint : str or None
-        What to warn the user of.
-    is_constant : tuple of bool
-        Which outputs have one target in all rows: a fit starts there.
-    penalty_unit : float
-        What a penalty on the weights is in proportion to: 1 where y is standardised.
-    """
+    """Real numbers, under the squared error."""
 
     n_outputs: int
-    is_1d: bool
+    is_1d: bool  # whether y is one column (n,), and predictions are to be so too
     output_activation: str
-    complaint: str | None = None
+    complaint: str | None = None  # what to warn the user of
+    # Which outputs have one target in all rows, where a fit starts; and what a penalty on the
+    # weights is in proportion to: 1 where y is standardised.
     is_constant: tuple = field(default=(), compare=False)
     penalty_unit: float = field(default=1.0, compare=False)
 

@@ -47,25 +47,13 @@ class Comparison:
     A penalty has a strength, S alpha in units of that of a unit prior, and a ratio of the alpha of
     W1 to that of W2, whose geometric mean is alpha. ``losses`` is asked for each fold, and what it
     has told by the others.
-
-    Parameters
-    ----------
-    networks : LeftOut
-    start : ndarray, shape (p,)
-        Where networks start.
-    shares : ndarray, shape (n, 5)
-        Of each row that each fold leaves out.
-    n_dealt : int
-        How many rows the folds share out.
-    told : list of dict
-        Of each fold that was not cut short, {strength: (sum of the losses, weights (p,))}.
     """
 
     networks: LeftOut
-    start: np.ndarray
-    shares: np.ndarray
-    n_dealt: int
-    told: list = field(default_factory=list)
+    start: np.ndarray  # (p,), where networks start
+    shares: np.ndarray  # (n, 5) of each row that each fold leaves out
+    n_dealt: int  # how many rows the folds share out
+    told: list = field(default_factory=list)  # {strength: (sum of losses, weights)} of whole folds
 
     @classmethod
     def of(cls, problem, settings, start, deadline):

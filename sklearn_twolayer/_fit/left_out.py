@@ -32,18 +32,10 @@ def flat_to_compare(n_iterations):
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Networks that are fitted without some of the rows, and predict these.
-
-    Parameters
-    ----------
-    problem : Problem
-    settings : Settings
-        Of the networks; their ``max_iter`` is that under each penalty.
-    deadline : Deadline
-    """
+    """Networks that are fitted without some of the rows, and predict these."""
 
     problem: object
-    settings: object
+    settings: object  # of the networks; their ``max_iter`` is that under each penalty
     deadline: object
 
     def fits(self, rows, params, candidates, flat=None):

@@ -53,19 +53,11 @@ class Deadline:
 
 @dataclass(frozen=True)
 class Watch:
-    """Who watches a fit: its deadline, and the task of which callbacks are told.
-
-    Parameters
-    ----------
-    deadline : Deadline
-    task : Task or None
-    number : int or None
-        Of a member of a committee; None for a network by itself.
-    """
+    """Who watches a fit: its deadline, and the task of which callbacks are told."""
 
     deadline: Deadline
     task: object = None
-    number: int | None = None
+    number: int | None = None  # of a member of a committee; None for a network by itself
 
     def member(self, number):
         """Who watches a member of the committee."""
@@ -134,44 +126,21 @@ def _number_of(scoring, score_of_model, coefs, intercepts):
 class Monitor:
     """Records each iteration of a training, keeps what it has come to, and says when to stop.
 
-    Parameters
-    ----------
-    settings : Settings
-        Of which it reads early_stopping, tol, n_iter_no_change and verbose.
-    deadline : Deadline
-    validate : callable, optional
-        ``validate(params)`` is the loss of the validation rows, and the score that early stopping
-        maximises.
-    tell : callable, optional
-        ``tell(params)`` is told of each iteration, and says whether to stop.
-    n_before : int, default=0
-        Iterations before this training.
-
-    Attributes
-    ----------
-    n_steps : int
-        Iterations that were recorded: the number of the next one.
-    scores, losses : list of float
-        Of the validation rows after each iteration; empty without such rows.
-    best_params : ndarray or None
-        Weights with the best validation score; None without early stopping.
-    kept : callable or None
-        ``kept()`` is the fit that the training would return if it ended now.
-    ending : str or None
-        Why the training was cut short, if it was.
+    ``validate(params)`` is the loss of the validation rows, and the score that early stopping
+    maximises; ``tell(params)`` is told of each iteration, and says whether to stop.
     """
 
-    settings: object
+    settings: object  # early_stopping, tol, n_iter_no_change and verbose
     deadline: Deadline
     validate: Callable | None = None
     tell: Callable | None = None
-    n_before: int = 0
-    n_steps: int = field(default=0, init=False)
-    scores: list = field(default_factory=list, init=False)
+    n_before: int = 0  # iterations before this training
+    n_steps: int = field(default=0, init=False)  # that were recorded: the number of the next one
+    scores: list = field(default_factory=list, init=False)  # of the validation rows
     losses: list = field(default_factory=list, init=False)
-    best_params: np.ndarray | None = field(default=None, init=False)
-    kept: Callable | None = field(default=None, init=False)
-    ending: str | None = field(default=None, init=False)
+    best_params: np.ndarray | None = field(default=None, init=False)  # under early stopping
+    kept: Callable | None = field(default=None, init=False)  # ``kept()`` is the fit, if it ends now
+    ending: str | None = field(default=None, init=False)  # why it was cut short, if it was
     _best: tuple = field(default=(-np.inf, -np.inf), init=False)
     _least: float = field(default=np.inf, init=False)
     _waited: int = field(default=0, init=False)

@@ -42,36 +42,16 @@ LEAST_NOISE = 0.01
 
 @dataclass(frozen=True)
 class Problem:
-    """What is learnt: what y means, the units, the rows, and the network.
-
-    Parameters
-    ----------
-    targets : RealTargets or LabelTargets
-    scale : Standardization
-    table : Table or DaskTable
-        Of the training rows.
-    held_out : Table or DaskTable, optional
-        Of the validation rows.
-    score_weights : callable, optional
-        ``score_weights(coefs, intercepts)`` of the validation rows, where the user has named a
-        scorer.
-    network : TwoLayerNetwork
-        None until ``pose`` has given it a width.
-    moments : dict
-        Moments of the columns of "X", and of the targets under "encoded", where the scale was
-        taken from them.
-    copies : float
-        Rows of the table for each that tells something new, where penalties are found from them.
-    """
+    """What is learnt: what y means, the units, the rows, and the network."""
 
     targets: object
     scale: object
-    table: object
-    held_out: object = None
-    score_weights: object = None
-    network: object = None
-    moments: dict = field(default_factory=dict)
-    copies: float = 1.0
+    table: object  # Table or DaskTable of the training rows
+    held_out: object = None  # that of the validation rows
+    score_weights: object = None  # their ``score(coefs, intercepts)`` by a scorer of the user's
+    network: object = None  # None until ``pose`` has given it a width
+    moments: dict = field(default_factory=dict)  # of "X" and "encoded", if the scale is of them
+    copies: float = 1.0  # rows for each that tells something new, where penalties are found
 
     @property
     def size(self):

@@ -49,78 +49,35 @@ LEARNING_STEPS = 100
 
 @dataclass(frozen=True)
 class Fit:
-    """What came out of a training, or would have if it had ended there.
+    """What came out of a training, or would have if it had ended there."""
 
-    Parameters
-    ----------
-    params : ndarray, shape (p,)
-        Weights on the standardised scale; None if the training had not begun.
-    penalty : Penalty
-    loss : float
-        F.
-    curve : tuple of float
-        F after each step of the way here.
-    steps : tuple of int
-        The numbers of these steps among all that the training took.
-    status : int
-        How the minimiser ended.
-    resume : object
-        What going on needs beside the weights.
-    learning_rate : float or None
-        Of the last step, where the solver has one.
-    ending : str or None
-        Why the training was cut short, if it was.
-    validation_scores, validation_losses : list of float
-        After each step.
-    posterior : Posterior or None
-    left_out_share : float
-        Of each row without itself over the variance of y; infinite where nothing was compared.
-    """
-
-    params: np.ndarray | None = None
+    params: np.ndarray | None = None  # (p,), standardised; None if the training had not begun
     penalty: Penalty | None = None
-    loss: float = np.inf
-    curve: tuple = ()
-    steps: tuple = ()
-    status: int | None = None
-    resume: object = None
-    learning_rate: float | None = None
-    ending: str | None = None
-    validation_scores: list = ()
+    loss: float = np.inf  # F
+    curve: tuple = ()  # F after each step of the way here
+    steps: tuple = ()  # the numbers of these among all steps that the training took
+    status: int | None = None  # how the minimiser ended
+    resume: object = None  # what going on needs beside the weights
+    learning_rate: float | None = None  # of the last step, where the solver has one
+    ending: str | None = None  # why the training was cut short, if it was
+    validation_scores: list = ()  # after each step
     validation_losses: list = ()
     posterior: object = None
-    left_out_share: float = np.inf
+    left_out_share: float = np.inf  # of the variance of y; infinite where nothing was compared
 
 
 @dataclass
 class Training:
-    """One network on its rows, being trained: the objective, the minimiser, who watches.
-
-    Parameters
-    ----------
-    problem : Problem
-    settings : Settings
-    mean_loss : MeanLoss
-        Over rows that are open.
-    monitor : Monitor or None
-        None where nobody watches.
-    random_state : RandomState or None
-    bends_below : float
-        Steps of lm bend where F is below.
-    part : MeanLoss or None
-        Over a part of the rows, on which the evidence starts.
-    refits : Refits or None
-        Of the rows on which it compares penalties.
-    """
+    """One network on its rows, being trained: the objective, the minimiser, who watches."""
 
     problem: object
     settings: object
-    mean_loss: MeanLoss
-    monitor: object = None
+    mean_loss: MeanLoss  # over rows that are open
+    monitor: object = None  # None where nobody watches
     random_state: object = None
-    bends_below: float = 0.0
-    part: MeanLoss | None = None
-    refits: object = None
+    bends_below: float = 0.0  # steps of lm bend where F is below
+    part: MeanLoss | None = None  # over a part of the rows, on which the evidence starts
+    refits: object = None  # of the rows on which it compares penalties
 
     def run(self, start):
         """The fit from a warm start, or from weights that are drawn.

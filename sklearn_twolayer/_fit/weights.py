@@ -108,41 +108,22 @@ def check_network(coefs, intercepts):
 
 @dataclass(frozen=True)
 class Resume:
-    """What going on needs beside the weights.
+    """What going on needs beside the weights."""
 
-    Parameters
-    ----------
-    solver : str
-        Whose ``state`` it is: the moments of sgd and adam, the damping of lm.
-    state : object
-    random_state : RandomState or None
-        Of a stream: the orders in which ``partial_fit`` goes through its batches.
-    """
-
-    solver: str
-    state: object = None
-    random_state: object = None
+    solver: str  # whose state it is
+    state: object = None  # the moments of sgd and adam, the damping of lm
+    random_state: object = None  # of a stream: the orders in which it goes through its batches
 
 
 @dataclass(frozen=True)
 class WarmStart:
-    """Where a fit goes on from: weights in the user's units, and what belongs to them.
-
-    Parameters
-    ----------
-    coefs, intercepts : list of ndarray
-    targets : RealTargets or LabelTargets or None
-        None of weights that no fit has set.
-    resume : Resume or None
-    n_iter, n_rows, curve : int, int, tuple of float
-        Until here: ``n_iter_``, ``t_`` and ``loss_curve_``, to which a stream adds.
-    """
+    """Where a fit goes on from: weights in the user's units, and what belongs to them."""
 
     coefs: list
     intercepts: list
-    targets: object = None
+    targets: object = None  # None of weights that no fit has set
     resume: Resume | None = None
-    n_iter: int = 0
+    n_iter: int = 0  # until here: ``n_iter_``, ``t_`` and ``loss_curve_``, to which a stream adds
     n_rows: int = 0
     curve: tuple = ()
 

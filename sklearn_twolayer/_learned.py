@@ -114,10 +114,7 @@ class Learned:
     def by_posterior(self, coefs, intercepts, X, answer, **options):
         """``answer(posteriors, X, **options)`` (n, k) of blocks of standardised rows, stacked.
 
-        Raises
-        ------
-        ValueError
-            If the fit has no posterior, or one of other weights.
+        ValueError if the fit has no posterior, or one of other weights.
         """
         if not self.posteriors:
             raise ValueError(f"This fit has no error bars: {self.no_error_bars}.")

@@ -48,16 +48,11 @@ class Grid:
         return chosen
 
     def choose(self, left_out_losses, n_dealt):
-        """The strength with the least loss of left-out rows.
+        """The strength with the least loss of left-out rows, of the ``n_dealt`` of the folds.
 
-        Parameters
-        ----------
-        left_out_losses : callable
-            ``left_out_losses(number, strengths)``: the sum of the losses of what a fold leaves out
-            under each strength, by networks that were fitted to the rest; under the first of them
-            where the time is over.
-        n_dealt : int
-            How many rows the folds share out.
+        ``left_out_losses(number, strengths)`` are the sums of the losses of what a fold leaves out
+        under each strength, by networks that were fitted to the rest; under the first of them
+        where the time is over.
         """
         if n_dealt < self.min_rows:
             return self.strengths[0]
@@ -105,24 +100,13 @@ FEW_NUMBERS_GRID = Grid(
 
 
 def folds(X, y, standardization):
-    """Number (n,) of the fold of each row: 0 to 4, the same for rows that are alike.
+    """Number (n,) of the fold of each row, 0 to 4, and the number of distinct ones.
 
-    Alike are rows with the same inputs and the same label, so that a row of weight 2 and two
-    equal rows are left out together in both cases. Distinct rows are dealt out in the order of
-    their label and of a random direction of the standardised inputs, which depends neither on
-    the order nor on the units in which the rows came: every fold has its share of every class.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix, shape (n, f)
-    y : ndarray, shape (n,) or (n, k)
-        Labels, or indicators.
-    standardization : Standardization
-
-    Returns
-    -------
-    fold : ndarray of int, shape (n,)
-    n_distinct : int
+    It is the same for rows that are alike: with the same inputs and the same y, so that a row of
+    weight 2 and two equal rows are left out together in both cases. Distinct rows are dealt out in
+    the order of their label and of a random direction of the standardised inputs, which depends
+    neither on the order nor on the units in which the rows came: every fold has its share of every
+    class.
     """
     return SortedRows.of(X, y, standardization).deal_distinct()
 
@@ -135,14 +119,8 @@ def left_out_shares(X, y, standardization, *, frequency=None, are_labels=True):
     Then each unit of weight is a row of its own: to leave out all that have an input and a label
     would be to know no such input, or the contrary of it, and new rows will be no such rows.
 
-    Parameters
-    ----------
-    X, y, standardization
-        As in ``folds``.
-    frequency : ndarray, shape (n,), optional
-        The user's own weights: those of classes copy nothing.
-    are_labels : bool
-        Whether y may be equal by chance, as numbers are not.
+    ``frequency`` (n,) are the user's own weights: those of classes copy nothing. Only labels may be
+    equal by chance, numbers are not.
     """
     rows = SortedRows.of(X, y, standardization)
     frequency = frequencies(frequency, len(rows.order))

@@ -33,19 +33,8 @@ def leave_one_out_mean(mean_loss, params, factor, *, scale, row_function, hessia
 
     Leaving out one copy of row i moves its raw prediction from Z2 to
     Z2 + V (I - H V)^-1 delta, where V = J G^-1 J' / S is what the row itself
-    adds to the fit.
-
-    Parameters
-    ----------
-    mean_loss : MeanLoss
-    params : ndarray, shape (p,)
-    factor : DenseFactor or LowRankFactor
-        Of the curvature G of F at ``params``.
-    scale : float
-        S of all rows that were fitted, over a factor on the leverage of a row.
-    row_function : callable
-    hessian : callable, optional
-        ``hessian(Z2, V)``, where it is not that of the loss.
+    adds to the fit, by the ``factor`` of G. ``scale`` is S of all rows that were fitted, over a
+    factor on the leverage of a row; ``hessian(Z2, V)`` is H where it is not that of the loss.
     """
     loss, block_params = mean_loss.loss, mean_loss.incoming(params)
 

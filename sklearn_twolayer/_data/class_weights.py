@@ -39,13 +39,8 @@ def class_weight_of_rows(class_weight, y, weight, totals=None, *, known=()):
     weights as frequencies, S and the class totals are sums of the weights. For a
     multilabel indicator the factors of all labels are multiplied. ``totals`` are the
     ``label_totals`` of all rows, where y is a part of them; ``known`` are classes of one column
-    that y may lack.
-
-    Raises
-    ------
-    ValueError
-        If a class weight is negative or names a class that y does not have, or
-        if a list does not have one entry for each label.
+    that y may lack. ValueError if a class weight is negative or names a class that y does not
+    have, or if a list does not have one entry for each label.
     """
     if class_weight is None:
         return weight

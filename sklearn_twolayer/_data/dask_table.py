@@ -145,22 +145,10 @@ class DaskTable:
 
 
 def read_collection(X, y, sample_weight, *, columns, check, targets_class):
-    """The table of Dask collections.
+    """The table of Dask collections; ValueError if X, y or the weights have no meaning.
 
-    Parameters
-    ----------
-    X, y, sample_weight : Dask collection, and what ``blocks_of`` takes beside it
-    columns : callable
-        ``columns(one_row)`` learns or checks the columns, here: on a row of zeros.
-    check : callable
-        ``check(X, y)`` returns a partition validated. It is sent to the workers.
-    targets_class : type
-        ``RealTargets`` or ``LabelTargets``.
-
-    Raises
-    ------
-    ValueError
-        If X, y or the weights have no meaning.
+    ``columns(one_row)`` learns or checks the columns, here, on a row of zeros; ``check(X, y)``
+    returns a partition validated, and is sent to the workers.
     """
     blocks = blocks_of(X, y, sample_weight)
     columns(one_row(X))
@@ -247,18 +235,11 @@ def _sum_of_targets(table, targets, scale):
 
 
 def map_collection(X, function, n_features):
-    """The Dask array of ``function(block)`` over the partitions of X, not yet computed.
+    """The Dask array of ``function(block)`` (n, ...) over the partitions of X, not yet computed.
 
-    What the rows of the result look like is found on a row of zeros. The function is sent
-    along with each block; blocks without rows do not call it.
-
-    Parameters
-    ----------
-    X : Dask array or data frame
-    function : callable
-        ``function(block)`` (n, ...) of a block (n, f), an array or a data frame.
-    n_features : int
-        Columns f of an array X, which may not know them itself.
+    What the rows of the result look like is found on a row of zeros, of ``n_features``, which an
+    array X may not know itself. The function is sent along with each block; blocks without rows
+    do not call it.
     """
     X = whole_rows(X)
     one = function(one_row(X, n_features, getattr(X, "dtype", float)))

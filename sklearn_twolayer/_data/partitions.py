@@ -49,19 +49,9 @@ def one_row(X, n_columns=None, dtype=np.float64):
 def blocks_of(X, y, sample_weight):
     """Delayed blocks of rows: for each partition a tuple, of X, y and the weights.
 
-    Parameters
-    ----------
-    X : Dask array or data frame
-    y, sample_weight : Dask collection, array, number or None
-        Dask collections with the partitions of X; arrays where the partitions have
-        known lengths; a number or None goes to all partitions.
-
-    Raises
-    ------
-    ValueError
-        If they are not partitioned alike.
-    TypeError
-        If X is no Dask array or data frame.
+    y and the weights are Dask collections with the partitions of the array or data frame X, or
+    arrays where the partitions have known lengths; a number or None goes to all. ValueError if
+    they are not partitioned alike, TypeError if X is no collection.
     """
     X = whole_rows(X)
     blocks = [_delayed(X)]
@@ -108,13 +98,9 @@ def _aligned(X, name, other):
 class Partitions:
     """One object for each block of rows, on the workers.
 
-    Objects lie in groups, and a group is one task. Dask spends about a millisecond on a
-    task, so on a cluster there is one group for each thread.
-
-    Parameters
-    ----------
-    groups : list of (Delayed, list of int)
-        A list of objects, and their numbers among all.
+    Objects lie in ``groups`` of (Delayed list of objects, their numbers among all), and a group is
+    one task. Dask spends about a millisecond on a task, so on a cluster there is one group for
+    each thread.
     """
 
     def __init__(self, groups):

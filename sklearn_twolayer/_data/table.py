@@ -214,11 +214,8 @@ def refuse_missing_dates(X):
 def read_arrays(check, X, y, sample_weight):
     """The table of arrays, without rows of weight zero: ``check(X, y)`` returns them validated.
 
-    Raises
-    ------
-    ValueError
-        If X, y or the weights have no meaning: if a weight is negative or not finite, if there is
-        not one for each row, or if all are zero.
+    ValueError if a weight is negative or not finite, if there is not one for each row, or if all
+    are zero.
     """
     (X, y), kept = check(X, y), {}
     if sample_weight is None:
@@ -285,22 +282,10 @@ def drop_weightless(X, y, weight):
 
 
 def validation_split(n_rows, labels, fraction, random_state):
-    """Indices (train, validation) of a random split, stratified by labels.
+    """Indices (train, validation) of a random split, a ``fraction`` of the rows for validation.
 
-    Parameters
-    ----------
-    n_rows : int
-    labels : ndarray or None
-        Stratify by these where each class has two rows or more and both parts
-        have room for every class; otherwise split at random.
-    fraction : float
-        Of the rows, for validation.
-    random_state : RandomState
-
-    Raises
-    ------
-    ValueError
-        If one of the parts would be empty.
+    It is stratified by ``labels``, if there are any, where each class has two rows or more and both
+    parts have room for every class. ValueError if one of the parts would be empty.
     """
     n_validation = int(np.ceil(fraction * n_rows))
     if n_rows - n_validation < 1 or n_validation < 2:

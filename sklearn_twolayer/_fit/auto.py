@@ -229,10 +229,7 @@ def is_gradient_cheap(size, n_hidden):
 def choose_alpha(settings, size):
     """The alpha of a fit: "auto" is a float where nothing is compared.
 
-    Raises
-    ------
-    ValueError
-        If the evidence is asked of a fit that has no Gauss-Newton matrix of all rows.
+    ValueError if the evidence is asked of a fit that has no Gauss-Newton matrix of all rows.
     """
     alpha, solver = settings.alpha, settings.solver
     if alpha == "auto":

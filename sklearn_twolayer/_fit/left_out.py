@@ -41,18 +41,10 @@ class LeftOut:
     def fits(self, rows, params, candidates, flat=None):
         """The sum of the losses of the left-out rows under each candidate, and the weights (p,).
 
-        There are fewer than candidates where the deadline comes before.
-
-        Parameters
-        ----------
-        rows : tuple of ndarray, shape (n,)
-            The shares of each row that are kept, and left out.
-        params : ndarray, shape (p,)
-            Where the first network starts; each other one starts where that before it ended.
-        candidates : list of Penalty
-            With S times their strengths.
-        flat : Flat, optional
-            When the first has converged, if it goes on from one that has learned.
+        There are fewer than candidates where the deadline comes before. ``rows`` are the shares
+        (n,) of each row that are kept, and left out; the candidates are S times penalties. The
+        first network starts at ``params`` (p,), each other one where that before it ended. Where
+        the first goes on from one that has learned, ``flat`` says when it has converged.
         """
         further = flat or flat_to_compare(COMPARED_ITERATIONS)
         searches = [partial(_under, penalty=penalty, flat=further) for penalty in candidates]

@@ -65,23 +65,11 @@ class Watch:
 
 
 def scorer_of_weights(scoring, scorer, model_of, table):
-    """The score of validation rows under weights, by a scorer of the user's.
+    """The score of validation rows under weights, as the user has named it by ``scoring``.
 
-    Parameters
-    ----------
-    scoring : str or callable
-        As the user has named it.
-    scorer : callable
-        ``scorer(estimator, X, y)``, and the weights of the rows if it takes them.
-    model_of : callable
-        ``model_of(coefs, intercepts)``, a model to predict with.
-    table : Table
-        Of the validation rows.
-
-    Raises
-    ------
-    ValueError
-        If the rows are not in memory.
+    ``scorer(estimator, X, y)`` takes the weights of the rows as well, if it can, and
+    ``model_of(coefs, intercepts)`` is a model to predict with. ValueError if the rows are not in
+    memory.
     """
     if not table.is_in_memory:
         raise ValueError(

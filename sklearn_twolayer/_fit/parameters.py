@@ -214,13 +214,7 @@ def _plain(class_weight):
 def ignored(settings, chosen, own_rows):
     """A sentence for each ignored one of the ``chosen`` parameters {name: value}.
 
-    Parameters
-    ----------
-    settings : Settings
-        Without "auto".
-    chosen : dict
-    own_rows : bool
-        Whether the user has validation rows.
+    Settings are without "auto"; with ``own_rows`` the user has validation rows.
     """
     stops = settings.early_stopping
     waits = stops or settings.solver in ("sgd", "adam")
@@ -259,12 +253,7 @@ def takes_batches(solver):
 def streaming(settings, *, of_collections=False):
     """The settings of ``partial_fit``: one epoch at a constant learning rate.
 
-    Raises
-    ------
-    ValueError
-        If they ask for what needs all rows at once.
-    TypeError
-        If the rows are those ``of_collections`` of Dask.
+    ValueError if they ask for what needs all rows at once; TypeError of rows ``of_collections``.
     """
     if settings.early_stopping:
         raise ValueError(

@@ -136,10 +136,7 @@ class Problem:
 def standardization_of(table, targets, is_wanted):
     """The standardisation of X and, with identity output, of y; and the moments of the rows.
 
-    Raises
-    ------
-    ValueError
-        If a column is too large for its variance to be a number.
+    ValueError if a column is too large for its variance to be a number.
     """
     scale, moments = Standardization.none(table.n_features, targets.n_outputs), {}
     if not is_wanted:
@@ -165,15 +162,10 @@ def standardization_of(table, targets, is_wanted):
 
 
 def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
-    """The problem, and the settings without "auto".
+    """The problem, and the settings without "auto"; ValueError if these contradict it.
 
     A ``scale`` of None is taken from the rows, if the settings want it; with the units of a warm
     ``start`` a width of "auto" goes on.
-
-    Raises
-    ------
-    ValueError
-        If the settings contradict each other or the problem.
     """
     if start is not None and start.targets is not None:
         targets.check_same(start.targets)
@@ -214,13 +206,8 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
     Squared errors of several targets count by their noise precisions beta_c, as in their
     likelihood, if y_c is measured in units of beta_c^-1/2. The noise is that of pilot fits by
     the evidence: the first weighs all targets alike, and noisy ones drown the others. A target
-    that is constant in these rows tells of no noise, and stays as it is.
-
-    Returns
-    -------
-    problem : Problem
-    start : WarmStart or None
-        Where to start: from the pilot if there is no time left to do better.
+    that is constant in these rows tells of no noise, and stays as it is. And where to start: from
+    the pilot if there is no time left to do better.
     """
     k, loss = problem.targets.n_outputs, problem.targets.loss
     chooses = isinstance(settings.alpha, str) and loss.is_squared_error

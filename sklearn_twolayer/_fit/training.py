@@ -84,12 +84,8 @@ class Training:
 
         Where there is a weaker penalty to learn under, it goes there first, and from where that
         ends to the minimum under alpha. ``max_iter`` counts the iterations of both together, and
-        learning may take half of them.
-
-        Raises
-        ------
-        ValueError
-            If F is not finite at the start, or if gradient descent diverges.
+        learning may take half of them. ValueError if F is not finite at the start, or if gradient
+        descent diverges.
         """
         settings = self.settings
         params, state = self._start(start)
@@ -166,22 +162,11 @@ class Training:
     def minimize(self, before, penalty, *, max_iter, keep=None, flat=None):
         """The fit that the solver comes to under one penalty, from where another one has ended.
 
-        Parameters
-        ----------
-        before : Fit
-            From its weights the solver starts, with what it has to ``resume``: the damping of lm,
-            the rate of gd, the moments of sgd and adam. Its way is the beginning of the new one.
-        penalty : Penalty
-        max_iter : int
-        keep : callable, optional
-            ``keep(fit)`` is the fit to keep while this one has come to ``fit``; ``fit`` if None.
-        flat : Flat, optional
-            When lbfgs has converged; see there.
-
-        Raises
-        ------
-        ValueError
-            If F, its gradient or its curvature is not finite.
+        From the weights of the fit ``before`` the solver starts, with what it has to ``resume``:
+        the damping of lm, the rate of gd, the moments of sgd and adam. Its way is the beginning of
+        the new one. ``keep(fit)`` is the fit to keep while this one has come to ``fit``, itself if
+        None; ``flat`` says when lbfgs has converged. ValueError if F, its gradient or its curvature
+        is not finite.
         """
         monitor, curve = self.monitor, []
         first = 0 if monitor is None else monitor.n_steps

@@ -20,19 +20,11 @@ from sklearn.utils import check_random_state
 
 
 def initial_weights(random_state, network, constant, *, is_steep=False, is_constant=((), ())):
-    """Weights (p,) of a network that starts near a constant raw prediction.
+    """Weights (p,) of a network that starts near the ``constant`` raw prediction (k,).
 
-    Parameters
-    ----------
-    random_state : RandomState
-    network : TwoLayerNetwork
-    constant : ndarray, shape (k,)
-        The raw prediction around which the network starts.
-    is_steep : bool, default=False
-        Whether many units of few inputs start steeper.
-    is_constant : tuple of two sequences of bool, default=((), ())
-        Inputs that tell nothing, and start without a weight, lest one be left to them where
-        training ends early; and outputs that start exactly at the constant. None where empty.
+    ``is_steep`` is said where many units of few inputs start steeper, and ``is_constant`` of the
+    inputs that tell nothing, which start without a weight, lest one be left to them where training
+    ends early; and of the outputs that start exactly at the constant. None where empty.
     """
     f, h = network.n_features, network.n_hidden
     gain = np.sqrt(0.5) if network.activation in ("relu", "softplus") else 0.5

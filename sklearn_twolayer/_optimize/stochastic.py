@@ -119,23 +119,16 @@ def schedule_factor(schedule, progress):
 
 @dataclass(frozen=True)
 class Schedule:
-    """How to go through epochs.
+    """How to go through at most ``max_iter`` epochs.
 
-    Parameters
-    ----------
-    learning_rate : float
-    schedule : {"cosine", "constant"}
-    max_iter : int
-        Most epochs.
-    tol, n_iter_no_change : float, int
-        Plateau: no epoch of the last ``n_iter_no_change`` lowered the best value
-        by more than ``tol``. A constant learning rate then stops; the cosine
-        runs through the rest of its schedule within ``n_iter_no_change`` epochs.
-        A cosine whose very last epoch still lowers it by more is out of iterations.
+    On a plateau no epoch of the last ``n_iter_no_change`` has lowered the best value by more than
+    ``tol``. A constant learning rate then stops; the cosine runs through the rest of its schedule
+    within ``n_iter_no_change`` epochs. A cosine whose very last epoch still lowers it by more is
+    out of iterations.
     """
 
     learning_rate: float
-    schedule: str
+    schedule: str  # "cosine" or "constant"
     max_iter: int
     tol: float
     n_iter_no_change: int

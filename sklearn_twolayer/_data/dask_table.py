@@ -47,12 +47,8 @@ class Summary:
 class DaskTable:
     """Rows in partitions, with the interface of ``Table``.
 
-    Parameters
-    ----------
-    partitions : Partitions
-        Of tables, none of them empty.
-    summaries : list of Summary
-        Of them, and of partitions whose rows have no weight.
+    The partitions are of tables, none of them empty; summaries are of them, and of partitions
+    whose rows have no weight.
     """
 
     is_in_memory, density = False, 1.0

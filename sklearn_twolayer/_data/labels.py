@@ -117,14 +117,9 @@ class LabelTargets:
     def encode(self, y):
         """Labels as the losses want them.
 
-        Two classes and multilabel indicators become floats (n, k), one class or more
-        than two their indices (n,).
-
-        Raises
-        ------
-        ValueError
-            If y has another number of columns, a label that is not among ``classes``, or an
-            indicator other than 0 and 1.
+        Two classes and multilabel indicators become floats (n, k), one class or more than two
+        their indices (n,). ValueError if y has another number of columns, a label that is not
+        among ``classes``, or an indicator other than 0 and 1.
         """
         classes = self.classes
         if y.shape[1:] != ((len(classes),) if self.is_multilabel else ()):

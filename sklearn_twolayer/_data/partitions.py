@@ -262,19 +262,10 @@ def _client():
 class DaskRows:
     """The rows of many partitions, with the interface of ``Rows``.
 
-    Parameters
-    ----------
-    partitions : Partitions
-        Of tables, none of them empty.
-    make_rows : callable
-        ``make_rows(table) -> Rows``.
-    head : Rows
-        The first row.
-    counts : list of int
-        Rows in each partition.
-    total_weight, weight_unit : float
-        S, which counts as n if that is more, and the unit in which the blocks hand out
-        weights.
+    The partitions are of tables, none of them empty, and ``make_rows(table)`` are the Rows of one;
+    ``head`` are those of the first row, and ``counts`` the number of rows in each. ``total_weight``
+    is S, which counts as n if that is more, and ``weight_unit`` the unit in which the blocks hand
+    out weights.
     """
 
     def __init__(self, partitions, make_rows, head, *, counts, total_weight, weight_unit):

@@ -47,18 +47,11 @@ class Refits:
     """Networks that are fitted by lm without a fold of the rows.
 
     Before they have converged L-BFGS makes a hundredth of a loss out of rounding, lm does not.
-
-    Parameters
-    ----------
-    problem : Problem
-        Its table is that of the rows on which penalties are compared, in memory.
-    settings : Settings
-    deadline : Deadline
-        Of the fit. Comparing takes half of the time that is left before it at most, and ends within
-        an iteration: a fold that is cut short does not count.
+    Comparing takes half of the time that is left before the ``deadline`` of the fit at most, and
+    ends within an iteration: a fold that is cut short does not count.
     """
 
-    problem: object
+    problem: object  # of the rows on which penalties are compared, in memory
     settings: object
     deadline: object
 

@@ -154,27 +154,12 @@ def train_epoch(objective, state, *, rule, batches, options, pace):
 
 
 def stochastic(objective, state, *, rule, batches, options, callback):
-    """Epochs of mini-batch steps over shuffled rows; the best epoch is kept.
+    """Epochs of mini-batch steps over shuffled rows, from a state; the best epoch is kept.
 
-    Parameters
-    ----------
-    objective : object
-        ``value(x)`` is F(x) over all rows, for the averaged weights;
-        ``batch_gradient(x, batch)`` an unbiased estimate of dF/dx.
-    state : StochasticState
-        Where to start.
-    rule : callable
-        ``rule(gradient, state) -> (direction, state)``.
-    batches : callable
-        ``batches()`` returns an iterable of the ``len(batches)`` batches of an epoch.
-    options : Schedule
-    callback : callable
-        ``callback(step)`` after each epoch, with the averaged weights.
-
-    Returns
-    -------
-    OptimizeResult
-        Of the best epoch, with ``state`` to go on from.
+    Of the objective ``value(x)`` is F(x) over all rows, for the averaged weights, and
+    ``batch_gradient(x, batch)`` an unbiased estimate of dF/dx. ``rule(gradient, state)`` is the
+    (direction, state) of a step, ``batches()`` an iterable of the ``len(batches)`` batches of an
+    epoch, and ``options`` the Schedule. The result has the ``state`` to go on from.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         start_value = objective.value(state.average)

@@ -302,26 +302,25 @@ class DaskRows:
         """How many mini-batches ``batches`` yields; none spans two partitions."""
         return sum(-(-count // batch_size) for count in self._counts)
 
-    def permutation(self, random_state):
-        """A random order of the partitions, with a seed for the rows of each."""
-        order = random_state.permutation(len(self._partitions))
-        return list(zip(order, random_state.randint(np.iinfo(np.int32).max, size=len(order))))
-
-    def batches(self, batch_size, permutation=None):
+    def batches(self, batch_size, random_state=None):
         """Yield (X, y, weight) of mini-batches, partition after partition.
 
-        While one is learnt here, the next is read.
+        While one is learnt here, the next is read. A random order is one of the partitions, and of
+        the rows of each.
         """
-        if permutation is None:
-            permutation = [(index, None) for index in range(len(self._partitions))]
+        n_partitions = len(self._partitions)
+        order, states = range(n_partitions), [None] * n_partitions
+        if random_state is not None:
+            order = random_state.permutation(n_partitions)
+            seeds = random_state.randint(np.iinfo(np.int32).max, size=n_partitions)
+            states = map(np.random.RandomState, seeds)
         with ThreadPoolExecutor(1) as reader:
-            coming = reader.submit(self._partitions.__getitem__, permutation[0][0])
-            for number, (_, seed) in enumerate(permutation, 1):
+            coming = reader.submit(self._partitions.__getitem__, order[0])
+            for number, state in enumerate(states, 1):
                 rows = self._make_rows(coming.result())
-                if number < len(permutation):
-                    coming = reader.submit(self._partitions.__getitem__, permutation[number][0])
-                order = None if seed is None else rows.permutation(np.random.RandomState(seed))
-                yield from rows.batches(batch_size, order)
+                if number < n_partitions:
+                    coming = reader.submit(self._partitions.__getitem__, order[number])
+                yield from rows.batches(batch_size, state)
 
 
 def _rows_in_unit(make_rows, weight_unit, table):

@@ -200,19 +200,16 @@ class Rows:
         """How many mini-batches ``batches`` yields."""
         return -(-self.n_rows // batch_size)
 
-    def permutation(self, random_state):
-        """A random order of the rows, for ``batches``."""
-        return random_state.permutation(self.n_rows)
-
-    def batches(self, batch_size, permutation=None):
-        """Yield (X, y, weight) of mini-batches, in the order of ``permutation``.
+    def batches(self, batch_size, random_state=None):
+        """Yield (X, y, weight) of mini-batches, in random order if there is a ``random_state``.
 
         Rows are gathered and standardised a block of whole batches at a time.
         """
+        order = None if random_state is None else random_state.permutation(self.n_rows)
         step = max(self.block_size // batch_size, 1) * batch_size
         for start in range(0, self.n_rows, step):
             rows = slice(start, min(start + step, self.n_rows))
-            X, y, weight = self._read(rows if permutation is None else permutation[rows])
+            X, y, weight = self._read(rows if order is None else order[rows])
             for begin in range(0, X.shape[0], batch_size):
                 batch = slice(begin, begin + batch_size)
                 yield X[batch], y[batch], None if weight is None else weight[batch]

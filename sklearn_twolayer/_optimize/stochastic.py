@@ -31,7 +31,10 @@ MAX_REFUSALS = 60
 
 
 class Batches:
-    """The mini-batches of an epoch, in a new order each time; ``len`` is their number."""
+    """The mini-batches of an epoch, in a new order each time; ``len`` is their number.
+
+    They come as the rows do where ``random_state`` is None.
+    """
 
     def __init__(self, rows, batch_size, random_state):
         self._rows = rows
@@ -42,9 +45,7 @@ class Batches:
         return self._rows.n_batches(self._batch_size)
 
     def __call__(self):
-        shuffles = self._random_state is not None
-        order = self._rows.permutation(self._random_state) if shuffles else None
-        return self._rows.batches(self._batch_size, order)
+        return self._rows.batches(self._batch_size, self._random_state)
 
 
 def sgd(gradient, state, *, momentum, nesterov, out=None):

@@ -57,7 +57,11 @@ class LeftOut:
 
         It starts at the weights ``params`` (p,); infinite where the deadline comes before.
         """
-        found = self._in_turn(rows, params, [_by_evidence])
+
+        def by_evidence(training, before):
+            return evidence(training.search_of_penalties(), before)
+
+        found = self._in_turn(rows, params, [by_evidence])
         return found[0][0] if found else np.inf
 
     def _in_turn(self, rows, params, searches):
@@ -65,9 +69,9 @@ class LeftOut:
 
         A search is a function ``search(training, before) -> Fit``.
         """
-        fits = []
-        if not self._are_told(rows):
-            return [(0.0, params)] * len(searches)
+        fits, weight = [], self.problem.table.weight
+        if not all((part if weight is None else weight * part).any() for part in rows):
+            return [(0.0, params)] * len(searches)  # nothing is kept, or nothing left out
         with ExitStack() as stack:
             training, lost = self._parted(rows, stack)
             for search in searches:
@@ -77,11 +81,6 @@ class LeftOut:
                     break
                 fits.append((lost(params), params))
         return fits
-
-    def _are_told(self, rows):
-        """Whether rows of some weight are kept, and left out."""
-        weight = self.problem.table.weight
-        return all((part if weight is None else weight * part).any() for part in rows)
 
     def _parted(self, rows, stack):
         """A training on the rows that are kept, and ``lost(params)`` of those that are not."""
@@ -112,7 +111,3 @@ def _to_learn(training, before, *, penalty):
         max_iter = PLATEAU * training.settings.max_iter
         fit = training.minimize(replace(fit, resume=None), fit.penalty, max_iter=max_iter)
     return fit
-
-
-def _by_evidence(training, before):
-    return evidence(training.search_of_penalties(), before)

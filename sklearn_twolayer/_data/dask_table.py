@@ -29,10 +29,7 @@ from sklearn_twolayer._data.table import (
 
 @dataclass(frozen=True)
 class Summary:
-    """What a fit must know of a partition: ``head`` is its first row, ``y`` sums up its y.
-
-    Without rows of positive weight it knows the labels that are there, and no head.
-    """
+    """What a fit must know of a partition; without rows of positive weight, only its labels."""
 
     n_rows: int
     dtype: np.dtype
@@ -40,8 +37,8 @@ class Summary:
     total_weight: float
     total_frequency: float
     largest_weight: float | None
-    head: Table | None
-    y: object
+    head: Table | None  # its first row
+    y: object  # sums up its y
 
 
 class DaskTable:

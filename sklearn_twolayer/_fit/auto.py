@@ -72,12 +72,7 @@ MAX_ITER = {"gd": 2000, "sgd": 100, "adam": 100, "lbfgs": 1000, "lm": 200}
 
 @dataclass(frozen=True)
 class Size:
-    """What "auto" goes by: n rows of total weight S, f features, k outputs, and the kind of y.
-
-    ``density`` is the share of the entries of X that are stored, 1 if X is not sparse; penalties
-    are in proportion to ``penalty_unit``, 1 if y is standardised; ``independence`` is the share of
-    the k targets that do not repeat each other.
-    """
+    """What "auto" goes by: n rows of total weight S, f features, k outputs, and the kind of y."""
 
     n_rows: int
     n_features: int
@@ -85,9 +80,9 @@ class Size:
     total_weight: float = 0.0
     is_regression: bool = True
     is_in_memory: bool = True
-    density: float = 1.0
-    penalty_unit: float = 1.0
-    independence: float = 1.0
+    density: float = 1.0  # the share of the entries of X that are stored
+    penalty_unit: float = 1.0  # penalties are in proportion to it: 1 if y is standardised
+    independence: float = 1.0  # the share of the k targets that do not repeat each other
 
     @property
     def n_counted(self):

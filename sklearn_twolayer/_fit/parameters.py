@@ -141,13 +141,7 @@ class Settings:
     ``alpha`` is a float then, or the name of the strategy by which penalties are chosen. A float is
     the geometric mean of those of W1 and W2, of which the first is ``ratio`` times the second. A
     fit learns under the weaker ``learning_alpha`` first, and goes on from weights that have been
-    ``compared`` where they are better; or it takes the best of ``n_starts``. A strategy may take
-    ``n_free_steps`` beside ``max_iter`` before it penalises.
-    ``gradient_scale`` is what lbfgs multiplies ``tol`` by before it holds the gradient against it.
-    ``left_out_share`` is what rows lost under that ``alpha`` that were left out, as a share of the
-    variance of y; 0 if unknown.
-    ``at_low_noise`` are the settings to take where left-out rows tell that there is hardly any.
-    ``is_stream`` is that of ``partial_fit``, which goes on as if it had never stopped.
+    ``compared`` where they are better; or it takes the best of ``n_starts``.
     """
 
     n_hidden: int | str
@@ -176,14 +170,14 @@ class Settings:
     output_activation: str = "identity"
     class_weight: object = None
     n_starts: int = 1
-    n_free_steps: int = 0
+    n_free_steps: int = 0  # that a strategy may take beside ``max_iter`` before it penalises
     learning_alpha: float | None = None
     compared: tuple = ()
     ratio: float = 1.0
-    gradient_scale: float = 1.0
-    left_out_share: float = 0.0
-    at_low_noise: object = None
-    is_stream: bool = False
+    gradient_scale: float = 1.0  # what lbfgs multiplies ``tol`` by before it holds gradients to it
+    left_out_share: float = 0.0  # of the variance of y, lost under ``alpha``; 0 if unknown
+    at_low_noise: object = None  # settings to take where left-out rows tell of hardly any noise
+    is_stream: bool = False  # that of ``partial_fit``, which goes on as if it had never stopped
 
 
 def checked(attributes, estimator_name):

@@ -48,9 +48,6 @@ class Step:
 
     ``best`` and ``least`` are the weights and the value that it would return if it ended
     here: those of this iteration, unless the solver is gd or stochastic, which may go up.
-    ``state`` is what going on needs beside the weights: the damping of Levenberg-Marquardt,
-    the learning rate of gd, or a StochasticState. ``learning_rate`` is that of the last step,
-    where steps have one.
     """
 
     x: np.ndarray
@@ -58,8 +55,8 @@ class Step:
     best: np.ndarray
     least: float
     n_iter: int
-    state: Any = None
-    learning_rate: float | None = None
+    state: Any = None  # to go on with: the damping of lm, the rate of gd, or a StochasticState
+    learning_rate: float | None = None  # of the last step, where steps have one
 
 
 @dataclass(frozen=True)

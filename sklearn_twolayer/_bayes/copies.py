@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from sklearn_twolayer._network.products import dense
+
 #: Rows repeat where there are so many times as many as are distinct: a bootstrap has 1.6.
 MANY_COPIES = 1.1
 #: Folds to which rows are dealt out, copies of a row to the same one.
@@ -109,7 +111,8 @@ class SortedRows:
         if frequency.sum() <= 2 * n_inputs:
             return False
         for column in range(X.shape[1]):
-            level = numbered(X[:, [column]], one_of_each)
+            values = dense(X[:, [column]])[one_of_each, 0]
+            level = np.unique(values, return_inverse=True)[1]
             n_before, n_levels = factor.max() + 1, level.max() + 1
             both = np.unique(factor * n_levels + level, return_inverse=True)[1]
             is_other = both.max() + 1 > n_before + n_levels - 1
@@ -141,9 +144,3 @@ class SortedRows:
             covered = np.append(0, np.cumsum(fold == number)) * (ends[-1] / n_units)
             shares[self.order, number] = np.diff(np.interp(ends, edges, covered)) / weight
         return np.clip(np.round(shares, ROUNDED), 0, 1), n_units
-
-
-def numbered(column, rows):
-    """Numbers from 0 for the values of a column (n, 1) in some of its rows."""
-    column = column.toarray() if sparse.issparse(column) else column
-    return np.unique(column[rows, 0], return_inverse=True)[1]

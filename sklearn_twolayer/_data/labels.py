@@ -160,7 +160,7 @@ class LabelTargets:
         return None if self.is_multilabel else y
 
     def weigh(self, y, weight):
-        """Weights (n,) multiplied by the weight of each row's class; None for ones."""
+        """Weights (n,), ones if None, multiplied by the weight of each row's class."""
         known = () if self.is_multilabel else self.classes
         return class_weight_of_rows(self.class_weight, y, weight, self.totals, known=known)
 

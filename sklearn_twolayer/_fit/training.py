@@ -73,7 +73,7 @@ class Training:
     problem: object
     settings: object
     mean_loss: MeanLoss  # over rows that are open
-    monitor: object = None  # None where nobody watches
+    monitor: object
     random_state: object = None
     bends_below: float = 0.0  # steps of lm bend where F is below
     part: MeanLoss | None = None  # over a part of the rows, on which the evidence starts
@@ -168,8 +168,7 @@ class Training:
         None; ``flat`` says when lbfgs has converged. ValueError if F, its gradient or its curvature
         is not finite.
         """
-        monitor, curve = self.monitor, []
-        first = 0 if monitor is None else monitor.n_steps
+        curve, first = [], self.monitor.n_steps
 
         def fit_at(step, status=None):
             n, loss = step.n_iter, float(step.least)
@@ -182,8 +181,7 @@ class Training:
 
         def observe(step):
             curve.append(float(step.value))
-            if monitor is not None:
-                monitor.step(step.x, step.value, partial(kept_at, step))
+            self.monitor.step(step.x, step.value, partial(kept_at, step))
 
         objective = PenalisedLoss(self.mean_loss, penalty, self.bends_below)
         try:
@@ -193,8 +191,8 @@ class Training:
             raise self._too_large(reason) from None
         where = found.x, found.fun, found.x, found.fun, len(curve)
         end = Step(*where, found.state, found.learning_rate)
-        if monitor is not None and not curve:  # no step, but perhaps another penalty
-            monitor.kept = partial(kept_at, end)
+        if not curve:  # no step, but perhaps another penalty
+            self.monitor.kept = partial(kept_at, end)
         return fit_at(end, found.status)
 
     def _search(self, objective, max_iter, state, flat):

@@ -79,24 +79,23 @@ def scorer_of_weights(scoring, scorer, model_of, table):
     takes_weights = "sample_weight" in signature(scorer).parameters
     is_weighed = table.weight is not None and takes_weights
     weights = {"sample_weight": table.weight} if is_weighed else {}
-    bound = {"scorer": scorer, "model_of": model_of, "table": table, "weights": weights}
-    return partial(_number_of, scoring, partial(_score_of_model, **bound))
+
+    def score(coefs, intercepts):
+        model = model_of(coefs, intercepts)
+        try:
+            return scorer(model, table.X, table.y, **weights)
+        except TypeError as error:  # scikit-learn's scorer takes weights, but not its metric
+            if not weights or "sample_weight" not in str(error):
+                raise
+            return scorer(model, table.X, table.y)
+
+    return partial(_number_of, scoring, score)
 
 
-def _score_of_model(coefs, intercepts, *, scorer, model_of, table, weights):
-    model = model_of(coefs, intercepts)
-    try:
-        return scorer(model, table.X, table.y, **weights)
-    except TypeError as error:  # scikit-learn's scorer takes weights, but not its metric
-        if not weights or "sample_weight" not in str(error):
-            raise
-        return scorer(model, table.X, table.y)
-
-
-def _number_of(scoring, score_of_model, coefs, intercepts):
+def _number_of(scoring, score_of_weights, coefs, intercepts):
     """The score, or an error that says of which ``scoring``."""
     try:
-        score = score_of_model(coefs, intercepts)
+        score = score_of_weights(coefs, intercepts)
     except ValueError as error:
         variants = [name for name in get_scorer_names() if name.startswith(f"{scoring}_")]
         if not variants:

@@ -22,13 +22,9 @@ def _is_either(value, *, names=(), other=None):
     return other is not None and other(value)
 
 
-def _is_boolean(value):
-    return isinstance(value, (bool, np.bool_))
-
-
 def _is_number(value, low, high=np.inf, *, kind=Real, is_open=False):
     """Whether a value is a finite number between two ends; ``is_open`` leaves the low one out."""
-    if _is_boolean(value) or not isinstance(value, kind):
+    if isinstance(value, BOOLEANS) or not isinstance(value, kind):
         return False
     try:
         number = float(value) if kind is Real else value
@@ -69,7 +65,8 @@ ACTIVATIONS = "logistic", "tanh", "relu", "softplus", "identity"
 SOLVERS = "auto", "lm", "lbfgs", "adam", "sgd", "gd"
 #: What to add to an error where others know a value by this name.
 HINTS = {"sigmoid": " The sigmoid is called 'logistic' here."}
-BOOLEAN = "True or False", _is_boolean
+BOOLEANS = bool, np.bool_
+BOOLEAN = "True or False", lambda v: isinstance(v, BOOLEANS)
 AUTO_OR_COUNT = "'auto' or an integer >= 1", _auto_or(COUNT)
 AUTO_OR_SIZE = "'auto' or an integer >= 1 and < 1e9", _auto_or(partial(COUNT, high=10**9))
 #: Parameter -> what is valid, in words and as a predicate.
@@ -112,7 +109,7 @@ RULES = {
     "random_state": ("None, an integer >= 0 or a RandomState", _is_random_state),
     "verbose": (
         "True or False or an integer >= 0",
-        lambda v: _is_boolean(v) or _is_number(v, 0, kind=Integral),
+        lambda v: isinstance(v, BOOLEANS) or _is_number(v, 0, kind=Integral),
     ),
     "class_weight": (
         "None, 'balanced', a dict {class: weight}, or a list of these for multilabel y",

@@ -102,9 +102,9 @@ class Training:
         penalty = Penalty.fixed(self.problem.network, settings.alpha, settings.ratio)
         if settings.solver == "gd":
             state = settings.learning_rate or state
-        if settings.solver == "gd" and state is None:
-            curvature = PenalisedLoss(self.mean_loss, penalty).largest_curvature(params)
-            state = CURVATURE_SHARE / (curvature or 1.0)
+            if state is None:
+                curvature = PenalisedLoss(self.mean_loss, penalty).largest_curvature(params)
+                state = CURVATURE_SHARE / (curvature or 1.0)
         if settings.solver == "lm" and self.problem.targets.loss.is_squared_error:
             # Bending pays on the long way down to a small loss.
             self.bends_below = BENDING_SHARE * self.mean_loss.quadratic(params)[0]

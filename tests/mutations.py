@@ -543,10 +543,8 @@ MUTATIONS = {
             "                replace(search, minimize=beside",
         ),
         (
-            "            return params, restart(state, params)\n".replace(
-                "            ", "        "
-            ),
-            "        return params, state\n",
+            "return params, replace(state, params=params, average=params, progress=0.0)",
+            "return params, state",
         ),
         ("max(settings.max_iter // 2, 1)", "settings.max_iter"),
         ("BENDING_SHARE * self.mean_loss", "0 * self.mean_loss"),

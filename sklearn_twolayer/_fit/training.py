@@ -29,7 +29,6 @@ from sklearn_twolayer._optimize.stochastic import (
     Schedule,
     StochasticState,
     adam,
-    restart,
     sgd,
     stochastic,
 )
@@ -254,7 +253,8 @@ class Training:
             last = published_weights(problem.scale, problem.network, [state.average], dtype)
             if are_equal(last, (start.coefs, start.intercepts)):
                 return params, replace(state, progress=0.0)
-        return params, restart(state, params)
+        # The moments go on, under a new schedule.
+        return params, replace(state, params=params, average=params, progress=0.0)
 
     def _best_by_left_out_rows(self, strategy, params):
         """The best of several starts whose penalty is found from the rows: each goes to the end.

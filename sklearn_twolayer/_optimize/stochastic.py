@@ -108,11 +108,6 @@ class StochasticState:
     progress: float = 0.0
 
 
-def restart(state, params):
-    """The state for a new schedule from ``params``, with the moments of an earlier fit."""
-    return replace(state, params=params, average=params, progress=0.0)
-
-
 def schedule_factor(schedule, progress):
     """Factor on the learning rate at ``progress`` in [0, 1] of the schedule."""
     return 0.5 * (1 + cos(pi * min(progress, 1.0))) if schedule == "cosine" else 1.0

@@ -116,11 +116,12 @@ def automatic_relevance(search, start):
 
 def automatic(search, start):
     """The candidate with the least loss of left-out rows, in order and with a margin."""
-    first = _grouped_evidence(search, start, AUTO_STEPS)
-    chosen = first[0], _loss_of_left_out_rows(search, first[0])
-    by_column = _relevance(search, *first, n_steps=AUTO_STEPS, keep=lambda rival: first[0])
+    by_group, precisions = _grouped_evidence(search, start, AUTO_STEPS)
+    chosen = by_group, _loss_of_left_out_rows(search, by_group)
+    how = {"n_steps": AUTO_STEPS, "keep": lambda rival: by_group}
+    by_column = _relevance(search, by_group, precisions, **how)
     evident = _better(chosen, by_column, _loss_of_left_out_rows(search, by_column))
-    (_, used), chosen, times = _factor_and_used_share(search, evident[0]), evident, 1.0
+    _, used = _factor_and_used_share(search, evident[0])
     if _is_doubtful(search, evident[1], used):
         chosen, times = _best_by_refits(search, start, evident)
     else:

@@ -221,9 +221,8 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
         varies = np.flatnonzero(~column_moments(rows).is_constant)
     if len(varies) < 2:
         return problem, start
-    quiet = {"early_stopping": False, "verbose": 0}
-    plain = {"n_starts": 1, "left_out_share": 0.0}  # the evidence leaves no rows out
-    pilot = replace(settings, alpha="evidence", solver=solver, **quiet, **plain)
+    plain = {"verbose": 0, "n_starts": 1, "left_out_share": 0.0}  # no rows are left out
+    pilot = replace(settings, alpha="evidence", solver=solver, **plain)
     for number in range(1, MOST_PILOTS + 1):
         announce(settings, f"Finding the noise of each target: pilot fit {number}")
         watch, states = Watch(deadline), deepcopy(random_state)
@@ -277,9 +276,9 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
         except (Stop, KeyboardInterrupt) as end:
             if isinstance(end, KeyboardInterrupt):
                 monitor.interrupt()
-            if monitor.kept is None and watch.number:
-                return Fit(ending=monitor.ending)
             if monitor.kept is None:
+                if watch.number:
+                    return Fit(ending=monitor.ending)
                 raise
             fit = monitor.kept()
     fit = replace(fit, ending=monitor.ending, **monitor.along(fit))

@@ -176,8 +176,8 @@ def _read(block, check, index):
         (X, y), weight, kept = check(X, y), None, {"partition": index}
         if sample_weight is not None:
             weight = valid_weights(X, sample_weight)
-            kept |= {"weightless": y[weight == 0], "numbers": np.flatnonzero(weight)}
-            X, y, weight = drop_weightless(X, y, weight)
+            (X, y, weight), of_others = drop_weightless(X, y, weight)
+            kept |= of_others
     return Table(X, y, weight, frequency=weight, **kept)
 
 

@@ -217,17 +217,15 @@ def read_arrays(check, X, y, sample_weight):
     ValueError if a weight is negative or not finite, if there is not one for each row, or if all
     are zero.
     """
-    (X, y), kept = check(X, y), {}
+    X, y = check(X, y)
     if sample_weight is None:
         return Table(X, y, None)
     weight = valid_weights(X, sample_weight)
     with np.errstate(over="ignore"):
         check_total_weight(weight.sum())
-    if not weight.all():
-        kept = {"weightless": y[weight == 0], "numbers": np.flatnonzero(weight)}
-    X, y, weight = drop_weightless(X, y, weight)
+    (X, y, weight), of_others = drop_weightless(X, y, weight)
     weight = None if (weight == 1).all() else weight
-    return Table(X, y, weight, frequency=weight, **kept)
+    return Table(X, y, weight, frequency=weight, **of_others)
 
 
 def validation_rows(read, X_val, y_val, sample_weight_val):
@@ -276,9 +274,12 @@ def check_total_weight(total, name="sample_weight"):
 
 
 def drop_weightless(X, y, weight):
-    """X, y and weight without the rows of weight zero."""
+    """X, y and weight without the rows of weight zero, and what a table keeps of these."""
     kept = weight > 0
-    return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
+    if kept.all():
+        return (X, y, weight), {}
+    of_others = {"weightless": y[~kept], "numbers": np.flatnonzero(weight)}
+    return (X[kept], y[kept], weight[kept]), of_others
 
 
 def validation_split(n_rows, labels, fraction, random_state):

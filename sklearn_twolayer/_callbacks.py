@@ -26,25 +26,14 @@ CALLBACKS = "_skl_callbacks"
 
 @dataclass(frozen=True)
 class Task:
-    """A fit, or one member of a committee, with what callbacks may ask of it.
+    """A fit, or one member of a committee, with what callbacks may ask of it."""
 
-    Parameters
-    ----------
-    context : sklearn.callback.CallbackContext
-    estimator : BaseTwoLayer
-        The copy that is being fitted.
-    X, y, sample_weight : ndarray, ndarray, ndarray or None
-        The training rows, as ``score`` would take them; None where they are on a cluster.
-    most_iterations : int
-        Of one network.
-    """
-
-    context: object
-    estimator: object
-    X: object
+    context: object  # of scikit-learn
+    estimator: object  # the copy that is being fitted
+    X: object  # the training rows, as ``score`` takes them; None where they are on a cluster
     y: np.ndarray
     sample_weight: np.ndarray | None
-    most_iterations: int
+    most_iterations: int  # of one network
 
     def member(self, number):
         """The task of one member of a committee."""

@@ -34,36 +34,17 @@ FEW_ROWS = 256
 
 @dataclass(frozen=True)
 class Learned:
-    """What a fit leaves behind beside the weights, which arrive as ``coefs`` and ``intercepts``.
-
-    Parameters
-    ----------
-    targets : RealTargets or LabelTargets
-    scale : Standardization
-    activation : str
-    resume : Resume or None
-        What going on needs.
-    is_committee : bool
-        Whether the weights are those of several members, of which each had an F of its own.
-    published : tuple of str
-        Names of the public attributes that the fit has set, which the next one forgets.
-    posteriors : list of Posterior or PointMass
-        Of the members; empty without error bars.
-    keeps_matrix : bool
-        Whether pickles hold the posteriors too where their matrices (p, p) are large.
-    no_error_bars : str
-        Why there are no posteriors, and what to do.
-    """
+    """What a fit leaves behind beside the weights, which arrive as ``coefs`` and ``intercepts``."""
 
     targets: object
     scale: Standardization
     activation: str
-    resume: Resume | None = None
-    is_committee: bool = False
-    published: tuple = ()
-    posteriors: list = ()
-    keeps_matrix: bool = True
-    no_error_bars: str = DURING_THE_FIT
+    resume: Resume | None = None  # what going on needs
+    is_committee: bool = False  # of several members, of which each had an F of its own
+    published: tuple = ()  # names of the public attributes, which the next fit forgets
+    posteriors: list = ()  # of the members; empty without error bars
+    keeps_matrix: bool = True  # whether pickles hold posteriors whose matrices (p, p) are large
+    no_error_bars: str = DURING_THE_FIT  # why there are no posteriors, and what to do
 
     def __deepcopy__(self, memo):
         return self  # nothing in it is ever changed
@@ -133,10 +114,7 @@ class Learned:
     def by_posterior(self, coefs, intercepts, X, answer, **options):
         """``answer(posteriors, X, **options)`` (n, k) of blocks of standardised rows, stacked.
 
-        Raises
-        ------
-        ValueError
-            If the fit has no posterior, or one of other weights.
+        ValueError if the fit has no posterior, or one of other weights.
         """
         if not self.posteriors:
             raise ValueError(f"This fit has no error bars: {self.no_error_bars}.")

@@ -25,19 +25,9 @@ MLP_ATTRIBUTES = (
 
 
 def as_sklearn_mlp(attributes, learned):
-    """The MLP with the weights of a fit.
+    """The MLP with the weights of a fit; ValueError if no MLP has such a network.
 
-    Parameters
-    ----------
-    attributes : dict
-        Of the estimator: what the fit has set, and ``random_state``.
-    learned : Learned
-        What it has left behind beside them.
-
-    Raises
-    ------
-    ValueError
-        If no MLP has such a network.
+    The ``attributes`` of the estimator are what the fit has set, and ``random_state``.
     """
     from sklearn.neural_network import MLPClassifier, MLPRegressor  # slow, and seldom needed
 

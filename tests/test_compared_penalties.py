@@ -8,7 +8,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._bayes.cross_validate import CLASSES_GRID, N_FOLDS, folds, left_out_shares
+from sklearn_twolayer._bayes.copies import N_FOLDS
+from sklearn_twolayer._bayes.cross_validate import CLASSES_GRID, folds, left_out_shares
 from sklearn_twolayer._fit import auto, compare, monitor
 from sklearn_twolayer._fit.left_out import LeftOut
 

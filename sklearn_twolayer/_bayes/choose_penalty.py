@@ -75,43 +75,23 @@ DOUBTFUL_LOSS = 2.0
 REFITTED_POWERS = range(-2, 7)
 
 
-def untold(stage):
-    """Nobody is told of a stage."""
-
-
 @dataclass(frozen=True)
 class Search:
     """What the strategies need.
 
-    Parameters
-    ----------
-    mean_loss : MeanLoss
-    likelihood : Likelihood
-    max_iter : int
-        Most iterations on the way to a fit.
-    minimize : callable
-        ``minimize(before, penalty, *, max_iter, keep=None) -> Fit`` runs the minimiser from
-        where the Fit ``before`` has ended. A Fit has ``params``, ``penalty``, ``loss`` F,
-        ``curve`` (F after each step of the way here, that of the one before included),
-        ``steps`` (their numbers among all of the training) and ``resume``, the damping to go
-        on with. After each step ``keep(running)`` is the fit to return if the training ended
-        there; None keeps the running fit itself.
-    stride : int
-        Iterations from one re-estimation of precisions to the next: 1 step of
-        Levenberg-Marquardt, which makes the matrix anyway, and many of L-BFGS.
-    stage : callable
-        ``stage(name)`` tells the user what the steps to come are for.
-    refits : Refits or None
-        ``losses(start, penalties)`` of rows that are left out; None where rows are not at hand.
+    ``minimize(before, penalty, *, max_iter, keep=None) -> Fit`` runs the minimiser from where the
+    Fit ``before`` has ended: its curve and steps are the beginning of the new ones, and its
+    ``resume`` is the damping to go on with. After each step ``keep(running)`` is the fit to return
+    if the training ended there; None keeps the running fit itself.
     """
 
     mean_loss: Any
     likelihood: Likelihood
-    max_iter: int
+    max_iter: int  # most iterations on the way to a fit
     minimize: Callable
-    stride: int = 1
-    stage: Callable = untold
-    refits: Any = None
+    stride: int = 1  # steps between re-estimations: 1 of lm, which has the matrix, many of L-BFGS
+    stage: Callable = lambda name: None  # tells the user what the steps to come are for
+    refits: Any = None  # ``losses(start, penalties)`` of left-out rows, where rows are at hand
 
     def most(self, n_steps, curve=()):
         """Most iterations of so many steps of Levenberg-Marquardt, after those of a curve."""
@@ -136,11 +116,12 @@ def automatic_relevance(search, start):
 
 def automatic(search, start):
     """The candidate with the least loss of left-out rows, in order and with a margin."""
-    first = _grouped_evidence(search, start, AUTO_STEPS)
-    chosen = first[0], _loss_of_left_out_rows(search, first[0])
-    by_column = _relevance(search, *first, n_steps=AUTO_STEPS, keep=lambda rival: first[0])
+    by_group, precisions = _grouped_evidence(search, start, AUTO_STEPS)
+    chosen = by_group, _loss_of_left_out_rows(search, by_group)
+    how = {"n_steps": AUTO_STEPS, "keep": lambda rival: by_group}
+    by_column = _relevance(search, by_group, precisions, **how)
     evident = _better(chosen, by_column, _loss_of_left_out_rows(search, by_column))
-    (_, used), chosen, times = _factor_and_used_share(search, evident[0]), evident, 1.0
+    _, used = _factor_and_used_share(search, evident[0])
     if _is_doubtful(search, evident[1], used):
         chosen, times = _best_by_refits(search, start, evident)
     else:

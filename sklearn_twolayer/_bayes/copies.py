@@ -9,12 +9,23 @@ Rows of a few inputs, of which many come with several y, are equal by chance, as
 (``left_out_shares``), and each of them tells something.
 """
 
-import numpy as np
+from dataclasses import dataclass
 
-from sklearn_twolayer._bayes.cross_validate import SortedRows
+import numpy as np
+from scipy import sparse
+
+from sklearn_twolayer._network.products import dense
 
 #: Rows repeat where there are so many times as many as are distinct: a bootstrap has 1.6.
 MANY_COPIES = 1.1
+#: Folds to which rows are dealt out, copies of a row to the same one.
+N_FOLDS = 5
+#: Share of the repeated inputs that have several labels, above which rows meet by chance: errors
+#: in copies are fewer, and the noise of categories shows in more (docs/choices.md).
+CONTESTED = 0.05
+#: Most units that are dealt, where weights are huge; and the digits of a share, so that rounding
+#: leaves no trace of a row behind.
+MOST_UNITS, ROUNDED = 10**6, 12
 
 
 def without_copies(table, scale):
@@ -23,7 +34,7 @@ def without_copies(table, scale):
     Where many rows are copies the table is that of the distinct ones, weighed by their copies: its
     F is the same, in less time.
     """
-    weight = frequencies(table)
+    weight = frequencies(table.weight, table.n_rows)
     if len(np.unique(table.encoded[:, 0])) == table.n_rows:  # which is cheaper to see
         return table, float(weight.sum() / table.n_rows)
     rows = SortedRows.of(table.X, table.encoded, scale)
@@ -36,7 +47,100 @@ def without_copies(table, scale):
     return table, float(weight.sum() / n_distinct)
 
 
-def frequencies(table):
-    """The weights (n,) of the rows, with the sum S, which is n where they sum to less."""
-    weight = np.ones(table.n_rows) if table.weight is None else table.weight
-    return weight * max(table.n_rows / weight.sum(), 1)
+def frequencies(weight, n_rows):
+    """The weights (n,) of the rows, ones if None, with the sum S, which is n at least."""
+    weight = np.ones(n_rows) if weight is None else weight
+    return weight * max(n_rows / weight.sum(), 1)
+
+
+@dataclass(frozen=True)
+class SortedRows:
+    """Rows by the numbers (n,) of their labels and inputs, and their order by both.
+
+    ``is_new`` says of the sorted rows where another label or input begins.
+    """
+
+    labels: np.ndarray
+    inputs: np.ndarray
+    order: np.ndarray
+    is_new: np.ndarray
+
+    @classmethod
+    def of(cls, X, y, standardization):
+        direction = np.random.RandomState(0).normal(size=X.shape[1]) / standardization.scale
+        if sparse.issparse(X):
+            position = X.sorted_indices() @ direction
+        else:  # the same bits for the same row, wherever it stands
+            position = ((X - standardization.mean) * direction).sum(axis=1)
+        y = y.ravel() if y.size == len(y) else y  # many times as fast
+        labels = np.unique(y, axis=0, return_inverse=True)[1].ravel()
+        inputs = np.unique(position, return_inverse=True)[1].ravel()
+        order = np.lexsort((inputs, labels))
+        is_new = np.ones(len(order), bool)
+        is_new[1:] = (np.diff(labels[order]) != 0) | (np.diff(inputs[order]) != 0)
+        return cls(labels, inputs, order, is_new)
+
+    def deal_distinct(self):
+        """The fold of each row, and the number of distinct ones; see ``folds``."""
+        fold = np.empty(len(self.order), int)
+        fold[self.order] = (np.cumsum(self.is_new) - 1) % N_FOLDS
+        return fold, int(self.is_new.sum())
+
+    def weigh_distinct(self, weight):
+        """The weight of each distinct row, with its copies, where rows have these (n,)."""
+        return np.bincount(np.cumsum(self.is_new) - 1, weight[self.order])
+
+    def meet_by_chance(self, frequency):
+        """Whether of the inputs that come more than once many come with several labels.
+
+        Copies of a row bring its label along.
+        """
+        n_labels = np.bincount(self.inputs[self.order[self.is_new]])
+        is_repeated = (np.bincount(self.inputs, frequency) > 1) | (n_labels > 1)
+        return (n_labels > 1).sum() > CONTESTED * is_repeated.sum()
+
+    def fill_a_table(self, X, frequency):
+        """Whether most rows repeat others, and most cells of a table of the columns are seen.
+
+        New rows are in its cells, too. A factor is a column, or the indicators of one, which have
+        together no more values than levels. Where one alone tells the inputs apart there is no
+        table: it may be a number, and between numbers are others.
+        """
+        _, one_of_each = np.unique(self.inputs, return_index=True)
+        n_inputs, n_cells, factor = len(one_of_each), 1, np.zeros(len(one_of_each), int)
+        if frequency.sum() <= 2 * n_inputs:
+            return False
+        for column in range(X.shape[1]):
+            values = dense(X[:, [column]])[one_of_each, 0]
+            level = np.unique(values, return_inverse=True)[1]
+            n_before, n_levels = factor.max() + 1, level.max() + 1
+            both = np.unique(factor * n_levels + level, return_inverse=True)[1]
+            is_other = both.max() + 1 > n_before + n_levels - 1
+            n_cells, factor = (n_cells * n_before, level) if is_other else (n_cells, both)
+            n_values = factor.max() + 1
+            if n_values == n_inputs or n_cells * n_values > 2 * n_inputs:
+                return False
+        return True
+
+    def deal_units(self, frequency):
+        """``left_out_shares`` where each unit of weight is a row of its own.
+
+        Sorted rows lie on an axis, each as long as its weight, and the units of the axis are dealt
+        to the folds, label by label and at random: dealt in turn, each input would have the same
+        share of labels in kept and left-out rows, and no network could be told to have learnt too
+        much. A row is left out as far as units of the fold cover it: whole copies of it, where its
+        weight is their number.
+        """
+        n_rows, weight = len(self.order), frequency[self.order]
+        ends = np.append(0, np.cumsum(weight))
+        n_units = int(min(round(ends[-1]), MOST_UNITS))
+        edges = np.linspace(0, ends[-1], n_units + 1)
+        middles = (edges[1:] + edges[:-1]) / 2
+        label = self.labels[self.order][np.searchsorted(ends[1:-1], middles)]
+        fold, at_random = np.empty(n_units, int), np.random.RandomState(0).permutation(n_units)
+        fold[np.lexsort((at_random, label))] = np.arange(n_units) % N_FOLDS
+        shares = np.empty((n_rows, N_FOLDS))
+        for number in range(N_FOLDS):
+            covered = np.append(0, np.cumsum(fold == number)) * (ends[-1] / n_units)
+            shares[self.order, number] = np.diff(np.interp(ends, edges, covered)) / weight
+        return np.clip(np.round(shares, ROUNDED), 0, 1), n_units

@@ -49,28 +49,12 @@ def update_precisions(mean_loss, params, precisions, likelihood):
 
 
 def maximize_evidence(search, before, precisions, *, max_iter, keep=None):
-    """Alternate steps downhill in F with re-estimated precisions.
+    """A fit and its precisions, by steps downhill in F that alternate with re-estimation.
 
-    One step, or ``search.stride``, comes before each re-estimation.
-
-    Parameters
-    ----------
-    search : Search
-    before : Fit
-        Where to start, from a network that has learned something: precisions read off one
-        that has not would prune it.
-    precisions : Precisions
-        To start with.
-    max_iter : int
-        Most accepted steps.
-    keep : callable, optional
-        ``keep(running)``, the fit to keep while this one runs; None keeps this one.
-
-    Returns
-    -------
-    Fit
-        Its curve and steps begin with those of the fit before it.
-    Precisions
+    One step, or ``search.stride``, comes before each re-estimation, and ``max_iter`` in all. The
+    fit ``before`` is of a network that has learned something: precisions read off one that has
+    not would prune it. Its curve is the beginning of the new one. ``keep(running)`` is the fit to
+    keep while this one runs; None keeps this one.
     """
     most = len(before.curve) + max_iter
     penalty = precisions.penalty(search.likelihood)

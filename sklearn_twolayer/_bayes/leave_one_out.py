@@ -5,8 +5,6 @@ leave-one-out cross-validation (Rad & Maleki 2020, "A scalable estimate of the
 out-of-sample prediction error via approximate leave-one-out").
 """
 
-from functools import partial
-
 import numpy as np
 
 from sklearn_twolayer._network.losses import symmetric_root
@@ -22,12 +20,12 @@ def leave_one_out_loss(mean_loss, params, factor, *, inflation):
     And without its copies, of which all rows are taken to have the mean number: m of them move the
     prediction by m V, as one does with S / m in the place of S.
     """
-    row_loss, scale = partial(_row_loss, mean_loss.loss), mean_loss.distinct_weight / inflation
+    scale = mean_loss.distinct_weight / inflation
+
+    def row_loss(y, Z2, V):
+        return mean_loss.loss.loss_and_delta(y, Z2)[0]
+
     return leave_one_out_mean(mean_loss, params, factor, scale=scale, row_function=row_loss)
-
-
-def _row_loss(loss, y, Z2, V):
-    return loss.loss_and_delta(y, Z2)[0]
 
 
 def leave_one_out_mean(mean_loss, params, factor, *, scale, row_function, hessian=None):
@@ -35,24 +33,20 @@ def leave_one_out_mean(mean_loss, params, factor, *, scale, row_function, hessia
 
     Leaving out one copy of row i moves its raw prediction from Z2 to
     Z2 + V (I - H V)^-1 delta, where V = J G^-1 J' / S is what the row itself
-    adds to the fit.
-
-    Parameters
-    ----------
-    mean_loss : MeanLoss
-    params : ndarray, shape (p,)
-    factor : DenseFactor or LowRankFactor
-        Of the curvature G of F at ``params``.
-    scale : float
-        S of all rows that were fitted, over a factor on the leverage of a row.
-    row_function : callable
-    hessian : callable, optional
-        ``hessian(Z2, V)``, where it is not that of the loss.
+    adds to the fit, by the ``factor`` of G. ``scale`` is S of all rows that were fitted, over a
+    factor on the leverage of a row; ``hessian(Z2, V)`` is H where it is not that of the loss.
     """
-    functions = {"covariance": partial(covariance, mean_loss.loss, factor, scale)}
-    functions["hessian"] = hessian
-    predict = partial(_predictions_without, mean_loss, mean_loss.incoming(params), **functions)
-    block = partial(_block_sum, predict=predict, row_function=row_function)
+    loss, block_params = mean_loss.loss, mean_loss.incoming(params)
+
+    def block(X, y, weight):
+        Z2, J = mean_loss.linearised(block_params, X)
+        V = covariance(loss, factor, scale, J)
+        H = loss.hessian(Z2) if hessian is None else hessian(Z2, V)
+        _, delta = loss.loss_and_delta(y, Z2)
+        values = row_function(y, Z2 + leave_one_out_shift(V, H, delta), V)
+        weight = np.ones(len(values)) if weight is None else weight
+        return (weight @ values,)
+
     (total,) = mean_loss.rows.sum(block)
     return total / mean_loss.rows.weight_of_blocks
 
@@ -60,21 +54,6 @@ def leave_one_out_mean(mean_loss, params, factor, *, scale, row_function, hessia
 def covariance(loss, factor, scale, J):
     """V = J (c G)^-1 J' (n, k, k) of a block; the shift that softmax ignores has none."""
     return factor.covariance(without_shift(J) if loss.ignores_shift else J) / scale
-
-
-def _block_sum(X, y, weight, *, predict, row_function):
-    values = row_function(y, *predict(X, y))
-    weight = np.ones(len(values)) if weight is None else weight
-    return (weight @ values,)
-
-
-def _predictions_without(mean_loss, block_params, X, y, *, covariance, hessian):
-    """Z2 of each row of a block without the row itself, and V."""
-    Z2, J = mean_loss.linearised(block_params, X)
-    V = covariance(J)
-    H = mean_loss.loss.hessian(Z2) if hessian is None else hessian(Z2, V)
-    _, delta = mean_loss.loss.loss_and_delta(y, Z2)
-    return Z2 + leave_one_out_shift(V, H, delta), V
 
 
 def leave_one_out_shift(V, hessian, delta):

@@ -48,36 +48,15 @@ MIN_DISTINCT = 3
 class Likelihood:
     """What turns the objective F into the exponent M = scale F of a posterior.
 
-    Parameters
-    ----------
-    total_weight : float
-        S, with the copies of a row as one.
-    n_outputs : int
-        k.
-    is_gaussian : bool
-        True for squared error, whose noise has a precision beta; False for log loss.
-    variances : ndarray, shape (k,)
-        Of the targets: 1 on the standardised scale.
-    independence : float
-        Of the targets that vary, the share that tells independently of each other.
-
-    Attributes
-    ----------
-    n_residuals : float
-        S k.
-    share_telling : float
-        Of the targets, those that vary (all if none does) times their independence.
-    n_telling : float
-        S times their number: the residuals that tell of the noise.
-    variance : float
-        Mean of the variances; 1 if all targets are constant.
+    Of the targets those tell of the noise that vary (all if none does), times their independence:
+    a ``share_telling``, and of the ``n_residuals`` S k so many ``n_telling``.
     """
 
-    total_weight: float
+    total_weight: float  # S, with the copies of a row as one
     n_outputs: int
-    is_gaussian: bool
-    variances: np.ndarray | float = 1.0
-    independence: float = 1.0
+    is_gaussian: bool  # squared error, whose noise has a precision beta; the log loss has none
+    variances: np.ndarray | float = 1.0  # (k,) of the targets: 1 on the standardised scale
+    independence: float = 1.0  # of the targets that vary, the share that tells independently
 
     def __post_init__(self):
         n_residuals, variance = self.total_weight * self.n_outputs, float(np.mean(self.variances))
@@ -130,21 +109,10 @@ class Likelihood:
         """The factor on noise variances 1 / beta_c by which left-out rows lose what they did.
 
         In a linear model the error of row i, if it is left out, has the variance
-        sigma^2 / (1 - H_ii). Where weights use up (nearly) all residuals, they tell of no sigma.
-
-        Parameters
-        ----------
-        of_targets : ndarray, shape (k,)
-            The beta_c that the residuals tell.
-        left_out_share : float
-            What left-out rows lost, as a share of the variance of y; 0 if that is not known.
-        n_effective : float
-            gamma.
-
-        Returns
-        -------
-        factor : float
-            (1 - gamma / S k) of that share over the mean of 1 / (beta_c var(y_c)), at least 1.
+        sigma^2 / (1 - H_ii): the factor is (1 - gamma / S k) of the ``left_out_share`` of the
+        variance of y, if that is known, over the mean of 1 / (beta_c var(y_c)), and 1 at least.
+        Where weights use up (nearly) all residuals, they tell of no sigma. The beta_c
+        ``of_targets`` (k,) are what the residuals tell.
         """
         varies = self.variances > 0
         if not left_out_share or not np.any(varies):
@@ -163,19 +131,9 @@ class Likelihood:
 def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
     """What the residuals of each target tell of its noise.
 
-    Parameters
-    ----------
-    mean_loss : MeanLoss
-        Over all rows.
-    params : ndarray, shape (p,)
-    n_effective : float
-        gamma, of all targets.
-    variances : ndarray, shape (k,)
-        Of the targets.
-    few : MeanLoss
-        Over rows whose leverages tell the share of each target in gamma.
-    factor : DenseFactor or LowRankFactor
-        Of the curvature of F.
+    Of all targets together the weights use up ``n_effective``, gamma; the leverages of a ``few``
+    rows under the ``factor`` of the curvature tell the share of each. ``variances`` (k,) are those
+    of the targets.
 
     Returns
     -------
@@ -192,7 +150,9 @@ def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
     used = n_effective * (shares * growth)
     degrees = total_weight - np.minimum(used, MAX_USED_SHARE * total_weight)
     units = variances + (variances == 0)
-    tell_nothing = are_few(mean_loss.rows, n_effective / len(variances))
+    # A target has no more effective weights than distinct rows: with many, none need be counted.
+    has_few_weights = n_effective / len(variances) < MIN_DISTINCT
+    tell_nothing = has_few_weights and n_distinct(mean_loss.rows) < MIN_DISTINCT
     says_nothing = (variances == 0) | tell_nothing
     degrees, squares = degrees + says_nothing, squares + says_nothing * units
     return precision_within_bounds(degrees, squares, units), growth, not tell_nothing
@@ -219,34 +179,17 @@ def independence(products, total_weight):
     return 1 / (1 + (k - 1) * square)
 
 
-def are_few(rows, n_effective):
-    """Whether the distinct rows of X and y are too few to tell of the noise.
-
-    The effective weights of a target are no more than they, and need not be counted.
-    """
-    return n_effective < MIN_DISTINCT and n_distinct(rows) < MIN_DISTINCT
-
-
 def n_distinct(rows):
     """How many rows of X and y differ from each other, counted up to ``MIN_DISTINCT``."""
-    return len(rows.sum(_block_distinct, _merge_distinct))
 
+    def first_distinct(total, part):
+        rows, found = part if total is None else np.vstack([total, part]), []
+        while len(rows) and len(found) < MIN_DISTINCT:
+            found.append(rows[:1])
+            rows = rows[(rows != rows[0]).any(axis=1)]
+        return np.vstack([rows[:0], *found])
 
-def _block_distinct(X, y, weight):
-    return _distinct(np.hstack([dense(X), y]))
-
-
-def _merge_distinct(total, part):
-    return part if total is None else _distinct(np.vstack([total, part]))
-
-
-def _distinct(rows):
-    """The first few distinct ones of some rows (n, f + k)."""
-    found = []
-    while len(rows) and len(found) < MIN_DISTINCT:
-        found.append(rows[:1])
-        rows = rows[(rows != rows[0]).any(axis=1)]
-    return np.vstack([rows[:0], *found])
+    return len(rows.sum(lambda X, y, weight: np.hstack([dense(X), y]), first_distinct))
 
 
 def precision_within_bounds(degrees, squares, variance):
@@ -271,20 +214,19 @@ def shares_of_targets(few, params, factor, *, varies):
     if few.network.n_outputs == 1:
         return np.ones(1), np.ones(1)
     C = correlations(few.residual_products(params) * np.outer(varies, varies))
-    options = {"few": few, "block_params": few.incoming(params), "factor": factor}
-    (leverage,) = few.rows.sum(partial(_block_leverages, **options))
+    block_params = few.incoming(params)
+
+    def leverages(X, y, weight):  # of a block: the sum of s_i H_ii
+        Z2, J = few.linearised(block_params, X)
+        root = np.sqrt(np.diagonal(few.loss.hessian(Z2), axis1=1, axis2=2))
+        leverage = factor.covariance(J) * root[:, :, None] * root[:, None, :]
+        weight = np.ones(len(leverage)) if weight is None else weight
+        return (np.tensordot(weight, leverage, 1),)
+
+    (leverage,) = few.rows.sum(leverages)
     alone, together, least = np.diagonal(leverage), (C * leverage).sum(axis=1), np.finfo(float).tiny
     growth = np.where(alone > least, together / np.maximum(alone, least), 1.0)
     return alone / max(alone.sum(), least), np.maximum(growth, 0.0)
-
-
-def _block_leverages(X, y, weight, *, few, block_params, factor):
-    Z2, J = few.linearised(block_params, X)
-    curvature = np.diagonal(few.loss.hessian(Z2), axis1=1, axis2=2)
-    root = np.sqrt(curvature)
-    leverage = factor.covariance(J) * root[:, :, None] * root[:, None, :]
-    weight = np.ones(len(leverage)) if weight is None else weight
-    return (np.tensordot(weight, leverage, 1),)
 
 
 def independence_of_targets(table):
@@ -293,12 +235,11 @@ def independence_of_targets(table):
         moments = column_moments(rows)
         if not np.isfinite(moments.scale).all():  # no fit comes of it
             return 1.0
-        (products,) = rows.sum(partial(_block_correlations, moments))
+
+        def products_of_block(X, y, weight):  # whose last column is of ones
+            return (inner_products((X[:, :-1] - moments.mean) / moments.scale, weight),)
+
+        (products,) = rows.sum(products_of_block)
     varies = ~moments.is_constant
     share = independence(products[np.ix_(varies, varies)], rows.total_weight)
     return (float(varies.mean()) or 1.0) * share
-
-
-def _block_correlations(moments, X, y, weight):
-    X = X[:, :-1]  # the last column is of ones
-    return (inner_products((X - moments.mean) / moments.scale, weight),)

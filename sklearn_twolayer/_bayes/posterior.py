@@ -126,47 +126,20 @@ def log_marginal_likelihood(value, factor, precisions, likelihood):
 
 @dataclass(frozen=True)
 class Posterior:
-    """Gaussian posterior of one network's weights, on the standardised scale.
-
-    Parameters
-    ----------
-    network : TwoLayerNetwork
-    params : ndarray, shape (p,)
-    factor : DenseFactor or LowRankInverse
-        Of G.
-    scale : float
-        c.
-    noise_precision : ndarray, shape (k,)
-        beta_c of each target; 1 for log loss.
-    spread : ndarray, shape (k,)
-        R; 1 for log loss and for one target.
-    n_effective : float
-        gamma, how many weights the data determine.
-    total_weight : float
-        S.
-    log_marginal_likelihood : float
-        ln p(y); -inf where some weights have no prior.
-    n_rows : int
-        How many rows G is of.
-    ignores_shift : bool
-        Whether the covariance leaves out the common shift of the raw predictions.
-    temperature : float
-        Factor T on the covariance: 1.75 for squared error, 1 if the network is linear; for
-        log loss the one under which moderated probabilities predict left-out rows best.
-    """
+    """Gaussian posterior of one network's weights, on the standardised scale."""
 
     network: object
-    params: np.ndarray
-    factor: object
-    scale: float
-    noise_precision: np.ndarray
-    spread: np.ndarray
-    n_effective: float
-    total_weight: float
-    log_marginal_likelihood: float
-    n_rows: int
-    ignores_shift: bool = False
-    temperature: float = 1.0
+    params: np.ndarray  # (p,)
+    factor: object  # DenseFactor or LowRankInverse, of G
+    scale: float  # c
+    noise_precision: np.ndarray  # (k,), beta_c of each target; 1 for log loss
+    spread: np.ndarray  # (k,), R; 1 for log loss and for one target
+    n_effective: float  # gamma, how many weights the data determine
+    total_weight: float  # S
+    log_marginal_likelihood: float  # ln p(y); -inf where some weights have no prior
+    n_rows: int  # of which G is
+    ignores_shift: bool = False  # whether V leaves out the common shift of the raw predictions
+    temperature: float = 1.0  # T: see ``VALLEYS_TEMPERATURE``, and ``calibrate`` for log loss
 
     @property
     def n_stored(self):

@@ -33,22 +33,15 @@ def merge_label_totals(parts):
 
 
 def class_weight_of_rows(class_weight, y, weight, totals=None, *, known=()):
-    """Weights (n,) multiplied by the weight of each row's class; None for ones.
+    """Weights (n,), ones if None, multiplied by the weight of each row's class.
 
     "balanced" gives each of the K classes the same total weight, S / K: with
     weights as frequencies, S and the class totals are sums of the weights. For a
     multilabel indicator the factors of all labels are multiplied. ``totals`` are the
     ``label_totals`` of all rows, where y is a part of them; ``known`` are classes of one column
-    that y may lack.
-
-    Raises
-    ------
-    ValueError
-        If a class weight is negative or names a class that y does not have, or
-        if a list does not have one entry for each label.
+    that y may lack. ValueError if a class weight is negative or names a class that y does not
+    have, or if a list does not have one entry for each label.
     """
-    if class_weight is None:
-        return weight
     is_part = totals is not None
     totals = totals if is_part else label_totals(y, weight)
     if len(known) and not is_part:
@@ -71,9 +64,8 @@ def class_weight_of_rows(class_weight, y, weight, totals=None, *, known=()):
 
 def check_class_weight(class_weight, weight):
     """Refuse class weights under which the weights (n,) of the rows have the sum zero, or none."""
-    if class_weight is not None:
-        with np.errstate(over="ignore"):
-            check_total_weight(weight.sum(), f"class_weight={class_weight!r}")
+    with np.errstate(over="ignore"):
+        check_total_weight(weight.sum(), f"class_weight={class_weight!r}")
 
 
 def _factor_of_class(class_weight, classes, totals):

@@ -29,10 +29,7 @@ from sklearn_twolayer._data.table import (
 
 @dataclass(frozen=True)
 class Summary:
-    """What a fit must know of a partition: ``head`` is its first row, ``y`` sums up its y.
-
-    Without rows of positive weight it knows the labels that are there, and no head.
-    """
+    """What a fit must know of a partition; without rows of positive weight, only its labels."""
 
     n_rows: int
     dtype: np.dtype
@@ -40,19 +37,15 @@ class Summary:
     total_weight: float
     total_frequency: float
     largest_weight: float | None
-    head: Table | None
-    y: object
+    head: Table | None  # its first row
+    y: object  # sums up its y
 
 
 class DaskTable:
     """Rows in partitions, with the interface of ``Table``.
 
-    Parameters
-    ----------
-    partitions : Partitions
-        Of tables, none of them empty.
-    summaries : list of Summary
-        Of them, and of partitions whose rows have no weight.
+    The partitions are of tables, none of them empty; summaries are of them, and of partitions
+    whose rows have no weight.
     """
 
     is_in_memory, density = False, 1.0
@@ -145,22 +138,10 @@ class DaskTable:
 
 
 def read_collection(X, y, sample_weight, *, columns, check, targets_class):
-    """The table of Dask collections.
+    """The table of Dask collections; ValueError if X, y or the weights have no meaning.
 
-    Parameters
-    ----------
-    X, y, sample_weight : Dask collection, and what ``blocks_of`` takes beside it
-    columns : callable
-        ``columns(one_row)`` learns or checks the columns, here: on a row of zeros.
-    check : callable
-        ``check(X, y)`` returns a partition validated. It is sent to the workers.
-    targets_class : type
-        ``RealTargets`` or ``LabelTargets``.
-
-    Raises
-    ------
-    ValueError
-        If X, y or the weights have no meaning.
+    ``columns(one_row)`` learns or checks the columns, here, on a row of zeros; ``check(X, y)``
+    returns a partition validated, and is sent to the workers.
     """
     blocks = blocks_of(X, y, sample_weight)
     columns(one_row(X))
@@ -195,8 +176,8 @@ def _read(block, check, index):
         (X, y), weight, kept = check(X, y), None, {"partition": index}
         if sample_weight is not None:
             weight = valid_weights(X, sample_weight)
-            kept |= {"weightless": y[weight == 0], "numbers": np.flatnonzero(weight)}
-            X, y, weight = drop_weightless(X, y, weight)
+            (X, y, weight), of_others = drop_weightless(X, y, weight)
+            kept |= of_others
     return Table(X, y, weight, frequency=weight, **kept)
 
 
@@ -247,18 +228,11 @@ def _sum_of_targets(table, targets, scale):
 
 
 def map_collection(X, function, n_features):
-    """The Dask array of ``function(block)`` over the partitions of X, not yet computed.
+    """The Dask array of ``function(block)`` (n, ...) over the partitions of X, not yet computed.
 
-    What the rows of the result look like is found on a row of zeros. The function is sent
-    along with each block; blocks without rows do not call it.
-
-    Parameters
-    ----------
-    X : Dask array or data frame
-    function : callable
-        ``function(block)`` (n, ...) of a block (n, f), an array or a data frame.
-    n_features : int
-        Columns f of an array X, which may not know them itself.
+    What the rows of the result look like is found on a row of zeros, of ``n_features``, which an
+    array X may not know itself. The function is sent along with each block; blocks without rows
+    do not call it.
     """
     X = whole_rows(X)
     one = function(one_row(X, n_features, getattr(X, "dtype", float)))

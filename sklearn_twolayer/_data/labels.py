@@ -4,7 +4,6 @@ See ``targets`` for the interface and how targets are learnt.
 """
 
 from dataclasses import dataclass, replace
-from functools import partial
 from reprlib import repr as shortened
 
 import numpy as np
@@ -27,25 +26,13 @@ LABELS = ("binary", "multiclass", "multilabel-indicator")
 
 @dataclass(frozen=True, eq=False)
 class LabelTargets:
-    """Classes, or the labels of a multilabel indicator, under the log loss.
+    """Classes, or the labels of a multilabel indicator, under the log loss."""
 
-    Parameters
-    ----------
-    classes : ndarray, shape (n_classes,)
-        Sorted; the indices of the columns of an indicator.
-    is_multilabel : bool
-    class_weight : mapping, "balanced", list of them, or None
-    totals : list, optional
-        ``label_totals`` of all rows, to weigh parts of them; None to weigh all at once.
-    is_seen : ndarray of bool, shape (n_classes,), optional
-        Classes that have rows with weight. None stands for all.
-    """
-
-    classes: np.ndarray
+    classes: np.ndarray  # sorted; the indices of the columns of an indicator
     is_multilabel: bool
     class_weight: object = None
-    totals: list | None = None
-    is_seen: np.ndarray | None = None
+    totals: list | None = None  # ``label_totals`` of all rows, to weigh parts of them
+    is_seen: np.ndarray | None = None  # classes that have rows with weight; None stands for all
 
     complaint = None
     is_numeric = False
@@ -130,14 +117,9 @@ class LabelTargets:
     def encode(self, y):
         """Labels as the losses want them.
 
-        Two classes and multilabel indicators become floats (n, k), one class or more
-        than two their indices (n,).
-
-        Raises
-        ------
-        ValueError
-            If y has another number of columns, a label that is not among ``classes``, or an
-            indicator other than 0 and 1.
+        Two classes and multilabel indicators become floats (n, k), one class or more than two
+        their indices (n,). ValueError if y has another number of columns, a label that is not
+        among ``classes``, or an indicator other than 0 and 1.
         """
         classes = self.classes
         if y.shape[1:] != ((len(classes),) if self.is_multilabel else ()):
@@ -178,7 +160,7 @@ class LabelTargets:
         return None if self.is_multilabel else y
 
     def weigh(self, y, weight):
-        """Weights (n,) multiplied by the weight of each row's class; None for ones."""
+        """Weights (n,), ones if None, multiplied by the weight of each row's class."""
         known = () if self.is_multilabel else self.classes
         return class_weight_of_rows(self.class_weight, y, weight, self.totals, known=known)
 
@@ -260,16 +242,15 @@ class LabelTargets:
 
     def score(self, rows, block_raw_prediction):
         """Share of the rows whose class, or all of whose labels, are predicted."""
-        right, weight = rows.sum(partial(_block_right, raw_prediction=block_raw_prediction))
+
+        def block(X, y, weight):
+            Z2 = block_raw_prediction(X, y, weight)
+            right = Z2.argmax(axis=1) == y if y.ndim == 1 else ((Z2 > 0) == y).all(axis=1)
+            weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
+            return weight @ right, weight.sum()
+
+        right, weight = rows.sum(block)
         return float(right / weight)
-
-
-def _block_right(X, y, weight, *, raw_prediction):
-    """Sums of w over the rows that are predicted right, and over all."""
-    Z2 = raw_prediction(X, y, weight)
-    right = Z2.argmax(axis=1) == y if y.ndim == 1 else ((Z2 > 0) == y).all(axis=1)
-    weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
-    return weight @ right, weight.sum()
 
 
 def checked_classes(classes):

@@ -49,19 +49,9 @@ def one_row(X, n_columns=None, dtype=np.float64):
 def blocks_of(X, y, sample_weight):
     """Delayed blocks of rows: for each partition a tuple, of X, y and the weights.
 
-    Parameters
-    ----------
-    X : Dask array or data frame
-    y, sample_weight : Dask collection, array, number or None
-        Dask collections with the partitions of X; arrays where the partitions have
-        known lengths; a number or None goes to all partitions.
-
-    Raises
-    ------
-    ValueError
-        If they are not partitioned alike.
-    TypeError
-        If X is no Dask array or data frame.
+    y and the weights are Dask collections with the partitions of the array or data frame X, or
+    arrays where the partitions have known lengths; a number or None goes to all. ValueError if
+    they are not partitioned alike, TypeError if X is no collection.
     """
     X = whole_rows(X)
     blocks = [_delayed(X)]
@@ -108,13 +98,9 @@ def _aligned(X, name, other):
 class Partitions:
     """One object for each block of rows, on the workers.
 
-    Objects lie in groups, and a group is one task. Dask spends about a millisecond on a
-    task, so on a cluster there is one group for each thread.
-
-    Parameters
-    ----------
-    groups : list of (Delayed, list of int)
-        A list of objects, and their numbers among all.
+    Objects lie in ``groups`` of (Delayed list of objects, their numbers among all), and a group is
+    one task. Dask spends about a millisecond on a task, so on a cluster there is one group for
+    each thread.
     """
 
     def __init__(self, groups):
@@ -276,19 +262,10 @@ def _client():
 class DaskRows:
     """The rows of many partitions, with the interface of ``Rows``.
 
-    Parameters
-    ----------
-    partitions : Partitions
-        Of tables, none of them empty.
-    make_rows : callable
-        ``make_rows(table) -> Rows``.
-    head : Rows
-        The first row.
-    counts : list of int
-        Rows in each partition.
-    total_weight, weight_unit : float
-        S, which counts as n if that is more, and the unit in which the blocks hand out
-        weights.
+    The partitions are of tables, none of them empty, and ``make_rows(table)`` are the Rows of one;
+    ``head`` are those of the first row, and ``counts`` the number of rows in each. ``total_weight``
+    is S, which counts as n if that is more, and ``weight_unit`` the unit in which the blocks hand
+    out weights.
     """
 
     def __init__(self, partitions, make_rows, head, *, counts, total_weight, weight_unit):
@@ -325,26 +302,25 @@ class DaskRows:
         """How many mini-batches ``batches`` yields; none spans two partitions."""
         return sum(-(-count // batch_size) for count in self._counts)
 
-    def permutation(self, random_state):
-        """A random order of the partitions, with a seed for the rows of each."""
-        order = random_state.permutation(len(self._partitions))
-        return list(zip(order, random_state.randint(np.iinfo(np.int32).max, size=len(order))))
-
-    def batches(self, batch_size, permutation=None):
+    def batches(self, batch_size, random_state=None):
         """Yield (X, y, weight) of mini-batches, partition after partition.
 
-        While one is learnt here, the next is read.
+        While one is learnt here, the next is read. A random order is one of the partitions, and of
+        the rows of each.
         """
-        if permutation is None:
-            permutation = [(index, None) for index in range(len(self._partitions))]
+        n_partitions = len(self._partitions)
+        order, states = range(n_partitions), [None] * n_partitions
+        if random_state is not None:
+            order = random_state.permutation(n_partitions)
+            seeds = random_state.randint(np.iinfo(np.int32).max, size=n_partitions)
+            states = map(np.random.RandomState, seeds)
         with ThreadPoolExecutor(1) as reader:
-            coming = reader.submit(self._partitions.__getitem__, permutation[0][0])
-            for number, (_, seed) in enumerate(permutation, 1):
+            coming = reader.submit(self._partitions.__getitem__, order[0])
+            for number, state in enumerate(states, 1):
                 rows = self._make_rows(coming.result())
-                if number < len(permutation):
-                    coming = reader.submit(self._partitions.__getitem__, permutation[number][0])
-                order = None if seed is None else rows.permutation(np.random.RandomState(seed))
-                yield from rows.batches(batch_size, order)
+                if number < n_partitions:
+                    coming = reader.submit(self._partitions.__getitem__, order[number])
+                yield from rows.batches(batch_size, state)
 
 
 def _rows_in_unit(make_rows, weight_unit, table):

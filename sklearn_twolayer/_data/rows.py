@@ -101,34 +101,16 @@ def on_one_thread():
 class Rows:
     """The rows of an in-memory table, in blocks, within a ``with`` statement.
 
-    Parameters
-    ----------
-    X : ndarray or CSR matrix or array, shape (n, f)
-    y : ndarray, shape (n, k), or (n,) for class indices; None to predict
-        Already standardised: y is small.
-    weight : ndarray, shape (n,), or None
-        Sample weights; None stands for ones.
-    standardization : Standardization or None
-        Applied to dense blocks as they are read; None leaves them raw. Sparse
-        blocks always come raw, and the objective transforms the first layer.
-    dtype : dtype
-        In which blocks are handed out and computed.
-    block_size : int
-        About how many rows a block has, give or take a half.
+    X (n, f) is an array or in CSR; y, (n, k) or class indices (n,), is standardised already, as it
+    is small, and None to predict; a ``weight`` (n,) of None stands for ones. Blocks have about
+    ``block_size`` rows, give or take a half, and are handed out and computed in ``dtype``, as
+    [X 1], with a last column of ones for the biases. Dense ones are standardised as they are read,
+    unless the standardization is None; sparse ones always come raw, and the objective transforms
+    the first layer.
 
-    Attributes
-    ----------
-    weight : ndarray, shape (n,), or None
-        As the blocks hand them out: in units of ``weight_unit``.
-    weight_of_blocks : float
-        Their sum: S, but for extreme weights.
-    total_weight : float
-        S, the sum of the sample weights, or n if that is more: weights that sum to less than n
-        are no frequencies, only their ratios count.
-
-    Notes
-    -----
-    Blocks of X arrive as [X 1], with a last column of ones for the biases.
+    Weights of blocks are in units of ``weight_unit``, and their sum is ``weight_of_blocks``: S, but
+    for extreme weights. ``total_weight`` is S, or n if that is more: weights that sum to less than
+    n are no frequencies, only their ratios count.
     """
 
     def __init__(self, X, y, weight, *, standardization, dtype, block_size):
@@ -218,19 +200,16 @@ class Rows:
         """How many mini-batches ``batches`` yields."""
         return -(-self.n_rows // batch_size)
 
-    def permutation(self, random_state):
-        """A random order of the rows, for ``batches``."""
-        return random_state.permutation(self.n_rows)
-
-    def batches(self, batch_size, permutation=None):
-        """Yield (X, y, weight) of mini-batches, in the order of ``permutation``.
+    def batches(self, batch_size, random_state=None):
+        """Yield (X, y, weight) of mini-batches, in random order if there is a ``random_state``.
 
         Rows are gathered and standardised a block of whole batches at a time.
         """
+        order = None if random_state is None else random_state.permutation(self.n_rows)
         step = max(self.block_size // batch_size, 1) * batch_size
         for start in range(0, self.n_rows, step):
             rows = slice(start, min(start + step, self.n_rows))
-            X, y, weight = self._read(rows if permutation is None else permutation[rows])
+            X, y, weight = self._read(rows if order is None else order[rows])
             for begin in range(0, X.shape[0], batch_size):
                 batch = slice(begin, begin + batch_size)
                 yield X[batch], y[batch], None if weight is None else weight[batch]

@@ -21,45 +21,20 @@ FLOATS = (np.float64, np.float32)
 class Table:
     """Rows in memory.
 
-    ``DaskTable`` has the same interface over the partitions of a Dask collection. A fit asks
-    a table for its counts, its targets and its rows, and never touches X itself.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix or array, shape (n, f)
-    y : ndarray, shape (n,) or (n, k)
-        Labels or targets as the user has them.
-    weight : ndarray, shape (n,), or None
-        Sample weights; None stands for ones.
-    encoded : ndarray, shape (n, k), or (n,) for class indices; None before ``encode``
-        What the losses compare with.
-    frequency : ndarray, shape (n,), or None
-        The user's own weights, without those of the classes.
-    weightless : ndarray or None
-        y of further rows, of weight zero: their labels are classes, too.
-    numbers : ndarray, shape (n,), or None
-        Of the rows, as the user counts them; None where they are all there, in order.
-    partition : int or None
-        Number of the partition of which they are the rows.
-
-    Attributes
-    ----------
-    n_rows, n_features, dtype : int, int, dtype
-        Of X.
-    density : float
-        The share of the entries of X that are stored.
-    total_weight, total_frequency : float
-        S, the sum of the sample weights, and that of the user's own.
+    ``DaskTable`` has the same interface over the partitions of a Dask collection. A fit asks a
+    table for its counts, its targets and its rows, and never touches X itself. Beside its fields
+    it has ``n_rows``, ``n_features`` and ``dtype`` of X, the ``density`` of the entries of X that
+    are stored, and the sums ``total_weight``, S, and ``total_frequency``.
     """
 
-    X: object
-    y: np.ndarray
-    weight: np.ndarray | None
-    encoded: np.ndarray | None = None
-    frequency: np.ndarray | None = None
-    weightless: np.ndarray | None = None
-    numbers: np.ndarray | None = None
-    partition: int | None = None
+    X: object  # (n, f), an array or in CSR
+    y: np.ndarray  # (n,) or (n, k), as the user has it
+    weight: np.ndarray | None  # (n,); None stands for ones
+    encoded: np.ndarray | None = None  # what losses compare with: (n, k), or class indices (n,)
+    frequency: np.ndarray | None = None  # (n,), the user's own weights, without those of classes
+    weightless: np.ndarray | None = None  # y of rows of weight zero, whose labels are classes, too
+    numbers: np.ndarray | None = None  # (n,), as the user counts; None if all are there, in order
+    partition: int | None = None  # of which they are the rows
 
     is_in_memory = True
 
@@ -239,23 +214,18 @@ def refuse_missing_dates(X):
 def read_arrays(check, X, y, sample_weight):
     """The table of arrays, without rows of weight zero: ``check(X, y)`` returns them validated.
 
-    Raises
-    ------
-    ValueError
-        If X, y or the weights have no meaning: if a weight is negative or not finite, if there is
-        not one for each row, or if all are zero.
+    ValueError if a weight is negative or not finite, if there is not one for each row, or if all
+    are zero.
     """
-    (X, y), kept = check(X, y), {}
+    X, y = check(X, y)
     if sample_weight is None:
         return Table(X, y, None)
     weight = valid_weights(X, sample_weight)
     with np.errstate(over="ignore"):
         check_total_weight(weight.sum())
-    if not weight.all():
-        kept = {"weightless": y[weight == 0], "numbers": np.flatnonzero(weight)}
-    X, y, weight = drop_weightless(X, y, weight)
+    (X, y, weight), of_others = drop_weightless(X, y, weight)
     weight = None if (weight == 1).all() else weight
-    return Table(X, y, weight, frequency=weight, **kept)
+    return Table(X, y, weight, frequency=weight, **of_others)
 
 
 def validation_rows(read, X_val, y_val, sample_weight_val):
@@ -304,28 +274,19 @@ def check_total_weight(total, name="sample_weight"):
 
 
 def drop_weightless(X, y, weight):
-    """X, y and weight without the rows of weight zero."""
+    """X, y and weight without the rows of weight zero, and what a table keeps of these."""
     kept = weight > 0
-    return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
+    if kept.all():
+        return (X, y, weight), {}
+    of_others = {"weightless": y[~kept], "numbers": np.flatnonzero(weight)}
+    return (X[kept], y[kept], weight[kept]), of_others
 
 
 def validation_split(n_rows, labels, fraction, random_state):
-    """Indices (train, validation) of a random split, stratified by labels.
+    """Indices (train, validation) of a random split, a ``fraction`` of the rows for validation.
 
-    Parameters
-    ----------
-    n_rows : int
-    labels : ndarray or None
-        Stratify by these where each class has two rows or more and both parts
-        have room for every class; otherwise split at random.
-    fraction : float
-        Of the rows, for validation.
-    random_state : RandomState
-
-    Raises
-    ------
-    ValueError
-        If one of the parts would be empty.
+    It is stratified by ``labels``, if there are any, where each class has two rows or more and both
+    parts have room for every class. ValueError if one of the parts would be empty.
     """
     n_validation = int(np.ceil(fraction * n_rows))
     if n_rows - n_validation < 1 or n_validation < 2:

@@ -11,7 +11,6 @@ pickled: they go to the workers of a cluster instead of an estimator.
 """
 
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 
@@ -29,27 +28,14 @@ LEAST_VARIANCE = 2e-5
 
 @dataclass(frozen=True)
 class RealTargets:
-    """Real numbers, under the squared error.
-
-    Parameters
-    ----------
-    n_outputs : int
-        Targets k of each row.
-    is_1d : bool
-        Whether y is one column (n,), and predictions are to be so too.
-    output_activation : {"identity", "logistic"}
-    complaint : str or None
-        What to warn the user of.
-    is_constant : tuple of bool
-        Which outputs have one target in all rows: a fit starts there.
-    penalty_unit : float
-        What a penalty on the weights is in proportion to: 1 where y is standardised.
-    """
+    """Real numbers, under the squared error."""
 
     n_outputs: int
-    is_1d: bool
+    is_1d: bool  # whether y is one column (n,), and predictions are to be so too
     output_activation: str
-    complaint: str | None = None
+    complaint: str | None = None  # what to warn the user of
+    # Which outputs have one target in all rows, where a fit starts; and what a penalty on the
+    # weights is in proportion to: 1 where y is standardised.
     is_constant: tuple = field(default=(), compare=False)
     penalty_unit: float = field(default=1.0, compare=False)
 
@@ -156,21 +142,19 @@ class RealTargets:
         """
         if rows.n_rows < 2:
             return np.nan
-        bound = {"raw_prediction": block_raw_prediction, "predict": self.loss.predict}
-        block = partial(_block_squares, shift=rows.first("y"), **bound)
+        shift = rows.first("y")
+
+        def block(X, y, weight):
+            A2 = self.loss.predict(block_raw_prediction(X, y, weight))
+            weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
+            deviation, residual = y - shift, y - A2.astype(np.float64)
+            return weight.sum(), weight @ deviation, weight @ deviation**2, weight @ residual**2
+
         weight, first, second, residual = rows.sum(block)
         total = second - first**2 / weight
         constant = total <= 10 * np.finfo(np.float64).eps * second
         ratio = np.where(constant, residual > 0, residual / np.where(constant, 1, total))
         return float(np.mean(1 - ratio))
-
-
-def _block_squares(X, y, weight, *, raw_prediction, predict, shift):
-    """Sums of w, w (y - shift), w (y - shift)^2 and w (y - A2)^2 for each output."""
-    A2 = predict(raw_prediction(X, y, weight))
-    weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
-    deviation, residual = y - shift, y - A2.astype(np.float64)
-    return weight.sum(), weight @ deviation, weight @ deviation**2, weight @ residual**2
 
 
 def refuse_missing(y):

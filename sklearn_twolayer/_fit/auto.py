@@ -72,12 +72,7 @@ MAX_ITER = {"gd": 2000, "sgd": 100, "adam": 100, "lbfgs": 1000, "lm": 200}
 
 @dataclass(frozen=True)
 class Size:
-    """What "auto" goes by: n rows of total weight S, f features, k outputs, and the kind of y.
-
-    ``density`` is the share of the entries of X that are stored, 1 if X is not sparse; penalties
-    are in proportion to ``penalty_unit``, 1 if y is standardised; ``independence`` is the share of
-    the k targets that do not repeat each other.
-    """
+    """What "auto" goes by: n rows of total weight S, f features, k outputs, and the kind of y."""
 
     n_rows: int
     n_features: int
@@ -85,9 +80,9 @@ class Size:
     total_weight: float = 0.0
     is_regression: bool = True
     is_in_memory: bool = True
-    density: float = 1.0
-    penalty_unit: float = 1.0
-    independence: float = 1.0
+    density: float = 1.0  # the share of the entries of X that are stored
+    penalty_unit: float = 1.0  # penalties are in proportion to it: 1 if y is standardised
+    independence: float = 1.0  # the share of the k targets that do not repeat each other
 
     @property
     def n_counted(self):
@@ -151,8 +146,11 @@ def resolve(settings, size):
         return resolved
     if isinstance(resolved.alpha, str):
         return replace(resolved, n_free_steps=sum(FREE_STEPS))
+    # A few units fit a curve well or badly, by where they start; see ``narrowed``, too.
     _, cost = gauss_newton_size_and_cost(size.repeated, n_hidden)
-    return replace(resolved, n_starts=choose_starts(resolved, cost))
+    is_cheap = solver == "lm" and cost <= MAX_COST_FOR_STARTS
+    goes_on = settings.warm_start or settings.early_stopping
+    return replace(resolved, n_starts=N_STARTS if is_cheap and not goes_on else 1)
 
 
 def is_affordable(size, n_hidden, most=None):
@@ -226,10 +224,7 @@ def is_gradient_cheap(size, n_hidden):
 def choose_alpha(settings, size):
     """The alpha of a fit: "auto" is a float where nothing is compared.
 
-    Raises
-    ------
-    ValueError
-        If the evidence is asked of a fit that has no Gauss-Newton matrix of all rows.
+    ValueError if the evidence is asked of a fit that has no Gauss-Newton matrix of all rows.
     """
     alpha, solver = settings.alpha, settings.solver
     if alpha == "auto":
@@ -287,16 +282,6 @@ def narrowed(resolved, size):
     if resolved.alpha != "auto" or n_hidden >= resolved.n_hidden:
         return resolved
     return replace(resolved, n_hidden=n_hidden, n_starts=N_MEMBERS)
-
-
-def choose_starts(settings, cost):
-    """Starts of a regression, of which the best is kept: several where the steps of lm are cheap.
-
-    A few units fit a curve well or badly, by where they start; see ``narrowed``, too.
-    """
-    is_float = settings.solver == "lm" and not isinstance(settings.alpha, str)
-    goes_on = settings.warm_start or settings.early_stopping
-    return N_STARTS if is_float and not goes_on and cost <= MAX_COST_FOR_STARTS else 1
 
 
 def unit_precision(size):

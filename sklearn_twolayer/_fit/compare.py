@@ -47,25 +47,13 @@ class Comparison:
     A penalty has a strength, S alpha in units of that of a unit prior, and a ratio of the alpha of
     W1 to that of W2, whose geometric mean is alpha. ``losses`` is asked for each fold, and what it
     has told by the others.
-
-    Parameters
-    ----------
-    networks : LeftOut
-    start : ndarray, shape (p,)
-        Where networks start.
-    shares : ndarray, shape (n, 5)
-        Of each row that each fold leaves out.
-    n_dealt : int
-        How many rows the folds share out.
-    told : list of dict
-        Of each fold that was not cut short, {strength: (sum of the losses, weights (p,))}.
     """
 
     networks: LeftOut
-    start: np.ndarray
-    shares: np.ndarray
-    n_dealt: int
-    told: list = field(default_factory=list)
+    start: np.ndarray  # (p,), where networks start
+    shares: np.ndarray  # (n, 5) of each row that each fold leaves out
+    n_dealt: int  # how many rows the folds share out
+    told: list = field(default_factory=list)  # {strength: (sum of losses, weights)} of whole folds
 
     @classmethod
     def of(cls, problem, settings, start, deadline):
@@ -127,12 +115,9 @@ class Comparison:
 
     def beyond(self, strength, stronger):
         """The strength, or the one of ``stronger`` up to which each loses less than that before."""
-        headings = (f"Comparing penalties: {each:g} times a unit prior" for each in stronger)
-        folds = [fold[strength] for fold in self.told]
-        n, folds = self._go_on(folds, dict(zip(headings, map(self._penalty, stronger))))
-        chosen = (strength, *stronger)[n]
-        self._tell(chosen, folds)
-        return chosen
+        penalties = {f"{each:g} times a unit prior": self._penalty(each) for each in stronger}
+        strengths = strength, *stronger
+        return strengths[self._go_on(penalties, strengths)]
 
     def ratio(self, strength):
         """The ratio under which networks predict left-out rows best.
@@ -146,31 +131,27 @@ class Comparison:
         From 1 the ratio becomes ten times as large as long as less is lost of the same rows, by a
         twentieth: rounding must not decide. What is told of the strength is then under that ratio.
         """
-        headings = (f"Comparing penalties: W1 {each:g} times as much as W2" for each in RATIOS)
-        penalties = (self._penalty(strength, ratio) for ratio in RATIOS)
-        folds = [fold[strength] for fold in self.told]
+        name, ratios = "W1 {:g} times as much as W2".format, (1.0, *RATIOS)
+        penalties = {name(ratio): self._penalty(strength, ratio) for ratio in RATIOS}
         how = {"margin": MARGIN_OF_RATIOS, "is_raced": True}
-        n, folds = self._go_on(folds, dict(zip(headings, penalties)), **how)
-        self._tell(strength, folds)
-        return (1.0, *RATIOS)[n]
+        return ratios[self._go_on(penalties, [strength] * len(ratios), **how)]
 
-    def _go_on(self, folds, penalties, *, margin=MARGIN, is_raced=False):
-        """How many {heading: penalty} lose less, each than that before, and the folds there.
+    def _go_on(self, penalties, strengths, *, margin=MARGIN, is_raced=False):
+        """How many {name: penalty} lose less, each than that before, from the first strength on.
 
-        In a race a penalty that is no better in the first fold is not asked of the others.
+        What is told of the folds there is told of as many strengths further. In a race a penalty
+        that is no better in the first fold is not asked of the others.
         """
-        n = 0
-        for heading, penalty in penalties.items() if folds else ():
-            announce(self.networks.settings, heading)
+        n, folds = 0, [fold[strengths[0]] for fold in self.told]
+        for name, penalty in penalties.items() if folds else ():
+            announce(self.networks.settings, f"Comparing penalties: {name}")
             further = self._further(folds, penalty, is_raced)
             if sum(loss for loss, _ in further) >= margin * sum(loss for loss, _ in folds):
                 break
             n, folds = n + 1, further
-        return n, folds
-
-    def _tell(self, strength, folds):
         for fold, fit in zip(self.told, folds):
-            fold[strength] = fit
+            fold[strengths[n]] = fit
+        return n
 
     def _further(self, folds, penalty, is_raced):
         """Losses and weights of each fold under another penalty, from where they are.

@@ -32,35 +32,19 @@ def flat_to_compare(n_iterations):
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Networks that are fitted without some of the rows, and predict these.
-
-    Parameters
-    ----------
-    problem : Problem
-    settings : Settings
-        Of the networks; their ``max_iter`` is that under each penalty.
-    deadline : Deadline
-    """
+    """Networks that are fitted without some of the rows, and predict these."""
 
     problem: object
-    settings: object
+    settings: object  # of the networks; their ``max_iter`` is that under each penalty
     deadline: object
 
     def fits(self, rows, params, candidates, flat=None):
         """The sum of the losses of the left-out rows under each candidate, and the weights (p,).
 
-        There are fewer than candidates where the deadline comes before.
-
-        Parameters
-        ----------
-        rows : tuple of ndarray, shape (n,)
-            The shares of each row that are kept, and left out.
-        params : ndarray, shape (p,)
-            Where the first network starts; each other one starts where that before it ended.
-        candidates : list of Penalty
-            With S times their strengths.
-        flat : Flat, optional
-            When the first has converged, if it goes on from one that has learned.
+        There are fewer than candidates where the deadline comes before. ``rows`` are the shares
+        (n,) of each row that are kept, and left out; the candidates are S times penalties. The
+        first network starts at ``params`` (p,), each other one where that before it ended. Where
+        the first goes on from one that has learned, ``flat`` says when it has converged.
         """
         further = flat or flat_to_compare(COMPARED_ITERATIONS)
         searches = [partial(_under, penalty=penalty, flat=further) for penalty in candidates]
@@ -73,7 +57,11 @@ class LeftOut:
 
         It starts at the weights ``params`` (p,); infinite where the deadline comes before.
         """
-        found = self._in_turn(rows, params, [_by_evidence])
+
+        def by_evidence(training, before):
+            return evidence(training.search_of_penalties(), before)
+
+        found = self._in_turn(rows, params, [by_evidence])
         return found[0][0] if found else np.inf
 
     def _in_turn(self, rows, params, searches):
@@ -81,9 +69,9 @@ class LeftOut:
 
         A search is a function ``search(training, before) -> Fit``.
         """
-        fits = []
-        if not self._are_told(rows):
-            return [(0.0, params)] * len(searches)
+        fits, weight = [], self.problem.table.weight
+        if not all((part if weight is None else weight * part).any() for part in rows):
+            return [(0.0, params)] * len(searches)  # nothing is kept, or nothing left out
         with ExitStack() as stack:
             training, lost = self._parted(rows, stack)
             for search in searches:
@@ -93,11 +81,6 @@ class LeftOut:
                     break
                 fits.append((lost(params), params))
         return fits
-
-    def _are_told(self, rows):
-        """Whether rows of some weight are kept, and left out."""
-        weight = self.problem.table.weight
-        return all((part if weight is None else weight * part).any() for part in rows)
 
     def _parted(self, rows, stack):
         """A training on the rows that are kept, and ``lost(params)`` of those that are not."""
@@ -128,7 +111,3 @@ def _to_learn(training, before, *, penalty):
         max_iter = PLATEAU * training.settings.max_iter
         fit = training.minimize(replace(fit, resume=None), fit.penalty, max_iter=max_iter)
     return fit
-
-
-def _by_evidence(training, before):
-    return evidence(training.search_of_penalties(), before)

@@ -53,69 +53,23 @@ class Deadline:
 
 @dataclass(frozen=True)
 class Watch:
-    """Who watches a fit: its deadline, and the task of which callbacks are told.
-
-    Parameters
-    ----------
-    deadline : Deadline
-    task : Task or None
-    number : int or None
-        Of a member of a committee; None for a network by itself.
-    """
+    """Who watches a fit: its deadline, and the task of which callbacks are told."""
 
     deadline: Deadline
     task: object = None
-    number: int | None = None
+    number: int | None = None  # of a member of a committee; None for a network by itself
 
     def member(self, number):
         """Who watches a member of the committee."""
         return Watch(self.deadline, self.task and self.task.member(number), number)
 
 
-class Validation:
-    """Loss and score of the validation rows under the weights ``params``.
-
-    Parameters
-    ----------
-    mean_loss : MeanLoss
-        Over the validation rows.
-    score : callable
-        ``score(params)``, higher is better.
-    """
-
-    def __init__(self, mean_loss, score):
-        self.loss = mean_loss.value
-        self._score = score
-
-    def score(self, params):
-        """What early stopping maximises; ValueError if it is not a finite number."""
-        score = float(self._score(params))
-        if not np.isfinite(score):
-            raise ValueError(
-                f"The score of the validation rows is {score}. Pass more of them, or choose "
-                "another scoring, such as 'loss'."
-            )
-        return score
-
-
 def scorer_of_weights(scoring, scorer, model_of, table):
-    """The score of validation rows under weights, by a scorer of the user's.
+    """The score of validation rows under weights, as the user has named it by ``scoring``.
 
-    Parameters
-    ----------
-    scoring : str or callable
-        As the user has named it.
-    scorer : callable
-        ``scorer(estimator, X, y)``, and the weights of the rows if it takes them.
-    model_of : callable
-        ``model_of(coefs, intercepts)``, a model to predict with.
-    table : Table
-        Of the validation rows.
-
-    Raises
-    ------
-    ValueError
-        If the rows are not in memory.
+    ``scorer(estimator, X, y)`` takes the weights of the rows as well, if it can, and
+    ``model_of(coefs, intercepts)`` is a model to predict with. ValueError if the rows are not in
+    memory.
     """
     if not table.is_in_memory:
         raise ValueError(
@@ -125,24 +79,23 @@ def scorer_of_weights(scoring, scorer, model_of, table):
     takes_weights = "sample_weight" in signature(scorer).parameters
     is_weighed = table.weight is not None and takes_weights
     weights = {"sample_weight": table.weight} if is_weighed else {}
-    bound = {"scorer": scorer, "model_of": model_of, "table": table, "weights": weights}
-    return partial(_number_of, scoring, partial(_score_of_model, **bound))
+
+    def score(coefs, intercepts):
+        model = model_of(coefs, intercepts)
+        try:
+            return scorer(model, table.X, table.y, **weights)
+        except TypeError as error:  # scikit-learn's scorer takes weights, but not its metric
+            if not weights or "sample_weight" not in str(error):
+                raise
+            return scorer(model, table.X, table.y)
+
+    return partial(_number_of, scoring, score)
 
 
-def _score_of_model(coefs, intercepts, *, scorer, model_of, table, weights):
-    model = model_of(coefs, intercepts)
-    try:
-        return scorer(model, table.X, table.y, **weights)
-    except TypeError as error:  # scikit-learn's scorer takes weights, but not its metric
-        if not weights or "sample_weight" not in str(error):
-            raise
-        return scorer(model, table.X, table.y)
-
-
-def _number_of(scoring, score_of_model, coefs, intercepts):
+def _number_of(scoring, score_of_weights, coefs, intercepts):
     """The score, or an error that says of which ``scoring``."""
     try:
-        score = score_of_model(coefs, intercepts)
+        score = score_of_weights(coefs, intercepts)
     except ValueError as error:
         variants = [name for name in get_scorer_names() if name.startswith(f"{scoring}_")]
         if not variants:
@@ -160,42 +113,21 @@ def _number_of(scoring, score_of_model, coefs, intercepts):
 class Monitor:
     """Records each iteration of a training, keeps what it has come to, and says when to stop.
 
-    Parameters
-    ----------
-    settings : Settings
-        Of which it reads early_stopping, tol, n_iter_no_change and verbose.
-    deadline : Deadline
-    validation : Validation, optional
-    tell : callable, optional
-        ``tell(params)`` is told of each iteration, and says whether to stop.
-    n_before : int, default=0
-        Iterations before this training.
-
-    Attributes
-    ----------
-    n_steps : int
-        Iterations that were recorded: the number of the next one.
-    scores, losses : list of float
-        Of the validation rows after each iteration; empty without such rows.
-    best_params : ndarray or None
-        Weights with the best validation score; None without early stopping.
-    kept : callable or None
-        ``kept()`` is the fit that the training would return if it ended now.
-    ending : str or None
-        Why the training was cut short, if it was.
+    ``validate(params)`` is the loss of the validation rows, and the score that early stopping
+    maximises; ``tell(params)`` is told of each iteration, and says whether to stop.
     """
 
-    settings: object
+    settings: object  # early_stopping, tol, n_iter_no_change and verbose
     deadline: Deadline
-    validation: Validation | None = None
+    validate: Callable | None = None
     tell: Callable | None = None
-    n_before: int = 0
-    n_steps: int = field(default=0, init=False)
-    scores: list = field(default_factory=list, init=False)
+    n_before: int = 0  # iterations before this training
+    n_steps: int = field(default=0, init=False)  # that were recorded: the number of the next one
+    scores: list = field(default_factory=list, init=False)  # of the validation rows
     losses: list = field(default_factory=list, init=False)
-    best_params: np.ndarray | None = field(default=None, init=False)
-    kept: Callable | None = field(default=None, init=False)
-    ending: str | None = field(default=None, init=False)
+    best_params: np.ndarray | None = field(default=None, init=False)  # under early stopping
+    kept: Callable | None = field(default=None, init=False)  # ``kept()`` is the fit, if it ends now
+    ending: str | None = field(default=None, init=False)  # why it was cut short, if it was
     _best: tuple = field(default=(-np.inf, -np.inf), init=False)
     _least: float = field(default=np.inf, init=False)
     _waited: int = field(default=0, init=False)
@@ -205,14 +137,18 @@ class Monitor:
 
         What may be interrupted comes first: an iteration is recorded whole or not at all.
         """
-        if self.validation is not None:
-            loss = float(self.validation.loss(params))
-            score = self.validation.score(params)
+        if self.validate is not None:
+            loss, score = map(float, self.validate(params))
+            if not np.isfinite(score):
+                raise ValueError(
+                    f"The score of the validation rows is {score}. Pass more of them, or choose "
+                    "another scoring, such as 'loss'."
+                )
         asks_to_stop = self.tell is not None and self.tell(params)
         line = f"Iteration {self.n_before + self.n_steps + 1:5d}  loss {value:.6g}"
-        seen = "" if self.validation is None else f"  validation score {score:.4f}"
+        seen = "" if self.validate is None else f"  validation score {score:.4f}"
         announce(self.settings, line + seen)
-        if self.validation is not None:
+        if self.validate is not None:
             self._record_validation(params, loss, score)
         self.n_steps += 1
         self.kept = kept

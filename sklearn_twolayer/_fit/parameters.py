@@ -22,13 +22,9 @@ def _is_either(value, *, names=(), other=None):
     return other is not None and other(value)
 
 
-def _is_boolean(value):
-    return isinstance(value, (bool, np.bool_))
-
-
 def _is_number(value, low, high=np.inf, *, kind=Real, is_open=False):
     """Whether a value is a finite number between two ends; ``is_open`` leaves the low one out."""
-    if _is_boolean(value) or not isinstance(value, kind):
+    if isinstance(value, BOOLEANS) or not isinstance(value, kind):
         return False
     try:
         number = float(value) if kind is Real else value
@@ -69,7 +65,8 @@ ACTIVATIONS = "logistic", "tanh", "relu", "softplus", "identity"
 SOLVERS = "auto", "lm", "lbfgs", "adam", "sgd", "gd"
 #: What to add to an error where others know a value by this name.
 HINTS = {"sigmoid": " The sigmoid is called 'logistic' here."}
-BOOLEAN = "True or False", _is_boolean
+BOOLEANS = bool, np.bool_
+BOOLEAN = "True or False", lambda v: isinstance(v, BOOLEANS)
 AUTO_OR_COUNT = "'auto' or an integer >= 1", _auto_or(COUNT)
 AUTO_OR_SIZE = "'auto' or an integer >= 1 and < 1e9", _auto_or(partial(COUNT, high=10**9))
 #: Parameter -> what is valid, in words and as a predicate.
@@ -112,7 +109,7 @@ RULES = {
     "random_state": ("None, an integer >= 0 or a RandomState", _is_random_state),
     "verbose": (
         "True or False or an integer >= 0",
-        lambda v: _is_boolean(v) or _is_number(v, 0, kind=Integral),
+        lambda v: isinstance(v, BOOLEANS) or _is_number(v, 0, kind=Integral),
     ),
     "class_weight": (
         "None, 'balanced', a dict {class: weight}, or a list of these for multilabel y",
@@ -141,13 +138,7 @@ class Settings:
     ``alpha`` is a float then, or the name of the strategy by which penalties are chosen. A float is
     the geometric mean of those of W1 and W2, of which the first is ``ratio`` times the second. A
     fit learns under the weaker ``learning_alpha`` first, and goes on from weights that have been
-    ``compared`` where they are better; or it takes the best of ``n_starts``. A strategy may take
-    ``n_free_steps`` beside ``max_iter`` before it penalises.
-    ``gradient_scale`` is what lbfgs multiplies ``tol`` by before it holds the gradient against it.
-    ``left_out_share`` is what rows lost under that ``alpha`` that were left out, as a share of the
-    variance of y; 0 if unknown.
-    ``at_low_noise`` are the settings to take where left-out rows tell that there is hardly any.
-    ``is_stream`` is that of ``partial_fit``, which goes on as if it had never stopped.
+    ``compared`` where they are better; or it takes the best of ``n_starts``.
     """
 
     n_hidden: int | str
@@ -176,14 +167,14 @@ class Settings:
     output_activation: str = "identity"
     class_weight: object = None
     n_starts: int = 1
-    n_free_steps: int = 0
+    n_free_steps: int = 0  # that a strategy may take beside ``max_iter`` before it penalises
     learning_alpha: float | None = None
     compared: tuple = ()
     ratio: float = 1.0
-    gradient_scale: float = 1.0
-    left_out_share: float = 0.0
-    at_low_noise: object = None
-    is_stream: bool = False
+    gradient_scale: float = 1.0  # what lbfgs multiplies ``tol`` by before it holds gradients to it
+    left_out_share: float = 0.0  # of the variance of y, lost under ``alpha``; 0 if unknown
+    at_low_noise: object = None  # settings to take where left-out rows tell of hardly any noise
+    is_stream: bool = False  # that of ``partial_fit``, which goes on as if it had never stopped
 
 
 def checked(attributes, estimator_name):
@@ -214,13 +205,7 @@ def _plain(class_weight):
 def ignored(settings, chosen, own_rows):
     """A sentence for each ignored one of the ``chosen`` parameters {name: value}.
 
-    Parameters
-    ----------
-    settings : Settings
-        Without "auto".
-    chosen : dict
-    own_rows : bool
-        Whether the user has validation rows.
+    Settings are without "auto"; with ``own_rows`` the user has validation rows.
     """
     stops = settings.early_stopping
     waits = stops or settings.solver in ("sgd", "adam")
@@ -259,12 +244,7 @@ def takes_batches(solver):
 def streaming(settings, *, of_collections=False):
     """The settings of ``partial_fit``: one epoch at a constant learning rate.
 
-    Raises
-    ------
-    ValueError
-        If they ask for what needs all rows at once.
-    TypeError
-        If the rows are those ``of_collections`` of Dask.
+    ValueError if they ask for what needs all rows at once; TypeError of rows ``of_collections``.
     """
     if settings.early_stopping:
         raise ValueError(

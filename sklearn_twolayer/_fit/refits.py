@@ -17,12 +17,10 @@ from functools import cached_property
 import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import MUCH_USED_SHARE
-from sklearn_twolayer._bayes.copies import MANY_COPIES, frequencies
+from sklearn_twolayer._bayes.copies import MANY_COPIES, N_FOLDS, SortedRows, frequencies
 from sklearn_twolayer._bayes.cross_validate import (
     HOPELESS,
     MARGIN,
-    N_FOLDS,
-    SortedRows,
     folds,
     n_folds_asked,
 )
@@ -49,24 +47,17 @@ class Refits:
     """Networks that are fitted by lm without a fold of the rows.
 
     Before they have converged L-BFGS makes a hundredth of a loss out of rounding, lm does not.
-
-    Parameters
-    ----------
-    problem : Problem
-        Its table is that of the rows on which penalties are compared, in memory.
-    settings : Settings
-    deadline : Deadline
-        Of the fit. Comparing takes half of the time that is left before it at most, and ends within
-        an iteration: a fold that is cut short does not count.
+    Comparing takes half of the time that is left before the ``deadline`` of the fit at most, and
+    ends within an iteration: a fold that is cut short does not count.
     """
 
-    problem: object
+    problem: object  # of the rows on which penalties are compared, in memory
     settings: object
     deadline: object
 
     @cached_property
     def _weight(self):
-        return frequencies(self.problem.table)
+        return frequencies(self.problem.table.weight, self.problem.table.n_rows)
 
     @cached_property
     def _sorted(self):

@@ -77,20 +77,10 @@ def whole_members(fits):
 def published(problem, settings, fits, *, start, random_state):
     """What a fit publishes: the members and the scaling folded into one network.
 
-    Curves and counts are those of the member with the least F.
-
-    Returns
-    -------
-    attributes : dict
-        The fitted attributes.
-    left : dict
-        What the fit leaves behind beside them, by its names in ``Learned``: what going on needs,
-        and the posteriors of the members, or why there are none.
-
-    Raises
-    ------
-    ValueError
-        If the weights do not fit into the dtype of X.
+    Curves and counts are those of the member with the least F. The fitted attributes come first,
+    and then what the fit leaves behind beside them, by its names in ``Learned``: what going on
+    needs, and the posteriors of the members, or why there are none. ValueError if the weights do
+    not fit into the dtype of X.
     """
     members = whole_members(fits)
     best, dtype = min(members, key=attrgetter("loss")), problem.table.dtype
@@ -294,32 +284,34 @@ def relevance(problem, coefs, intercepts):
     spread, half_range = moments.scale, moments.greatest / 2 - moments.least / 2
     spread = np.where(np.isfinite(spread), spread, half_range)  # its most where it overflows
     spread = np.where(moments.is_constant, 0.0, spread)
-    network = TwoLayerNetwork(*W1.shape, W2.shape[1], problem.network.activation)
-    params = network.pack(coefs, intercepts, np.float64)
-    step = -(-problem.table.n_rows // MAX_ROWS)
-    with problem.table.raw_rows("X", ROWS_AT_ONCE) as rows:
-        weight, squares = rows.sum(
-            partial(_block_squares, network=network, params=params, step=step)
-        )
     W1, W2 = W1 * spread[:, None], W2 / problem.scale.y_scale
     largest = np.abs(W1).max(axis=1)
     W1 = W1 / np.where(largest > 0, largest, 1)[:, None]  # whose squares do not overflow
     if problem.targets.output_activation == "softmax":
         W2 = W2 - W2.mean(axis=1, keepdims=True)
-    matrix = squares / weight * (W2 @ W2.T) / W2.shape[1]
+    matrix = _mean_of_slopes(problem, coefs, intercepts) * (W2 @ W2.T) / W2.shape[1]
     relevances = largest * np.sqrt(np.maximum(((W1 @ matrix) * W1).sum(axis=1), 0))
     total, alike = relevances.sum(), np.full(len(relevances), 1 / len(relevances))
     shares = relevances / total if total > 0 else alike
     return {"feature_relevance_": relevances, "feature_importances_": shares}
 
 
-def _block_squares(X, y, weight, *, network, params, step):
-    """Sums over every step-th row of a block of w, and of w D'D."""
-    X, weight = X[::step], None if weight is None else weight[::step]
-    weight = np.ones(X.shape[0]) if weight is None else weight
-    _, A1 = network.forward(params, X)
-    D = ACTIVATIONS[network.activation].derivative(A1, out=np.empty_like(A1))
-    return weight.sum(), (D * weight[:, None]).T @ D
+def _mean_of_slopes(problem, coefs, intercepts):
+    """D'D (h, h) over S, of up to ``MAX_ROWS`` rows, every so many."""
+    step = -(-problem.table.n_rows // MAX_ROWS)
+    network = TwoLayerNetwork(*coefs[0].shape, len(intercepts[1]), problem.network.activation)
+    params = network.pack(coefs, intercepts, np.float64)
+
+    def block(X, y, weight):
+        X, weight = X[::step], None if weight is None else weight[::step]
+        weight = np.ones(X.shape[0]) if weight is None else weight
+        _, A1 = network.forward(params, X)
+        D = ACTIVATIONS[network.activation].derivative(A1, out=np.empty_like(A1))
+        return weight.sum(), (D * weight[:, None]).T @ D
+
+    with problem.table.raw_rows("X", ROWS_AT_ONCE) as rows:
+        weight, squares = rows.sum(block)
+    return squares / weight
 
 
 def most_iterations(settings, is_regression):

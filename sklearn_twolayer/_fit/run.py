@@ -16,7 +16,7 @@ from sklearn import get_config
 from sklearn_twolayer._bayes.copies import without_copies
 from sklearn_twolayer._bayes.noise import independence_of_targets
 from sklearn_twolayer._fit.auto import Size, resolve, rows_to_start_on
-from sklearn_twolayer._fit.monitor import Monitor, Stop, Validation, Watch, announce
+from sklearn_twolayer._fit.monitor import Monitor, Stop, Watch, announce
 from sklearn_twolayer._fit.refits import Refits, constant_or_better
 from sklearn_twolayer._fit.results import posterior_of_fit
 from sklearn_twolayer._fit.training import Fit, Training
@@ -42,36 +42,16 @@ LEAST_NOISE = 0.01
 
 @dataclass(frozen=True)
 class Problem:
-    """What is learnt: what y means, the units, the rows, and the network.
-
-    Parameters
-    ----------
-    targets : RealTargets or LabelTargets
-    scale : Standardization
-    table : Table or DaskTable
-        Of the training rows.
-    held_out : Table or DaskTable, optional
-        Of the validation rows.
-    score_weights : callable, optional
-        ``score_weights(coefs, intercepts)`` of the validation rows, where the user has named a
-        scorer.
-    network : TwoLayerNetwork
-        None until ``pose`` has given it a width.
-    moments : dict
-        Moments of the columns of "X", and of the targets under "encoded", where the scale was
-        taken from them.
-    copies : float
-        Rows of the table for each that tells something new, where penalties are found from them.
-    """
+    """What is learnt: what y means, the units, the rows, and the network."""
 
     targets: object
     scale: object
-    table: object
-    held_out: object = None
-    score_weights: object = None
-    network: object = None
-    moments: dict = field(default_factory=dict)
-    copies: float = 1.0
+    table: object  # Table or DaskTable of the training rows
+    held_out: object = None  # that of the validation rows
+    score_weights: object = None  # their ``score(coefs, intercepts)`` by a scorer of the user's
+    network: object = None  # None until ``pose`` has given it a width
+    moments: dict = field(default_factory=dict)  # of "X" and "encoded", if the scale is of them
+    copies: float = 1.0  # rows for each that tells something new, where penalties are found
 
     @property
     def size(self):
@@ -156,10 +136,7 @@ class Problem:
 def standardization_of(table, targets, is_wanted):
     """The standardisation of X and, with identity output, of y; and the moments of the rows.
 
-    Raises
-    ------
-    ValueError
-        If a column is too large for its variance to be a number.
+    ValueError if a column is too large for its variance to be a number.
     """
     scale, moments = Standardization.none(table.n_features, targets.n_outputs), {}
     if not is_wanted:
@@ -185,15 +162,10 @@ def standardization_of(table, targets, is_wanted):
 
 
 def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
-    """The problem, and the settings without "auto".
+    """The problem, and the settings without "auto"; ValueError if these contradict it.
 
     A ``scale`` of None is taken from the rows, if the settings want it; with the units of a warm
     ``start`` a width of "auto" goes on.
-
-    Raises
-    ------
-    ValueError
-        If the settings contradict each other or the problem.
     """
     if start is not None and start.targets is not None:
         targets.check_same(start.targets)
@@ -234,13 +206,8 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
     Squared errors of several targets count by their noise precisions beta_c, as in their
     likelihood, if y_c is measured in units of beta_c^-1/2. The noise is that of pilot fits by
     the evidence: the first weighs all targets alike, and noisy ones drown the others. A target
-    that is constant in these rows tells of no noise, and stays as it is.
-
-    Returns
-    -------
-    problem : Problem
-    start : WarmStart or None
-        Where to start: from the pilot if there is no time left to do better.
+    that is constant in these rows tells of no noise, and stays as it is. And where to start: from
+    the pilot if there is no time left to do better.
     """
     k, loss = problem.targets.n_outputs, problem.targets.loss
     chooses = isinstance(settings.alpha, str) and loss.is_squared_error
@@ -254,9 +221,8 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
         varies = np.flatnonzero(~column_moments(rows).is_constant)
     if len(varies) < 2:
         return problem, start
-    quiet = {"early_stopping": False, "verbose": 0}
-    plain = {"n_starts": 1, "left_out_share": 0.0}  # the evidence leaves no rows out
-    pilot = replace(settings, alpha="evidence", solver=solver, **quiet, **plain)
+    plain = {"verbose": 0, "n_starts": 1, "left_out_share": 0.0}  # no rows are left out
+    pilot = replace(settings, alpha="evidence", solver=solver, **plain)
     for number in range(1, MOST_PILOTS + 1):
         announce(settings, f"Finding the noise of each target: pilot fit {number}")
         watch, states = Watch(deadline), deepcopy(random_state)
@@ -310,9 +276,9 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
         except (Stop, KeyboardInterrupt) as end:
             if isinstance(end, KeyboardInterrupt):
                 monitor.interrupt()
-            if monitor.kept is None and watch.number:
-                return Fit(ending=monitor.ending)
             if monitor.kept is None:
+                if watch.number:
+                    return Fit(ending=monitor.ending)
                 raise
             fit = monitor.kept()
     fit = replace(fit, ending=monitor.ending, **monitor.along(fit))
@@ -327,11 +293,15 @@ def _training(problem, settings, random_state, stack, *, watch, start):
     """The training of a network, over rows that are open as long as the ``stack`` is."""
     needs_matrix = settings.solver == "lm" or settings.alpha in ("evidence", "ard")
     dtype = np.float64 if needs_matrix else problem.table.dtype
+    validate = None
+    if problem.held_out is not None:
+        held_out = problem.mean_loss(problem.held_out, dtype, stack)
+        validate = partial(_loss_and_score, problem, settings, held_out)
     monitor = Monitor(
         settings,
         watch.deadline,
-        validation=problem.held_out and _validation(problem, settings, dtype, stack),
-        tell=watch.task and partial(_tell, watch.task, problem),
+        validate=validate,
+        tell=watch.task and (lambda params: watch.task.iteration(partial(problem.weights, params))),
         n_before=len(start.curve) if settings.is_stream and start is not None else 0,
     )
     width = problem.network.width_of_steps if needs_matrix else problem.network.width
@@ -349,21 +319,11 @@ def _training(problem, settings, random_state, stack, *, watch, start):
     return Training(problem, settings, mean_loss, monitor, **how)
 
 
-def _tell(task, problem, params):
-    """Tell callbacks of an iteration; whether they ask to stop."""
-    return task.iteration(partial(problem.weights, params))
-
-
-def _validation(problem, settings, dtype, stack):
-    """Loss and score of the validation rows, which are open as long as the stack is."""
-    mean_loss = problem.mean_loss(problem.held_out, dtype, stack)
-    return Validation(mean_loss, partial(_score, problem, settings, mean_loss))
-
-
-def _score(problem, settings, mean_loss, params):
-    """Score of the validation rows: minus their loss, a scorer's, or R^2 and accuracy."""
+def _loss_and_score(problem, settings, mean_loss, params):
+    """Of validation rows: their loss, and minus that, a scorer's score, or R^2 and accuracy."""
+    loss = mean_loss.value(params)
     if settings.scoring == "loss":
-        return -mean_loss.value(params)
+        return loss, -loss
     if settings.scoring is not None:
-        return problem.score_weights(*problem.weights(params))
-    return problem.targets.score(mean_loss.rows, mean_loss.block_raw_prediction(params))
+        return loss, problem.score_weights(*problem.weights(params))
+    return loss, problem.targets.score(mean_loss.rows, mean_loss.block_raw_prediction(params))

@@ -29,7 +29,6 @@ from sklearn_twolayer._optimize.stochastic import (
     Schedule,
     StochasticState,
     adam,
-    restart,
     sgd,
     stochastic,
 )
@@ -49,90 +48,43 @@ LEARNING_STEPS = 100
 
 @dataclass(frozen=True)
 class Fit:
-    """What came out of a training, or would have if it had ended there.
+    """What came out of a training, or would have if it had ended there."""
 
-    Parameters
-    ----------
-    params : ndarray, shape (p,)
-        Weights on the standardised scale; None if the training had not begun.
-    penalty : Penalty
-    loss : float
-        F.
-    curve : tuple of float
-        F after each step of the way here.
-    steps : tuple of int
-        The numbers of these steps among all that the training took.
-    status : int
-        How the minimiser ended.
-    resume : object
-        What going on needs beside the weights.
-    learning_rate : float or None
-        Of the last step, where the solver has one.
-    ending : str or None
-        Why the training was cut short, if it was.
-    validation_scores, validation_losses : list of float
-        After each step.
-    posterior : Posterior or None
-    left_out_share : float
-        Of each row without itself over the variance of y; infinite where nothing was compared.
-    """
-
-    params: np.ndarray | None = None
+    params: np.ndarray | None = None  # (p,), standardised; None if the training had not begun
     penalty: Penalty | None = None
-    loss: float = np.inf
-    curve: tuple = ()
-    steps: tuple = ()
-    status: int | None = None
-    resume: object = None
-    learning_rate: float | None = None
-    ending: str | None = None
-    validation_scores: list = ()
+    loss: float = np.inf  # F
+    curve: tuple = ()  # F after each step of the way here
+    steps: tuple = ()  # the numbers of these among all steps that the training took
+    status: int | None = None  # how the minimiser ended
+    resume: object = None  # what going on needs beside the weights
+    learning_rate: float | None = None  # of the last step, where the solver has one
+    ending: str | None = None  # why the training was cut short, if it was
+    validation_scores: list = ()  # after each step
     validation_losses: list = ()
     posterior: object = None
-    left_out_share: float = np.inf
+    left_out_share: float = np.inf  # of the variance of y; infinite where nothing was compared
 
 
 @dataclass
 class Training:
-    """One network on its rows, being trained: the objective, the minimiser, who watches.
-
-    Parameters
-    ----------
-    problem : Problem
-    settings : Settings
-    mean_loss : MeanLoss
-        Over rows that are open.
-    monitor : Monitor or None
-        None where nobody watches.
-    random_state : RandomState or None
-    bends_below : float
-        Steps of lm bend where F is below.
-    part : MeanLoss or None
-        Over a part of the rows, on which the evidence starts.
-    refits : Refits or None
-        Of the rows on which it compares penalties.
-    """
+    """One network on its rows, being trained: the objective, the minimiser, who watches."""
 
     problem: object
     settings: object
-    mean_loss: MeanLoss
-    monitor: object = None
+    mean_loss: MeanLoss  # over rows that are open
+    monitor: object
     random_state: object = None
-    bends_below: float = 0.0
-    part: MeanLoss | None = None
-    refits: object = None
+    bends_below: float = 0.0  # steps of lm bend where F is below
+    part: MeanLoss | None = None  # over a part of the rows, on which the evidence starts
+    refits: object = None  # of the rows on which it compares penalties
 
     def run(self, start):
         """The fit from a warm start, or from weights that are drawn.
 
         Where there is a weaker penalty to learn under, it goes there first, and from where that
         ends to the minimum under alpha. ``max_iter`` counts the iterations of both together, and
-        learning may take half of them.
-
-        Raises
-        ------
-        ValueError
-            If F is not finite at the start, or if gradient descent diverges.
+        learning may take half of them. ValueError if F is not finite at the start, or if gradient
+        descent diverges.
         """
         settings = self.settings
         params, state = self._start(start)
@@ -149,9 +101,9 @@ class Training:
         penalty = Penalty.fixed(self.problem.network, settings.alpha, settings.ratio)
         if settings.solver == "gd":
             state = settings.learning_rate or state
-        if settings.solver == "gd" and state is None:
-            curvature = PenalisedLoss(self.mean_loss, penalty).largest_curvature(params)
-            state = CURVATURE_SHARE / (curvature or 1.0)
+            if state is None:
+                curvature = PenalisedLoss(self.mean_loss, penalty).largest_curvature(params)
+                state = CURVATURE_SHARE / (curvature or 1.0)
         if settings.solver == "lm" and self.problem.targets.loss.is_squared_error:
             # Bending pays on the long way down to a small loss.
             self.bends_below = BENDING_SHARE * self.mean_loss.quadratic(params)[0]
@@ -209,25 +161,13 @@ class Training:
     def minimize(self, before, penalty, *, max_iter, keep=None, flat=None):
         """The fit that the solver comes to under one penalty, from where another one has ended.
 
-        Parameters
-        ----------
-        before : Fit
-            From its weights the solver starts, with what it has to ``resume``: the damping of lm,
-            the rate of gd, the moments of sgd and adam. Its way is the beginning of the new one.
-        penalty : Penalty
-        max_iter : int
-        keep : callable, optional
-            ``keep(fit)`` is the fit to keep while this one has come to ``fit``; ``fit`` if None.
-        flat : Flat, optional
-            When lbfgs has converged; see there.
-
-        Raises
-        ------
-        ValueError
-            If F, its gradient or its curvature is not finite.
+        From the weights of the fit ``before`` the solver starts, with what it has to ``resume``:
+        the damping of lm, the rate of gd, the moments of sgd and adam. Its way is the beginning of
+        the new one. ``keep(fit)`` is the fit to keep while this one has come to ``fit``, itself if
+        None; ``flat`` says when lbfgs has converged. ValueError if F, its gradient or its curvature
+        is not finite.
         """
-        monitor, curve = self.monitor, []
-        first = 0 if monitor is None else monitor.n_steps
+        curve, first = [], self.monitor.n_steps
 
         def fit_at(step, status=None):
             n, loss = step.n_iter, float(step.least)
@@ -240,8 +180,7 @@ class Training:
 
         def observe(step):
             curve.append(float(step.value))
-            if monitor is not None:
-                monitor.step(step.x, step.value, partial(kept_at, step))
+            self.monitor.step(step.x, step.value, partial(kept_at, step))
 
         objective = PenalisedLoss(self.mean_loss, penalty, self.bends_below)
         try:
@@ -251,8 +190,8 @@ class Training:
             raise self._too_large(reason) from None
         where = found.x, found.fun, found.x, found.fun, len(curve)
         end = Step(*where, found.state, found.learning_rate)
-        if monitor is not None and not curve:  # no step, but perhaps another penalty
-            monitor.kept = partial(kept_at, end)
+        if not curve:  # no step, but perhaps another penalty
+            self.monitor.kept = partial(kept_at, end)
         return fit_at(end, found.status)
 
     def _search(self, objective, max_iter, state, flat):
@@ -314,7 +253,8 @@ class Training:
             last = published_weights(problem.scale, problem.network, [state.average], dtype)
             if are_equal(last, (start.coefs, start.intercepts)):
                 return params, replace(state, progress=0.0)
-        return params, restart(state, params)
+        # The moments go on, under a new schedule.
+        return params, replace(state, params=params, average=params, progress=0.0)
 
     def _best_by_left_out_rows(self, strategy, params):
         """The best of several starts whose penalty is found from the rows: each goes to the end.
@@ -322,19 +262,19 @@ class Training:
         What is kept while one is under way is the best before it.
         """
         search, best = self.search_of_penalties(), None
+
+        def beside_the_best(before, penalty, *, max_iter, keep=None):
+            return self.minimize(before, penalty, max_iter=max_iter, keep=lambda running: best)
+
         for number in range(1, self.settings.n_starts + 1):
             announce(self.settings, f"Start {number} of {self.settings.n_starts}")
             if best is not None:
                 params = self.problem.draw_start(self.random_state, self.settings)
-                search = replace(search, minimize=partial(self._minimize_beside, best))
+                search = replace(search, minimize=beside_the_best)
             fit = strategy(search, Fit(params))
             if best is None or fit.left_out_share < MARGIN * best.left_out_share:
                 best = fit
         return best
-
-    def _minimize_beside(self, best, before, penalty, *, max_iter, keep=None):
-        """``minimize``, but if the training ends there the fit is another one, which is whole."""
-        return self.minimize(before, penalty, max_iter=max_iter, keep=lambda running: best)
 
     def _best_of(self, params, penalty):
         """The best of several starts: each gets a few steps, and the best two go on to the end."""

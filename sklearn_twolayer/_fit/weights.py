@@ -20,19 +20,11 @@ from sklearn.utils import check_random_state
 
 
 def initial_weights(random_state, network, constant, *, is_steep=False, is_constant=((), ())):
-    """Weights (p,) of a network that starts near a constant raw prediction.
+    """Weights (p,) of a network that starts near the ``constant`` raw prediction (k,).
 
-    Parameters
-    ----------
-    random_state : RandomState
-    network : TwoLayerNetwork
-    constant : ndarray, shape (k,)
-        The raw prediction around which the network starts.
-    is_steep : bool, default=False
-        Whether many units of few inputs start steeper.
-    is_constant : tuple of two sequences of bool, default=((), ())
-        Inputs that tell nothing, and start without a weight, lest one be left to them where
-        training ends early; and outputs that start exactly at the constant. None where empty.
+    ``is_steep`` is said where many units of few inputs start steeper, and ``is_constant`` of the
+    inputs that tell nothing, which start without a weight, lest one be left to them where training
+    ends early; and of the outputs that start exactly at the constant. None where empty.
     """
     f, h = network.n_features, network.n_hidden
     gain = np.sqrt(0.5) if network.activation in ("relu", "softplus") else 0.5
@@ -108,41 +100,22 @@ def check_network(coefs, intercepts):
 
 @dataclass(frozen=True)
 class Resume:
-    """What going on needs beside the weights.
+    """What going on needs beside the weights."""
 
-    Parameters
-    ----------
-    solver : str
-        Whose ``state`` it is: the moments of sgd and adam, the damping of lm.
-    state : object
-    random_state : RandomState or None
-        Of a stream: the orders in which ``partial_fit`` goes through its batches.
-    """
-
-    solver: str
-    state: object = None
-    random_state: object = None
+    solver: str  # whose state it is
+    state: object = None  # the moments of sgd and adam, the damping of lm
+    random_state: object = None  # of a stream: the orders in which it goes through its batches
 
 
 @dataclass(frozen=True)
 class WarmStart:
-    """Where a fit goes on from: weights in the user's units, and what belongs to them.
-
-    Parameters
-    ----------
-    coefs, intercepts : list of ndarray
-    targets : RealTargets or LabelTargets or None
-        None of weights that no fit has set.
-    resume : Resume or None
-    n_iter, n_rows, curve : int, int, tuple of float
-        Until here: ``n_iter_``, ``t_`` and ``loss_curve_``, to which a stream adds.
-    """
+    """Where a fit goes on from: weights in the user's units, and what belongs to them."""
 
     coefs: list
     intercepts: list
-    targets: object = None
+    targets: object = None  # None of weights that no fit has set
     resume: Resume | None = None
-    n_iter: int = 0
+    n_iter: int = 0  # until here: ``n_iter_``, ``t_`` and ``loss_curve_``, to which a stream adds
     n_rows: int = 0
     curve: tuple = ()
 

@@ -122,20 +122,11 @@ class LowRankFactor:
     """G = B'B + D through the small matrix I + B D^-1 B' = C C' (Woodbury).
 
     G^-1 = D^-1 - D^-1 B' (I + B D^-1 B')^-1 B D^-1.
-
-    Parameters
-    ----------
-    root : Root
-        B (q, p).
-    inverse_diagonal : ndarray, shape (p,)
-        The diagonal of D^-1.
-    upper : ndarray, shape (q, q)
-        C' in Fortran order.
     """
 
-    root: Root
-    inverse_diagonal: np.ndarray
-    upper: np.ndarray
+    root: Root  # B (q, p)
+    inverse_diagonal: np.ndarray  # (p,) of D^-1
+    upper: np.ndarray  # C' (q, q) in Fortran order
 
     def solve(self, b):
         """G^-1 b."""
@@ -172,21 +163,11 @@ class LowRankFactor:
 
 @dataclass(frozen=True)
 class LowRankInverse:
-    """D^-1 - D^-1 B' (C C')^-1 B D^-1 with B D^-1 as a matrix: many columns take it faster.
+    """D^-1 - D^-1 B' (C C')^-1 B D^-1 with B D^-1 as a matrix: many columns take it faster."""
 
-    Parameters
-    ----------
-    scaled : ndarray, shape (q, p)
-        B D^-1.
-    inverse_diagonal : ndarray, shape (p,)
-        The diagonal of D^-1.
-    upper : ndarray, shape (q, q)
-        C' in Fortran order.
-    """
-
-    scaled: np.ndarray
-    inverse_diagonal: np.ndarray
-    upper: np.ndarray
+    scaled: np.ndarray  # B D^-1 (q, p)
+    inverse_diagonal: np.ndarray  # (p,) of D^-1
+    upper: np.ndarray  # C' (q, q) in Fortran order
 
     @property
     def n_stored(self):

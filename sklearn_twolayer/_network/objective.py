@@ -68,26 +68,12 @@ class Penalty:
 class MeanLoss:
     """(1 / S) sum_i s_i loss_i over the rows, as a function of the weights ``params`` (p,).
 
-    Parameters
-    ----------
-    network : TwoLayerNetwork
-    loss : SquaredError, LogisticSquaredError, BinaryLogLoss or MulticlassLogLoss
-    rows : Rows or DaskRows
-        Entered by the caller.
-    is_textbook : bool, default=False
-        Blocks run ``network.forward`` and ``network.backward`` as they stand. Otherwise
-        logistic units are computed as tanh units, and the gradient of one output is cut
-        short: the same numbers, but for rounding, in less time.
-    copies : float, default=1
-        Rows for each distinct one, of which statistics count one: noise is no less in copies.
+    The rows have been entered by the caller. Blocks of a textbook run ``network.forward`` and
+    ``network.backward`` as they stand. Otherwise logistic units are computed as tanh units, and the
+    gradient of one output is cut short: the same numbers, but for rounding, in less time. There are
+    ``copies`` rows for each distinct one, of which statistics count one, as noise is no less in
+    copies: ``distinct_weight`` is S over ``copies``.
 
-    Attributes
-    ----------
-    distinct_weight : float
-        S over ``copies``.
-
-    Notes
-    -----
     The ``_block_*`` methods are functions of one block, with weights that have gone through
     ``incoming``, so that they can run on another thread or another machine.
     """

@@ -167,32 +167,22 @@ def tanh_form_pays(network, dtype):
 class Moments:
     """What one pass over the rows tells of each column (f,).
 
-    Parameters
-    ----------
-    mean, scale : ndarray
-        Weighted mean and standard deviation; a constant column gets scale 1.
-    unit : ndarray
-        What a column of inputs is divided by: its standard deviation, as a rule. The two values of
-        a binary column come to lie 2 apart, as those of a balanced one do, however rare one is
-        (Gelman 2008, "Scaling regression inputs by dividing by two standard deviations"): in
-        units of its standard deviation the single 1 of n rows would be sqrt(n) tall. The same goes
-        for the words of a text: a column that is zero in most rows is divided by half of the root
-        mean square of its other values, if that is more than its standard deviation. A constant
-        column is in units of itself, and folded without a loss of digits.
-    is_constant : ndarray of bool
-    least, greatest : ndarray
-        Of the rows that have a weight.
-    total_weight : float
-        S, or the number of rows if that is more.
+    ``unit`` is what a column of inputs is divided by: its standard deviation, as a rule. The two
+    values of a binary column come to lie 2 apart, as those of a balanced one do, however rare one
+    is (Gelman 2008, "Scaling regression inputs by dividing by two standard deviations"): in
+    units of its standard deviation the single 1 of n rows would be sqrt(n) tall. The same goes
+    for the words of a text: a column that is zero in most rows is divided by half of the root
+    mean square of its other values, if that is more than its standard deviation. A constant
+    column is in units of itself, and folded without a loss of digits.
     """
 
     mean: np.ndarray
-    scale: np.ndarray
+    scale: np.ndarray  # weighted standard deviation; 1 of a constant column
     unit: np.ndarray
     is_constant: np.ndarray
-    least: np.ndarray
+    least: np.ndarray  # of the rows that have a weight
     greatest: np.ndarray
-    total_weight: float
+    total_weight: float  # S, or the number of rows if that is more
 
 
 def column_moments(rows):

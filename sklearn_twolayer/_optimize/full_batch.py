@@ -48,9 +48,6 @@ class Step:
 
     ``best`` and ``least`` are the weights and the value that it would return if it ended
     here: those of this iteration, unless the solver is gd or stochastic, which may go up.
-    ``state`` is what going on needs beside the weights: the damping of Levenberg-Marquardt,
-    the learning rate of gd, or a StochasticState. ``learning_rate`` is that of the last step,
-    where steps have one.
     """
 
     x: np.ndarray
@@ -58,8 +55,8 @@ class Step:
     best: np.ndarray
     least: float
     n_iter: int
-    state: Any = None
-    learning_rate: float | None = None
+    state: Any = None  # to go on with: the damping of lm, the rate of gd, or a StochasticState
+    learning_rate: float | None = None  # of the last step, where steps have one
 
 
 @dataclass(frozen=True)
@@ -120,11 +117,7 @@ def gradient_descent(fun, x0, *, learning_rate, max_iter, tol, callback):
     """Steps w <- w - learning_rate dF/dw, nothing else, until max |dF/dw| <= tol.
 
     Where the rate is a little too large F swings: the weights of the least F are returned.
-
-    Raises
-    ------
-    ValueError
-        If it diverges, with a proposal for the learning rate.
+    ValueError if it diverges, with a proposal for the learning rate.
     """
     x = x0
     start, gradient = fun(x)
@@ -152,15 +145,9 @@ def gradient_descent(fun, x0, *, learning_rate, max_iter, tol, callback):
 def lbfgs(fun, x0, *, max_iter, tol, callback, flat=None):
     """Limited-memory BFGS (SciPy's), until max |dF/dw| <= tol, or F is ``flat``.
 
-    By default ``Flat.within(max_iter, tol)``.
-
-    A trial step to where F is not finite is answered with a high finite value,
-    which makes the line search shorten it.
-
-    Raises
-    ------
-    NotFinite
-        If F or its gradient is not finite at the start.
+    By default ``Flat.within(max_iter, tol)``. A trial step to where F is not finite is answered
+    with a high finite value, which makes the line search shorten it; NotFinite if F or its
+    gradient is not finite at the start.
     """
     highest, values = None, []
     is_flat = Flat.within(max_iter, tol) if flat is None else flat
@@ -200,33 +187,15 @@ def levenberg_marquardt(objective, x0, *, max_iter, tol, callback, damping=None)
     with rho > 0 is taken and mu multiplied by max(1/3, 1 - (2 rho - 1)^3);
     otherwise mu is multiplied by 2, 4, 8, ...
 
-    Parameters
-    ----------
-    objective : object
-        ``value(x)`` is F, for trial steps; ``quadratic(x)`` is (value, gradient,
-        curvature) where curvature has ``diagonal`` and ``factorize(mu)``, whose result
-        has ``solve(b)``. Where F is below ``bends_below`` steps bend, by ``acceleration(x, v)``,
-        the second directional derivative of the residuals along v, pulled back by J'.
-    x0 : ndarray
-    max_iter : int
-        Most accepted steps.
-    tol : float
-        Converged when three steps in a row lower F by less than tol F each, or
-        when the gradient vanishes to rounding.
-    callback : callable
-        ``callback(step)`` after each accepted step.
-    damping : float, optional
-        mu to start with; 1e-3 times the largest diagonal entry of G if None.
+    Of the objective ``value(x)`` is F, for trial steps; ``quadratic(x)`` is (value, gradient,
+    curvature) where curvature has ``diagonal`` and ``factorize(mu)``, whose result has
+    ``solve(b)``. Where F is below its ``bends_below`` steps bend, by ``acceleration(x, v)``, the
+    second directional derivative of the residuals along v, pulled back by J'.
 
-    Returns
-    -------
-    OptimizeResult
-        Its ``state`` is the mu to go on with.
-
-    Raises
-    ------
-    NotFinite
-        If the curvature of F is not finite at the start.
+    It has converged when three steps in a row lower F by less than ``tol`` F each, or when the
+    gradient vanishes to rounding. ``max_iter`` counts accepted steps. The ``damping`` mu to start
+    with is by default 1e-3 times the largest diagonal entry of G; the one to go on with is the
+    ``state`` of the result. NotFinite if the curvature of F is not finite at the start.
     """
     point = value, _, curvature = objective.quadratic(x0)
     if not np.isfinite(curvature.diagonal).all():

@@ -31,7 +31,10 @@ MAX_REFUSALS = 60
 
 
 class Batches:
-    """The mini-batches of an epoch, in a new order each time; ``len`` is their number."""
+    """The mini-batches of an epoch, in a new order each time; ``len`` is their number.
+
+    They come as the rows do where ``random_state`` is None.
+    """
 
     def __init__(self, rows, batch_size, random_state):
         self._rows = rows
@@ -42,9 +45,7 @@ class Batches:
         return self._rows.n_batches(self._batch_size)
 
     def __call__(self):
-        shuffles = self._random_state is not None
-        order = self._rows.permutation(self._random_state) if shuffles else None
-        return self._rows.batches(self._batch_size, order)
+        return self._rows.batches(self._batch_size, self._random_state)
 
 
 def sgd(gradient, state, *, momentum, nesterov, out=None):
@@ -107,11 +108,6 @@ class StochasticState:
     progress: float = 0.0
 
 
-def restart(state, params):
-    """The state for a new schedule from ``params``, with the moments of an earlier fit."""
-    return replace(state, params=params, average=params, progress=0.0)
-
-
 def schedule_factor(schedule, progress):
     """Factor on the learning rate at ``progress`` in [0, 1] of the schedule."""
     return 0.5 * (1 + cos(pi * min(progress, 1.0))) if schedule == "cosine" else 1.0
@@ -119,23 +115,16 @@ def schedule_factor(schedule, progress):
 
 @dataclass(frozen=True)
 class Schedule:
-    """How to go through epochs.
+    """How to go through at most ``max_iter`` epochs.
 
-    Parameters
-    ----------
-    learning_rate : float
-    schedule : {"cosine", "constant"}
-    max_iter : int
-        Most epochs.
-    tol, n_iter_no_change : float, int
-        Plateau: no epoch of the last ``n_iter_no_change`` lowered the best value
-        by more than ``tol``. A constant learning rate then stops; the cosine
-        runs through the rest of its schedule within ``n_iter_no_change`` epochs.
-        A cosine whose very last epoch still lowers it by more is out of iterations.
+    On a plateau no epoch of the last ``n_iter_no_change`` has lowered the best value by more than
+    ``tol``. A constant learning rate then stops; the cosine runs through the rest of its schedule
+    within ``n_iter_no_change`` epochs. A cosine whose very last epoch still lowers it by more is
+    out of iterations.
     """
 
     learning_rate: float
-    schedule: str
+    schedule: str  # "cosine" or "constant"
     max_iter: int
     tol: float
     n_iter_no_change: int
@@ -161,27 +150,12 @@ def train_epoch(objective, state, *, rule, batches, options, pace):
 
 
 def stochastic(objective, state, *, rule, batches, options, callback):
-    """Epochs of mini-batch steps over shuffled rows; the best epoch is kept.
+    """Epochs of mini-batch steps over shuffled rows, from a state; the best epoch is kept.
 
-    Parameters
-    ----------
-    objective : object
-        ``value(x)`` is F(x) over all rows, for the averaged weights;
-        ``batch_gradient(x, batch)`` an unbiased estimate of dF/dx.
-    state : StochasticState
-        Where to start.
-    rule : callable
-        ``rule(gradient, state) -> (direction, state)``.
-    batches : callable
-        ``batches()`` returns an iterable of the ``len(batches)`` batches of an epoch.
-    options : Schedule
-    callback : callable
-        ``callback(step)`` after each epoch, with the averaged weights.
-
-    Returns
-    -------
-    OptimizeResult
-        Of the best epoch, with ``state`` to go on from.
+    Of the objective ``value(x)`` is F(x) over all rows, for the averaged weights, and
+    ``batch_gradient(x, batch)`` an unbiased estimate of dF/dx. ``rule(gradient, state)`` is the
+    (direction, state) of a step, ``batches()`` an iterable of the ``len(batches)`` batches of an
+    epoch, and ``options`` the Schedule. The result has the ``state`` to go on from.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         start_value = objective.value(state.average)

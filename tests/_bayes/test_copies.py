@@ -125,7 +125,7 @@ def test_other_rows_stay_as_they_are():
 def test_weights_below_one_are_raised_to_the_number_of_rows():
     X, y = rows_of_numbers(10)
     _, table = counted(X, y, np.full(10, 0.1))
-    np.testing.assert_allclose(frequencies(table), 1)
+    np.testing.assert_allclose(frequencies(table.weight, table.n_rows), 1)
 
 
 @pytest.mark.parametrize("alpha", ["auto", "evidence"])

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from sklearn_twolayer._bayes.copies import N_FOLDS
 from sklearn_twolayer._bayes.cross_validate import (
     CLASSES_GRID,
     FEW_NUMBERS_GRID,
     MIN_RACED,
-    N_FOLDS,
     NUMBERS_GRID,
     folds,
     left_out_shares,

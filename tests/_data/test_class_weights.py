@@ -12,12 +12,6 @@ from sklearn_twolayer._data.class_weights import (
 Y = np.array([3, 1, 2, 1])
 
 
-def test_no_class_weight_leaves_the_weights_alone():
-    weight = np.array([1.0, 2, 3, 4])
-    assert class_weight_of_rows(None, Y, None) is None
-    assert class_weight_of_rows(None, Y, weight) is weight
-
-
 def test_class_weights_multiply_the_weights():
     assert class_weight_of_rows({1: 5, 3: 2}, Y, None).tolist() == [2, 5, 1, 5]
     weight = np.array([1.0, 2, 3, 4])

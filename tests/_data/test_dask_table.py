@@ -157,8 +157,8 @@ def test_batches_go_through_partition_after_partition(data):
     _, table = learned(collection(X, y, None, 25))
     with table.rows(Standardization.none(3, 2), np.float64, 10) as rows:
         batches = [batch[0][:, :-1].copy() for batch in rows.batches(10)]
-        order = rows.permutation(np.random.RandomState(0))
-        shuffled = [batch[0][:, :-1].copy() for batch in rows.batches(10, order)]
+        random_state = np.random.RandomState(0)
+        shuffled = [batch[0][:, :-1].copy() for batch in rows.batches(10, random_state)]
     assert [len(batch) for batch in batches] == [10, 10, 5, 10, 10, 5, 10]
     assert len(batches) == len(shuffled) == rows.n_batches(10)
     np.testing.assert_array_equal(np.vstack(batches), X)

@@ -135,11 +135,12 @@ def test_column_of_ones_of_sparse_blocks(index_dtype):
 @pytest.mark.parametrize("batch_size", [1, 4, 10, 25, N_ROWS, 1000])
 def test_batches_partition_the_rows(batch_size, is_shuffled, is_weighted, is_sparse):
     rows, X1, y, weight = random_rows(is_sparse, is_weighted=is_weighted)
-    order = np.random.default_rng(1).permutation(N_ROWS) if is_shuffled else np.arange(N_ROWS)
+    random_state = np.random.RandomState(1) if is_shuffled else None
+    order = np.random.RandomState(1).permutation(N_ROWS) if is_shuffled else np.arange(N_ROWS)
     with rows:
         batches = [
             (dense(X), y.copy(), None if weight is None else weight.copy())
-            for X, y, weight in rows.batches(batch_size, order if is_shuffled else None)
+            for X, y, weight in rows.batches(batch_size, random_state)
         ]
     sizes = [len(X) for X, _, _ in batches]
     assert all(size == min(batch_size, N_ROWS) for size in sizes[:-1])

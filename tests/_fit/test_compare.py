@@ -246,8 +246,8 @@ def test_a_fit_is_told_the_weights_that_were_compared(monkeypatch):
     """Those of each fold, under the chosen penalty and ratio."""
     problem, settings = posed(), settings_of("auto")
     told = []
-    tell = Comparison._tell
-    monkeypatch.setattr(Comparison, "_tell", lambda *of: (tell(*of), told.append(of[0].told)))
+    ratio = Comparison.ratio
+    monkeypatch.setattr(Comparison, "ratio", lambda *of: (told.append(of[0].told), ratio(*of))[1])
     monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, strength: np.inf)
     options = {"deadline": Deadline()}
     found = compare.with_compared_penalty(problem, settings, np.random.RandomState(0), **options)

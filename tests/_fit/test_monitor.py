@@ -12,7 +12,6 @@ from sklearn_twolayer._fit.monitor import (
     Deadline,
     Monitor,
     Stop,
-    Validation,
     Watch,
     best_step,
     scorer_of_weights,
@@ -21,11 +20,13 @@ from sklearn_twolayer._fit.monitor import (
 
 def monitor(scores=None, *, losses=None, tol=0.0, n_iter_no_change=3, verbose=0, **watched):
     """A monitor with early stopping whose score of params [i] is scores[i], its loss losses[i]."""
-    validation = None
+    validate = None
     if scores is not None:
         losses = [-score for score in scores] if losses is None else losses
-        mean_loss = SimpleNamespace(value=lambda params: losses[int(params[0])])
-        validation = Validation(mean_loss, lambda params: scores[int(params[0])])
+
+        def validate(params):
+            return losses[int(params[0])], scores[int(params[0])]
+
     settings = SimpleNamespace(
         early_stopping=scores is not None,
         tol=tol,
@@ -33,7 +34,7 @@ def monitor(scores=None, *, losses=None, tol=0.0, n_iter_no_change=3, verbose=0,
         verbose=verbose,
     )
     deadline = watched.pop("deadline", Deadline())
-    return Monitor(settings, deadline, validation=validation, **watched)
+    return Monitor(settings, deadline, validate=validate, **watched)
 
 
 def run(monitor, n_iterations):

@@ -230,17 +230,6 @@ def test_lm_hands_on_its_damping_and_goes_on_with_it():
     np.testing.assert_array_equal(other.params, cold.params)
 
 
-def test_nobody_needs_to_watch():
-    problem, params = posed()
-    settings, penalty = settings_of("lm"), Penalty.fixed(problem.network, ALPHA)
-    with small_blocks(problem) as rows:
-        training = Training(problem, settings, mean_loss_of(problem, rows))
-        fit = training.minimize(Fit(params), penalty, max_iter=5)
-    expected, _ = run("lm", problem, params)
-    np.testing.assert_array_equal(fit.params, expected.params)
-    assert fit.loss == expected.loss
-
-
 def test_a_minimisation_of_no_step_is_kept_too():
     """From the minimum no step goes down, but the penalty may be another one."""
     problem, params = posed()
@@ -392,7 +381,7 @@ def from_compared(*, share, max_iter=30):
         Penalty.fixed(problem.network, ALPHA),
     )
     with small_blocks(problem) as rows:
-        training = Training(problem, settings, mean_loss_of(problem, rows))
+        training = Training(problem, settings, mean_loss_of(problem, rows), Recorder(settings))
         better = training.minimize(Fit(worse), penalty, max_iter=3)
         ended = Fit(worse, penalty, better.loss / share, (1.0,) * 10, tuple(range(10)))
         training.settings = replace(settings, compared=(worse, better.params))
@@ -418,7 +407,7 @@ def test_what_has_learned_is_held_against_what_was_compared(monkeypatch):
     problem, params = posed()
     settings = replace(settings_of("lbfgs", max_iter=20), learning_alpha=0.001, alpha=0.01)
     with small_blocks(problem) as rows:
-        training = Training(problem, settings, mean_loss_of(problem, rows))
+        training = Training(problem, settings, mean_loss_of(problem, rows), Recorder(settings))
         fit, penalty = training.run(warm(problem, params))
     assert len(fit.curve) == 20
     assert penalty.strengths[0] == 0.01

@@ -11,7 +11,6 @@ from sklearn_twolayer._optimize.stochastic import (
     Schedule,
     StochasticState,
     adam,
-    restart,
     schedule_factor,
     sgd,
     stochastic,
@@ -190,13 +189,6 @@ def test_average():
     assert short.average[0] == pytest.approx(by_hand)
     whole = epoch(old, [0], unit)
     assert whole.average[0] == whole.params[0] == 61
-
-
-def test_restart_keeps_the_moments():
-    state = StochasticState(np.zeros(3), np.ones(3), rule_state=(1, 2, 3), n_steps=7, progress=1.0)
-    again = restart(state, TARGET)
-    assert again.params is again.average is TARGET
-    assert (again.rule_state, again.n_steps, again.progress) == ((1, 2, 3), 7, 0.0)
 
 
 class NoisyBatches:

@@ -270,6 +270,8 @@ MUTATIONS = {
             "likelihood = search.likelihood",
         ),
         ("FREE_STEPS, MUCH_LEFT = (20, 100)", "FREE_STEPS, MUCH_LEFT = (1, 1)"),
+        ("else 4 * search.noise", "else search.noise"),
+        ("(squares > MUCH_LEFT * first)).any()", "(squares > MUCH_LEFT * first)).all()"),
         ("if loss < MARGIN * chosen[1] else chosen", "if loss < 2 * chosen[1] else chosen"),
         ("            elif loss < np.inf:", "            elif False:"),
         (
@@ -473,10 +475,11 @@ MUTATIONS = {
         ("return min(entropy, 1.0) or 1.0", "return min(entropy, 1.0)"),
         ("gradient_scale=problem.gradient_scale", "gradient_scale=1.0"),
         ("independence=independence_of_targets(table)", "independence=1.0"),
-        ("if noise.max() < SAME_NOISE * noise.min():", "if False:"),
+        ("if change.max() < SAME_NOISE * change.min():", "if False:"),
         ("        noise = np.maximum(noise, LEAST_NOISE * noise.max())\n", ""),
+        ("noise = (before / unit * fit", "noise = (fit"),
         ("np.flatnonzero(~column_moments(rows).is_constant)", "np.arange(k)"),
-        ("        y_scale[varies] *= noise\n", "        pass\n"),
+        ("        y_scale[varies] *= noise / mean\n", "        pass\n"),
         ("    if settings.n_members > 1 and settings.warm_start:", "    if False:"),
         (
             '    if settings.n_members > 1 and settings.output_activation == "logistic":',

@@ -231,6 +231,12 @@ def test_adam_learns_under_what_lbfgs_finds_on_a_part(Estimator, monkeypatch):
         np.testing.assert_array_equal(model.coefs_[0], same.coefs_[0])
 
 
+def test_a_compared_fit_that_ends_at_max_iter_says_so():
+    """The steps in which the evidence learns freely are its own, where nothing else takes them."""
+    with pytest.warns(ConvergenceWarning, match="stopped at max_iter"):
+        TwoLayerRegressor(5, solver="lbfgs", tol=1e-12, random_state=0).fit(X, X[:, 0] * X[:, 1])
+
+
 @pytest.mark.parametrize("max_time", [1e-9, 1e-3])
 def test_a_comparison_that_takes_too_long_ends(max_time):
     with pytest.warns(ConvergenceWarning, match="max_time"):

@@ -92,6 +92,7 @@ class Search:
     stride: int = 1  # steps between re-estimations: 1 of lm, which has the matrix, many of L-BFGS
     stage: Callable = lambda name: None  # tells the user what the steps to come are for
     refits: Any = None  # ``losses(start, penalties)`` of left-out rows, where rows are at hand
+    noise: Any = None  # the variance of that of each of several targets, where pilots have told it
 
     def most(self, n_steps, curve=()):
         """Most iterations of so many steps of Levenberg-Marquardt, after those of a curve."""
@@ -257,11 +258,25 @@ def _learned_freely(search, start, groups):
     for n_steps in FREE_STEPS:
         if fit is None:
             fit = search.minimize(start, penalty, max_iter=search.most(n_steps))
-        elif len(fit.curve) < search.max_iter and fit.loss > MUCH_LEFT * fit.curve[0]:
+        elif len(fit.curve) < search.max_iter and not _has_learned(search, fit):
             fit = search.minimize(fit, penalty, max_iter=search.most(n_steps, fit.curve))
         if _factor_and_used_share(search, fit)[1] > MUCH_USED_SHARE:  # it is noise that is learnt
             return None
     return fit
+
+
+def _has_learned(search, fit):
+    """Whether half of the first loss is gone, and of several targets that of each.
+
+    An easy target may be most of the loss, and the others not be learned yet. That of a target is
+    its variance, or where pilots have told the noise four times that: twice the noise may be left.
+    """
+    likelihood = search.likelihood
+    if likelihood.n_outputs == 1 or fit.loss > MUCH_LEFT * fit.curve[0]:
+        return fit.loss <= MUCH_LEFT * fit.curve[0]
+    first = likelihood.variances if search.noise is None else 4 * search.noise
+    squares = search.mean_loss.squares(fit.params) / likelihood.total_weight
+    return not ((likelihood.variances > 0) & (squares > MUCH_LEFT * first)).any()
 
 
 def _relevance(search, fit, precisions, *, n_steps, keep=None):

@@ -39,6 +39,9 @@ MAX_COMPARED_COST, MIN_COMPARED_ROWS = 3e7, 1000
 MAX_GAUSS_NEWTON_COST = 4e9
 MAX_GAUSS_NEWTON_SIZE = 2000
 MATRICES, MATRICES_OF_ALL = 150, 20
+#: How many of them a fit may take that starts on a part. L-BFGS takes half of that time there, or
+#: more, and makes errors two to four times as large (docs/choices.md).
+MATRICES_OF_MANY_ROWS = 225
 MAX_REPEATED_COST, MAX_REPEATED_SIZE = 4e10, 4000  # of one of the few that L-BFGS takes
 #: Most multiply-adds of one gradient that L-BFGS is asked to repeat.
 MAX_FULL_BATCH_COST = 2e9
@@ -145,7 +148,7 @@ def resolve(settings, size):
     if settings.max_iter != "auto" or not size.is_regression:
         return resolved
     if isinstance(resolved.alpha, str):
-        return replace(resolved, n_free_steps=sum(FREE_STEPS))
+        return resolved if solver == "adam" else replace(resolved, n_free_steps=sum(FREE_STEPS))
     # A few units fit a curve well or badly, by where they start; see ``narrowed``, too.
     _, cost = gauss_newton_size_and_cost(size.repeated, n_hidden)
     is_cheap = solver == "lm" and cost <= MAX_COST_FOR_STARTS
@@ -163,15 +166,17 @@ def is_affordable(size, n_hidden, most=None):
 def most_affordable(settings, size, n_hidden):
     """Most multiply-adds of a matrix of all rows for which "auto" takes lm; None is the usual.
 
-    Where most matrices are of a part of the rows, it is as many as take the same time together.
+    Where most matrices are of a part of the rows, they may take half as long again together.
     """
     if not size.is_regression:
         return None if settings.alpha in ("evidence", "ard") else MAX_CLASSIFIER_COST
     if settings.early_stopping or settings.warm_start or size.n_outputs > 1:
         return None
     n_rows = rows_to_start_on(size, replace(settings, n_hidden=n_hidden, solver="lm"))
+    if n_rows == size.n_rows:
+        return None
     n_equal = MATRICES_OF_ALL + (MATRICES - MATRICES_OF_ALL) * n_rows / size.n_rows
-    return MAX_GAUSS_NEWTON_COST * MATRICES / n_equal
+    return MAX_GAUSS_NEWTON_COST * MATRICES_OF_MANY_ROWS / n_equal
 
 
 def rows_to_start_on(size, settings):

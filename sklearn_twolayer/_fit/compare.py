@@ -261,6 +261,8 @@ def under_compared_penalty(comparison, strength, settings, size, *, is_new):
         settings,
         alpha=alpha,
         ratio=ratio,
+        max_iter=settings.max_iter + settings.n_free_steps,
+        n_free_steps=0,
         learning_alpha=alpha / 10 if learns_first else None,
         compared=comparison.networks_under(strength) if is_alone else (),
     )

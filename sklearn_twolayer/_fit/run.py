@@ -35,9 +35,10 @@ from sklearn_twolayer._network.scale import Standardization, column_moments
 MOST_PILOTS = 2
 #: Noises that differ by less are taken for the same: no further pilot is needed.
 SAME_NOISE = 1.5
-#: Least noise that a pilot is believed, as a share of the largest: squares that count more than ten
-#: thousand times as much as in the pilot would leave the other targets to rounding.
-LEAST_NOISE = 0.01
+#: Least noise that pilots are believed, as a share of the largest, in deviations of the targets:
+#: beside one whose squares count more than a hundred times as much the others stay unlearned
+#: (docs/choices.md).
+LEAST_NOISE = 0.1
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Problem:
     network: object = None  # None until ``pose`` has given it a width
     moments: dict = field(default_factory=dict)  # of "X" and "encoded", if the scale is of them
     copies: float = 1.0  # rows for each that tells something new, where penalties are found
+    noise: object = None  # the variance of that of each target, where pilots have told it
 
     @property
     def size(self):
@@ -221,6 +223,7 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
         varies = np.flatnonzero(~column_moments(rows).is_constant)
     if len(varies) < 2:
         return problem, start
+    unit = problem.scale.y_scale
     plain = {"verbose": 0, "n_starts": 1, "left_out_share": 0.0}  # no rows are left out
     pilot = replace(settings, alpha="evidence", solver=solver, **plain)
     for number in range(1, MOST_PILOTS + 1):
@@ -230,13 +233,15 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
         fit = fit_member(part, pilot, states, watch=watch, start=start)
         if deadline.is_over():
             return problem, WarmStart(*problem.weights(fit.params))
-        noise = fit.posterior.noise_precision[varies] ** -0.5
+        before, y_scale = problem.scale.y_scale, unit.copy()
+        noise = (before / unit * fit.posterior.noise_precision**-0.5)[varies]
         noise = np.maximum(noise, LEAST_NOISE * noise.max())
-        noise /= np.exp(np.log(noise).mean())
-        y_scale = problem.scale.y_scale.copy()
-        y_scale[varies] *= noise
-        problem = replace(problem, scale=replace(problem.scale, y_scale=y_scale))
-        if noise.max() < SAME_NOISE * noise.min():
+        mean = np.exp(np.log(noise).mean())
+        y_scale[varies] *= noise / mean
+        scale = replace(problem.scale, y_scale=y_scale)
+        problem = replace(problem, scale=scale, noise=mean**2)
+        change = (y_scale / before)[varies]
+        if change.max() < SAME_NOISE * change.min():
             break
     return problem, start
 

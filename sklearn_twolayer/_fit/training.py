@@ -155,7 +155,7 @@ class Training:
         most = settings.max_iter + settings.n_free_steps
         stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
         minimize, stage = partial(self.minimize, flat=flat), partial(announce, settings)
-        how = {"stride": stride, "stage": stage, "refits": self.refits}
+        how = {"stride": stride, "stage": stage, "refits": self.refits, "noise": self.problem.noise}
         return Search(self.mean_loss, likelihood, most, minimize, **how)
 
     def minimize(self, before, penalty, *, max_iter, keep=None, flat=None):

@@ -190,6 +190,26 @@ def test_a_fit_that_uses_up_most_residuals_cannot_be_judged():
     assert np.inf > losses[2] > plain[2]
 
 
+@pytest.mark.parametrize(
+    ("loss", "left", "noise", "has_learned"),
+    [
+        (0.4, [0.4, 0.4, 0.0], None, True),
+        (0.6, [0.4, 0.4, 0.0], None, False),  # half of the first loss is left
+        (0.4, [0.0, 1.2, 0.0], None, False),  # or of a target, however small a part that is
+        (0.4, [0.4, 1.2, 0.1], 0.6, True),  # of which the rest is noise
+        (0.4, [0.4, 1.3, 0.1], 0.6, False),
+        (0.4, [0.4, 0.4, 9.0], 0.6, True),  # a constant target has nothing to learn
+    ],
+)
+def test_a_network_has_learned_when_no_target_is_left(loss, left, noise, has_learned):
+    squares = 10 * np.array(left)
+    likelihood = Likelihood(10.0, 3, True, np.array([1.0, 2.0, 0.0]))
+    mean_loss = SimpleNamespace(squares=lambda params: squares)
+    search = Search(mean_loss, likelihood, 100, None, noise=noise)
+    fit = Fit(None, None, loss, curve=(1.0, loss))
+    assert choose_penalty._has_learned(search, fit) == has_learned
+
+
 def test_copies_of_a_target_use_up_the_share_of_residuals_that_one_does():
     """Or a little more, as the columns of W2 might differ."""
     one, shares = random_problem(SquaredError, n_rows=30, n_hidden=3), []

@@ -90,11 +90,23 @@ def test_a_constant_target_is_not_weighed_and_the_others_are_as_without_it(monke
     assert len(pilots) == run.MOST_PILOTS
 
 
-def test_a_pilot_is_believed_no_noise_of_less_than_a_hundredth_of_the_largest(monkeypatch):
-    """A target that it fits by heart, or drowns, would leave the others to rounding."""
-    monkeypatch.setattr(run, "MOST_PILOTS", 1)
-    scale, _ = weighed([1.0, 1e-5], monkeypatch)
-    np.testing.assert_allclose(scale, [10.0, 0.1])
+def test_pilots_are_believed_no_noise_of_less_than_a_share_of_the_largest(monkeypatch):
+    """All of them together: beside a target that counts too much the others stay unlearned."""
+    scale, pilots = weighed([1.0, 1e-5], monkeypatch)
+    np.testing.assert_allclose(scale, [run.LEAST_NOISE**-0.5, run.LEAST_NOISE**0.5])
+    assert len(pilots) == run.MOST_PILOTS
+
+
+@pytest.mark.slow
+def test_a_target_without_noise_leaves_the_others_to_be_learned():
+    for seed in (1, 3, 4):
+        random = np.random.RandomState(seed)
+        X = random.uniform(-1, 1, size=(1100, 5))
+        signal = np.c_[X[:, 0], np.sin(6 * X[:, 1]) * X[:, 2]]
+        y = signal + [0, 0.05] * random.normal(size=(1100, 2))
+        model = TwoLayerRegressor(random_state=seed).fit(X[:600], y[:600])
+        error = np.abs(model.predict(X[600:]) - signal[600:]).mean(axis=0)
+        assert (error < [0.003, 0.05]).all()
 
 
 @pytest.mark.parametrize("constant", [[0], [0, 1]])

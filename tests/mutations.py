@@ -549,6 +549,12 @@ MUTATIONS = {
             "return params, replace(state, params=params, average=params, progress=0.0)",
             "return params, state",
         ),
+        (
+            "return params, replace(state, params=params, average=params, progress=0.0)",
+            "return params, StochasticState(params, params)",
+        ),
+        ("params=params, average=params, progress=0.0)", "params=params, average=params)"),
+        ("return params, replace(state, progress=0.0)", "return params, state"),
         ("max(settings.max_iter // 2, 1)", "settings.max_iter"),
         ("BENDING_SHARE * self.mean_loss", "0 * self.mean_loss"),
     ),

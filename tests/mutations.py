@@ -347,6 +347,11 @@ MUTATIONS = {
         ("    if is_stream:\n        found", "    if True:\n        found"),
         ('f", and {len(constant) - 1} more', 'f", and {len(constant)} more'),
     ),
+    "_data/partitions.py": (
+        "_data/test_dask_table.py",
+        ("rows.batches(batch_size, state)", "rows.batches(batch_size, None)"),
+        ("            order = random_state.permutation(n_partitions)\n", ""),
+    ),
     "_data/dask_table.py": (
         "_data/test_dask_table.py test_faults.py",
         ("    check_total_weight(table.total_weight, weights)\n", ""),

@@ -259,8 +259,8 @@ MUTATIONS = {
         ("squares + says_nothing * units", "squares + says_nothing"),
         ("(variances == 0) | tell_nothing", "(variances == 0) & tell_nothing"),
         ("and n_distinct(mean_loss.rows) < MIN_DISTINCT", "and False"),
-        ("if total is None else np.vstack([total, part]), []", "if total is None else total, []"),
-        ("        rows = rows[(rows != rows[0]).any(axis=1)]\n", "        rows = rows[1:]\n"),
+        ("part if total is None else np.vstack([total, part])", "part if total is None else total"),
+        ("others[(others != others[0]).any(axis=1)]", "others[1:]"),
         ("np.minimum(used, MAX", "np.minimum(n_effective, MAX"),
     ),
     "_bayes/choose_penalty.py": (

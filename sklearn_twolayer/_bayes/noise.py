@@ -183,11 +183,12 @@ def n_distinct(rows):
     """How many rows of X and y differ from each other, counted up to ``MIN_DISTINCT``."""
 
     def first_distinct(total, part):
-        rows, found = part if total is None else np.vstack([total, part]), []
-        while len(rows) and len(found) < MIN_DISTINCT:
-            found.append(rows[:1])
-            rows = rows[(rows != rows[0]).any(axis=1)]
-        return np.vstack([rows[:0], *found])
+        others = part if total is None else np.vstack([total, part])
+        found = []
+        while len(others) and len(found) < MIN_DISTINCT:
+            found.append(others[:1])
+            others = others[(others != others[0]).any(axis=1)]
+        return np.vstack([others[:0], *found])
 
     return len(rows.sum(lambda X, y, weight: np.hstack([dense(X), y]), first_distinct))
 

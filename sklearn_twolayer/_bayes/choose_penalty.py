@@ -83,6 +83,9 @@ class Search:
     Fit ``before`` has ended: its curve and steps are the beginning of the new ones, and its
     ``resume`` is the damping to go on with. After each step ``keep(running)`` is the fit to return
     if the training ended there; None keeps the running fit itself.
+
+    Of a Fit they read ``params``, ``penalty``, ``loss``, ``curve``, ``steps`` and ``resume``, and
+    set ``left_out_share``.
     """
 
     mean_loss: Any
@@ -91,7 +94,8 @@ class Search:
     minimize: Callable
     stride: int = 1  # steps between re-estimations: 1 of lm, which has the matrix, many of L-BFGS
     stage: Callable = lambda name: None  # tells the user what the steps to come are for
-    refits: Any = None  # ``losses(start, penalties)`` of left-out rows, where rows are at hand
+    # Where rows are at hand, ``losses(start, penalties)`` of left-out ones, and ``has_copies``.
+    refits: Any = None
     noise: Any = None  # the variance of that of each of several targets, where pilots have told it
 
     def most(self, n_steps, curve=()):

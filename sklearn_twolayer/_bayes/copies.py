@@ -1,12 +1,13 @@
-"""Copies of rows: what repeats a row of numbers tells nothing new of them.
+"""Rows that repeat: which are copies of others, and how distinct rows are dealt to folds.
 
 Rows that are drawn again, merged twice or logged while nothing changes have the noise of the row
 they repeat, and a row that is left out is still there as long as one of its copies is. As
 frequencies they say where F weighs more; but where penalties and error bars are found from the
-rows, residuals and degrees of freedom are those of distinct rows, of repeats as of weights.
+rows, residuals and degrees of freedom are those of distinct rows, of repeats as of weights, and
+all copies of a row are dealt to the same fold.
 
-Rows of a few inputs, of which many come with several y, are equal by chance, as labels are
-(``left_out_shares``), and each of them tells something.
+Rows of a few inputs, of which many come with several y, or which fill a table of their columns,
+are equal by chance. Each of them tells something, and is dealt by itself.
 """
 
 from dataclasses import dataclass
@@ -81,7 +82,10 @@ class SortedRows:
         return cls(labels, inputs, order, is_new)
 
     def deal_distinct(self):
-        """The fold of each row, and the number of distinct ones; see ``folds``."""
+        """The fold (n,) of each row, and the number of distinct ones, dealt in turn as sorted.
+
+        Every fold has its share of every label, and all copies of a row are in one.
+        """
         fold = np.empty(len(self.order), int)
         fold[self.order] = (np.cumsum(self.is_new) - 1) % N_FOLDS
         return fold, int(self.is_new.sum())
@@ -123,13 +127,13 @@ class SortedRows:
         return True
 
     def deal_units(self, frequency):
-        """``left_out_shares`` where each unit of weight is a row of its own.
+        """The share (n, 5) of each row in each fold, and how many units of weight are dealt.
 
-        Sorted rows lie on an axis, each as long as its weight, and the units of the axis are dealt
-        to the folds, label by label and at random: dealt in turn, each input would have the same
-        share of labels in kept and left-out rows, and no network could be told to have learnt too
-        much. A row is left out as far as units of the fold cover it: whole copies of it, where its
-        weight is their number.
+        Each unit is a row of its own. Sorted rows lie on an axis, each as long as its weight, and
+        the units of the axis are dealt to the folds, label by label and at random: dealt in turn,
+        each input would have the same share of labels in kept and left-out rows, and no network
+        could be told to have learnt too much. A row is left out as far as units of the fold cover
+        it: whole copies of it, where its weight is their number.
         """
         n_rows, weight = len(self.order), frequency[self.order]
         ends = np.append(0, np.cumsum(weight))

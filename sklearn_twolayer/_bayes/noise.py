@@ -48,8 +48,16 @@ MIN_DISTINCT = 3
 class Likelihood:
     """What turns the objective F into the exponent M = scale F of a posterior.
 
-    Of the targets those tell of the noise that vary (all if none does), times their independence:
-    a ``share_telling``, and of the ``n_residuals`` S k so many ``n_telling``.
+    Attributes
+    ----------
+    n_residuals : float
+        S k.
+    share_telling : float
+        The share of the targets that vary (1 if none does) times their independence.
+    n_telling : float
+        Their product: the residuals that tell of the noise.
+    variance : float
+        Mean of the variances of the targets; 1 if all are constant.
     """
 
     total_weight: float  # S, with the copies of a row as one
@@ -109,10 +117,18 @@ class Likelihood:
         """The factor on noise variances 1 / beta_c by which left-out rows lose what they did.
 
         In a linear model the error of row i, if it is left out, has the variance
-        sigma^2 / (1 - H_ii): the factor is (1 - gamma / S k) of the ``left_out_share`` of the
-        variance of y, if that is known, over the mean of 1 / (beta_c var(y_c)), and 1 at least.
-        Where weights use up (nearly) all residuals, they tell of no sigma. The beta_c
-        ``of_targets`` (k,) are what the residuals tell.
+        sigma^2 / (1 - H_ii): the factor is (1 - gamma / S k) times ``left_out_share`` over the mean
+        of 1 / (beta_c var(y_c)), and 1 at least. Where weights use up (nearly) all residuals, they
+        tell of no sigma.
+
+        Parameters
+        ----------
+        of_targets : ndarray, shape (k,)
+            The beta_c that the residuals tell.
+        left_out_share : float
+            What left-out rows lost, as a share of the variance of y; 0 if that is not known.
+        n_effective : float
+            Gamma. The S k are the residuals that tell.
         """
         varies = self.variances > 0
         if not left_out_share or not np.any(varies):
@@ -131,9 +147,19 @@ class Likelihood:
 def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
     """What the residuals of each target tell of its noise.
 
-    Of all targets together the weights use up ``n_effective``, gamma; the leverages of a ``few``
-    rows under the ``factor`` of the curvature tell the share of each. ``variances`` (k,) are those
-    of the targets.
+    Parameters
+    ----------
+    mean_loss : MeanLoss
+        Over all rows.
+    params : ndarray, shape (p,)
+    n_effective : float
+        Gamma, of all targets together.
+    variances : ndarray, shape (k,)
+        Of the targets.
+    few : MeanLoss
+        Over rows whose leverages tell the share of each target in gamma.
+    factor : DenseFactor or LowRankFactor
+        Of the curvature of F.
 
     Returns
     -------
@@ -183,11 +209,12 @@ def n_distinct(rows):
     """How many rows of X and y differ from each other, counted up to ``MIN_DISTINCT``."""
 
     def first_distinct(total, part):
-        rows, found = part if total is None else np.vstack([total, part]), []
-        while len(rows) and len(found) < MIN_DISTINCT:
-            found.append(rows[:1])
-            rows = rows[(rows != rows[0]).any(axis=1)]
-        return np.vstack([rows[:0], *found])
+        others = part if total is None else np.vstack([total, part])
+        found = []
+        while len(others) and len(found) < MIN_DISTINCT:
+            found.append(others[:1])
+            others = others[(others != others[0]).any(axis=1)]
+        return np.vstack([others[:0], *found])
 
     return len(rows.sum(lambda X, y, weight: np.hstack([dense(X), y]), first_distinct))
 

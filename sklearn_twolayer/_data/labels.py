@@ -30,7 +30,7 @@ class LabelTargets:
 
     classes: np.ndarray  # sorted; the indices of the columns of an indicator
     is_multilabel: bool
-    class_weight: object = None
+    class_weight: object = None  # a mapping, "balanced", a list of them, or None
     totals: list | None = None  # ``label_totals`` of all rows, to weigh parts of them
     is_seen: np.ndarray | None = None  # classes that have rows with weight; None stands for all
 

@@ -32,7 +32,7 @@ class RealTargets:
 
     n_outputs: int
     is_1d: bool  # whether y is one column (n,), and predictions are to be so too
-    output_activation: str
+    output_activation: str  # "identity" or "logistic"
     complaint: str | None = None  # what to warn the user of
     # Which outputs have one target in all rows, where a fit starts; and what a penalty on the
     # weights is in proportion to: 1 where y is standardised.

@@ -115,9 +115,12 @@ class Comparison:
 
     def beyond(self, strength, stronger):
         """The strength, or the one of ``stronger`` up to which each loses less than that before."""
-        penalties = {f"{each:g} times a unit prior": self._penalty(each) for each in stronger}
-        strengths = strength, *stronger
-        return strengths[self._go_on(penalties, strengths)]
+        headings = (f"Comparing penalties: {each:g} times a unit prior" for each in stronger)
+        folds = [fold[strength] for fold in self.told]
+        n, folds = self._go_on(folds, dict(zip(headings, map(self._penalty, stronger))))
+        chosen = (strength, *stronger)[n]
+        self._tell(chosen, folds)
+        return chosen
 
     def ratio(self, strength):
         """The ratio under which networks predict left-out rows best.
@@ -131,27 +134,31 @@ class Comparison:
         From 1 the ratio becomes ten times as large as long as less is lost of the same rows, by a
         twentieth: rounding must not decide. What is told of the strength is then under that ratio.
         """
-        name, ratios = "W1 {:g} times as much as W2".format, (1.0, *RATIOS)
-        penalties = {name(ratio): self._penalty(strength, ratio) for ratio in RATIOS}
+        headings = (f"Comparing penalties: W1 {each:g} times as much as W2" for each in RATIOS)
+        penalties = (self._penalty(strength, ratio) for ratio in RATIOS)
+        folds = [fold[strength] for fold in self.told]
         how = {"margin": MARGIN_OF_RATIOS, "is_raced": True}
-        return ratios[self._go_on(penalties, [strength] * len(ratios), **how)]
+        n, folds = self._go_on(folds, dict(zip(headings, penalties)), **how)
+        self._tell(strength, folds)
+        return (1.0, *RATIOS)[n]
 
-    def _go_on(self, penalties, strengths, *, margin=MARGIN, is_raced=False):
-        """How many {name: penalty} lose less, each than that before, from the first strength on.
+    def _go_on(self, folds, penalties, *, margin=MARGIN, is_raced=False):
+        """How many {heading: penalty} lose less, each than that before, and the folds there.
 
-        What is told of the folds there is told of as many strengths further. In a race a penalty
-        that is no better in the first fold is not asked of the others.
+        In a race a penalty that is no better in the first fold is not asked of the others.
         """
-        n, folds = 0, [fold[strengths[0]] for fold in self.told]
-        for name, penalty in penalties.items() if folds else ():
-            announce(self.networks.settings, f"Comparing penalties: {name}")
+        n = 0
+        for heading, penalty in penalties.items() if folds else ():
+            announce(self.networks.settings, heading)
             further = self._further(folds, penalty, is_raced)
             if sum(loss for loss, _ in further) >= margin * sum(loss for loss, _ in folds):
                 break
             n, folds = n + 1, further
+        return n, folds
+
+    def _tell(self, strength, folds):
         for fold, fit in zip(self.told, folds):
-            fold[strengths[n]] = fit
-        return n
+            fold[strength] = fit
 
     def _further(self, folds, penalty, is_raced):
         """Losses and weights of each fold under another penalty, from where they are.

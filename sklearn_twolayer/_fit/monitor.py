@@ -76,26 +76,13 @@ def scorer_of_weights(scoring, scorer, model_of, table):
             f"scoring={scoring!r} needs validation rows in memory. Pass X_val "
             "and y_val as arrays, or set scoring to None or 'loss': sums over partitions."
         )
-    takes_weights = "sample_weight" in signature(scorer).parameters
-    is_weighed = table.weight is not None and takes_weights
-    weights = {"sample_weight": table.weight} if is_weighed else {}
-
-    def score(coefs, intercepts):
-        model = model_of(coefs, intercepts)
-        try:
-            return scorer(model, table.X, table.y, **weights)
-        except TypeError as error:  # scikit-learn's scorer takes weights, but not its metric
-            if not weights or "sample_weight" not in str(error):
-                raise
-            return scorer(model, table.X, table.y)
-
-    return partial(_number_of, scoring, score)
+    return partial(_number_of, scoring=scoring, scorer=scorer, model_of=model_of, table=table)
 
 
-def _number_of(scoring, score_of_weights, coefs, intercepts):
+def _number_of(coefs, intercepts, *, scoring, scorer, model_of, table):
     """The score, or an error that says of which ``scoring``."""
     try:
-        score = score_of_weights(coefs, intercepts)
+        score = _score(scorer, model_of(coefs, intercepts), table)
     except ValueError as error:
         variants = [name for name in get_scorer_names() if name.startswith(f"{scoring}_")]
         if not variants:
@@ -107,6 +94,18 @@ def _number_of(scoring, score_of_weights, coefs, intercepts):
     if np.ndim(score) or np.asarray(score).dtype.kind not in "biuf":
         raise TypeError(f"scoring={scoring!r} returned {score!r}. It must return one number.")
     return score
+
+
+def _score(scorer, model, table):
+    """What a scorer says of a model on the rows, which it weighs if it can."""
+    if table.weight is None or "sample_weight" not in signature(scorer).parameters:
+        return scorer(model, table.X, table.y)
+    try:
+        return scorer(model, table.X, table.y, sample_weight=table.weight)
+    except TypeError as error:  # scikit-learn's scorer takes weights, but not its metric
+        if "sample_weight" not in str(error):
+            raise
+        return scorer(model, table.X, table.y)
 
 
 @dataclass(eq=False)

@@ -77,10 +77,10 @@ def whole_members(fits):
 def published(problem, settings, fits, *, start, random_state):
     """What a fit publishes: the members and the scaling folded into one network.
 
-    Curves and counts are those of the member with the least F. The fitted attributes come first,
-    and then what the fit leaves behind beside them, by its names in ``Learned``: what going on
-    needs, and the posteriors of the members, or why there are none. ValueError if the weights do
-    not fit into the dtype of X.
+    Curves and counts are those of the member with the least F. Of the two dicts {name: value} the
+    first has the fitted attributes, and the second what the fit leaves behind beside them, by its
+    names in ``Learned``: what going on needs, and the posteriors of the members, or why there are
+    none. ValueError if the weights do not fit into the dtype of X.
     """
     members = whole_members(fits)
     best, dtype = min(members, key=attrgetter("loss")), problem.table.dtype

@@ -203,13 +203,15 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
 
 
 def weigh_targets(problem, settings, random_state, *, deadline, start=None):
-    """The problem with each target in units of its noise, where the evidence chooses penalties.
+    """A problem with each target in units of its noise, and the WarmStart of its fit, or None.
+
+    Units change only where the evidence chooses penalties.
 
     Squared errors of several targets count by their noise precisions beta_c, as in their
     likelihood, if y_c is measured in units of beta_c^-1/2. The noise is that of pilot fits by
     the evidence: the first weighs all targets alike, and noisy ones drown the others. A target
-    that is constant in these rows tells of no noise, and stays as it is. And where to start: from
-    the pilot if there is no time left to do better.
+    that is constant in these rows tells of no noise, and stays as it is. The fit starts where it
+    would have, but from the pilot if there is no time left to do better.
     """
     k, loss = problem.targets.n_outputs, problem.targets.loss
     chooses = isinstance(settings.alpha, str) and loss.is_squared_error

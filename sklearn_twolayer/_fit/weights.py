@@ -22,9 +22,9 @@ from sklearn.utils import check_random_state
 def initial_weights(random_state, network, constant, *, is_steep=False, is_constant=((), ())):
     """Weights (p,) of a network that starts near the ``constant`` raw prediction (k,).
 
-    ``is_steep`` is said where many units of few inputs start steeper, and ``is_constant`` of the
-    inputs that tell nothing, which start without a weight, lest one be left to them where training
-    ends early; and of the outputs that start exactly at the constant. None where empty.
+    ``is_steep``: many units of few inputs start steeper. ``is_constant`` is a pair of sequences of
+    bool, empty for none: the inputs that tell nothing, which start without a weight, lest one be
+    left to them where training ends early; and the outputs that start exactly at the constant.
     """
     f, h = network.n_features, network.n_hidden
     gain = np.sqrt(0.5) if network.activation in ("relu", "softplus") else 0.5

@@ -1,15 +1,21 @@
 """Copies of rows: what repeats a row tells nothing new, and what is equal by chance does."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from sklearn_twolayer import TwoLayerRegressor
-from sklearn_twolayer._bayes.copies import frequencies, without_copies
+from sklearn_twolayer._bayes.copies import N_FOLDS, SortedRows, frequencies, without_copies
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._fit import run
 from sklearn_twolayer._network.scale import Standardization
+
+ROWS = np.random.default_rng(0).normal(size=(60, 3))
+LABELS = (ROWS[:, 0] * ROWS[:, 1] > 0).astype(int)
+UNITS = Standardization.none(3, 1)
 
 
 def rows_of_numbers(n, seed=0, n_features=4):
@@ -169,3 +175,67 @@ def test_where_no_penalty_is_found_rows_stay_as_they_are(monkeypatch):
     TwoLayerRegressor(3, early_stopping=True, random_state=0).fit(*rows)
     with pytest.raises(AssertionError):
         TwoLayerRegressor(3, random_state=0).fit(*rows)
+
+
+# How distinct rows are dealt to folds
+
+
+def dealt(X, y, scale=UNITS):
+    return SortedRows.of(X, y, scale).deal_distinct()
+
+
+def test_every_fold_has_its_share_of_every_class():
+    y = np.repeat([0, 1, 2], [30, 20, 10])
+    fold, n_distinct = dealt(ROWS, y)
+    assert n_distinct == 60
+    for label, n in zip((0, 1, 2), (6, 4, 2)):
+        assert np.bincount(fold[y == label]).tolist() == [n] * N_FOLDS
+
+
+def test_equal_rows_are_in_one_fold():
+    indices = np.random.default_rng(1).integers(60, size=200)
+    fold, n_distinct = dealt(ROWS[indices], LABELS[indices])
+    assert n_distinct == len(np.unique(indices))
+    for index in np.unique(indices):
+        assert len(np.unique(fold[indices == index])) == 1
+
+
+def test_repeats_leave_the_folds_of_the_rows_as_they_were():
+    fold, _ = dealt(ROWS, LABELS)
+    repeated, _ = dealt(np.repeat(ROWS, 3, axis=0), np.repeat(LABELS, 3))
+    np.testing.assert_array_equal(repeated, np.repeat(fold, 3))
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    order = np.random.default_rng(1).permutation(60)
+    found, _ = dealt(ROWS[order], LABELS[order])
+    np.testing.assert_array_equal(found, dealt(ROWS, LABELS)[0][order])
+
+
+def test_the_units_of_the_columns_do_not_matter():
+    scale, mean = np.array([2.0, 0.25, 1024.0]), np.array([1.0, -8.0, 0.0])
+    moved = Standardization(mean, scale, np.zeros(1), np.ones(1))
+    found, _ = dealt(ROWS * scale + mean, LABELS, moved)
+    np.testing.assert_array_equal(found, dealt(ROWS, LABELS)[0])
+
+
+def test_the_order_in_which_a_sparse_row_is_stored_makes_no_other_row():
+    rows = sparse.csr_array(np.tile(np.linspace(0.1, 0.9, 7), (2, 1)))
+    rows.indices[7:], rows.data[7:] = rows.indices[6::-1].copy(), rows.data[6::-1].copy()
+    rows.has_sorted_indices = False
+    _, n_distinct = dealt(rows, np.zeros(2), SimpleNamespace(scale=np.ones(7)))
+    assert n_distinct == 1
+
+
+def test_sparse_rows_have_the_folds_of_dense_ones():
+    thin = ROWS * (np.abs(ROWS) > 1)
+    expected, n_distinct = dealt(thin, LABELS)
+    found, n_found = dealt(sparse.csr_array(thin), LABELS)
+    assert n_found == n_distinct
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_multilabel_rows_are_alike_where_all_labels_are():
+    fold, n_distinct = dealt(np.zeros((8, 3)), np.repeat(np.eye(4), 2, axis=0))
+    assert n_distinct == 4
+    assert fold.tolist() == [3, 3, 2, 2, 1, 1, 0, 0]

@@ -1,6 +1,4 @@
-"""Left-out rows: folds of distinct rows, and a choice that rounding does not make."""
-
-from types import SimpleNamespace
+"""Left-out rows: what a fold leaves out, and a choice that rounding does not make."""
 
 import numpy as np
 import pytest
@@ -22,61 +20,6 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
 Y = (X[:, 0] * X[:, 1] > 0).astype(int)
 UNITS = Standardization(np.zeros(3), np.ones(3), np.zeros(1), np.ones(1))
-
-
-def test_every_fold_has_its_share_of_every_class():
-    y = np.repeat([0, 1, 2], [30, 20, 10])
-    fold, n_distinct = folds(X, y, UNITS)
-    assert n_distinct == 60
-    for label, n in zip((0, 1, 2), (6, 4, 2)):
-        assert np.bincount(fold[y == label]).tolist() == [n] * N_FOLDS
-
-
-def test_equal_rows_are_in_one_fold():
-    indices = RNG.integers(60, size=200)
-    fold, n_distinct = folds(X[indices], Y[indices], UNITS)
-    assert n_distinct == len(np.unique(indices))
-    for index in np.unique(indices):
-        assert len(np.unique(fold[indices == index])) == 1
-
-
-def test_repeats_leave_the_folds_of_the_rows_as_they_were():
-    fold, _ = folds(X, Y, UNITS)
-    repeated, _ = folds(np.repeat(X, 3, axis=0), np.repeat(Y, 3), UNITS)
-    np.testing.assert_array_equal(repeated, np.repeat(fold, 3))
-
-
-def test_the_order_of_the_rows_does_not_matter():
-    order = RNG.permutation(60)
-    np.testing.assert_array_equal(folds(X[order], Y[order], UNITS)[0], folds(X, Y, UNITS)[0][order])
-
-
-def test_the_units_of_the_columns_do_not_matter():
-    scale, mean = np.array([2.0, 0.25, 1024.0]), np.array([1.0, -8.0, 0.0])
-    moved = Standardization(mean, scale, np.zeros(1), np.ones(1))
-    np.testing.assert_array_equal(folds(X * scale + mean, Y, moved)[0], folds(X, Y, UNITS)[0])
-
-
-def test_the_order_in_which_a_sparse_row_is_stored_makes_no_other_row():
-    rows = sparse.csr_array(np.tile(np.linspace(0.1, 0.9, 7), (2, 1)))
-    rows.indices[7:], rows.data[7:] = rows.indices[6::-1].copy(), rows.data[6::-1].copy()
-    rows.has_sorted_indices = False
-    _, n_distinct = folds(rows, np.zeros(2), SimpleNamespace(scale=np.ones(7)))
-    assert n_distinct == 1
-
-
-def test_sparse_rows_have_the_folds_of_dense_ones():
-    thin = X * (np.abs(X) > 1)
-    expected, n_distinct = folds(thin, Y, UNITS)
-    found, n_found = folds(sparse.csr_array(thin), Y, UNITS)
-    assert n_found == n_distinct
-    np.testing.assert_array_equal(found, expected)
-
-
-def test_multilabel_rows_are_alike_where_all_labels_are():
-    fold, n_distinct = folds(np.zeros((8, 3)), np.repeat(np.eye(4), 2, axis=0), UNITS)
-    assert n_distinct == 4
-    assert fold.tolist() == [3, 3, 2, 2, 1, 1, 0, 0]
 
 
 def test_the_least_loss_wins():

@@ -166,6 +166,26 @@ def test_batches_go_through_partition_after_partition(data):
     np.testing.assert_array_equal(np.sort(np.vstack(shuffled), axis=0), np.sort(X, axis=0))
 
 
+def test_partitions_are_shuffled_and_so_are_the_rows_of_each(data):
+    X = data[0].copy()
+    X[:, 0] = np.arange(N_ROWS)
+    _, table = learned(collection(X, data[1], None, 15))
+    random_state = np.random.RandomState(0)
+    with table.rows(Standardization.none(3, 2), np.float64, 10) as rows:
+        epochs = [
+            np.concatenate([batch[0][:, 0].copy() for batch in rows.batches(5, random_state)])
+            for _ in range(2)
+        ]
+    for epoch in epochs:
+        parts = epoch.reshape(4, 15)
+        assert not (np.diff(parts) > 0).all(axis=1).any()
+        first = parts.min(axis=1)
+        np.testing.assert_array_equal(np.sort(parts), np.add.outer(first, np.arange(15)))
+        assert sorted(first) == [0, 15, 30, 45]
+        assert first.tolist() != sorted(first)
+    assert not np.array_equal(*epochs)
+
+
 def test_extreme_weights_have_one_unit(data):
     X, y, _, _ = data
     weight = np.where(np.arange(N_ROWS) < 20, 1e-30, 1e30)

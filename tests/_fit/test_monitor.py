@@ -1,5 +1,6 @@
 """The monitor: what a fit records and prints after each iteration, and when it stops."""
 
+import pickle
 from types import SimpleNamespace
 
 import numpy as np
@@ -271,6 +272,21 @@ def test_other_errors_of_a_scorer_go_through():
 
     with pytest.raises(TypeError, match="something else"):
         scorer_of_weights("name", scorer, max, a_table(weight=3))(1, 2)
+
+
+def test_a_scorer_can_be_sent_to_other_processes():
+    """By plain pickle, as multiprocessing sends the members of a committee."""
+    score = scorer_of_weights("name", _middle_weight, _joined, a_table(weight=[3, 5, 4]))
+    assert pickle.loads(pickle.dumps(score))("coefs", "intercepts") == 4
+
+
+def _middle_weight(model, X, y, sample_weight):
+    assert (model, X, y) == ("coefs intercepts", "X", "y")
+    return sorted(sample_weight)[1]
+
+
+def _joined(coefs, intercepts):
+    return f"{coefs} {intercepts}"
 
 
 def test_a_scorer_needs_its_rows_in_memory():

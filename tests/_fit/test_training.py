@@ -219,6 +219,27 @@ def test_a_warm_start_goes_on_from_the_published_weights_and_not_from_the_last_s
     np.testing.assert_allclose(fit.params, params, atol=1e-6)
 
 
+@pytest.mark.parametrize(("is_stream", "is_changed"), [(False, False), (True, False), (True, True)])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_the_moments_go_on_under_a_new_schedule(solver, is_stream, is_changed):
+    """From the published average; a stream goes on from its last step, if that is still its own."""
+    problem, average = posed()
+    last, moments = average + 1, (object(), object())
+    state = StochasticState(last, average, rule_state=moments, n_steps=7, progress=1.0)
+    resume = Resume(solver, state, np.random.RandomState(0) if is_stream else None)
+    params = average + 2 if is_changed else average
+    settings = replace(settings_of(solver), is_stream=is_stream)
+    with small_blocks(problem) as rows:
+        training = Training(problem, settings, mean_loss_of(problem, rows), Recorder(settings))
+        start, found = training._start(warm(problem, params, resume))
+    assert found.rule_state is moments
+    assert (found.n_steps, found.progress) == (7, 0.0)
+    np.testing.assert_array_equal(start, params)
+    np.testing.assert_array_equal(found.average, params)
+    goes_on = is_stream and not is_changed
+    np.testing.assert_array_equal(found.params, last if goes_on else params)
+
+
 def test_lm_hands_on_its_damping_and_goes_on_with_it():
     problem, params = posed()
     cold, _ = run("lm", problem, params, max_iter=1)

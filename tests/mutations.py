@@ -403,6 +403,7 @@ MUTATIONS = {
         "_fit/test_auto.py _fit/test_training.py test_parameters.py test_validation.py "
         "test_choose_penalty.py",
         ("MAX_CLASSIFIER_COST = 1e5", "MAX_CLASSIFIER_COST = 1e9"),
+        ("MATRICES_OF_MANY_ROWS = 225", "MATRICES_OF_MANY_ROWS = 300"),
         (
             "MAX_COMPARED_COST, MIN_COMPARED_ROWS = 3e7, 1000",
             "MAX_COMPARED_COST, MIN_COMPARED_ROWS = 3e7, 500",

@@ -275,9 +275,9 @@ def _has_learned(search, fit):
     An easy target may be most of the loss, and the others not be learned yet. That of a target is
     its variance, or where pilots have told the noise four times that: twice the noise may be left.
     """
-    likelihood = search.likelihood
-    if likelihood.n_outputs == 1 or fit.loss > MUCH_LEFT * fit.curve[0]:
-        return fit.loss <= MUCH_LEFT * fit.curve[0]
+    likelihood, has_halved = search.likelihood, fit.loss <= MUCH_LEFT * fit.curve[0]
+    if likelihood.n_outputs == 1 or not has_halved:
+        return has_halved
     first = likelihood.variances if search.noise is None else 4 * search.noise
     squares = search.mean_loss.squares(fit.params) / likelihood.total_weight
     return not ((likelihood.variances > 0) & (squares > MUCH_LEFT * first)).any()

@@ -39,8 +39,8 @@ MAX_COMPARED_COST, MIN_COMPARED_ROWS = 3e7, 1000
 MAX_GAUSS_NEWTON_COST = 4e9
 MAX_GAUSS_NEWTON_SIZE = 2000
 MATRICES, MATRICES_OF_ALL = 150, 20
-#: How many of them a fit may take that starts on a part. L-BFGS takes half of that time there, or
-#: more, and makes errors two to four times as large (docs/choices.md).
+#: How many of them a fit may take that starts on a part. L-BFGS takes .4 to 1.5 of that time there,
+#: and makes errors 1.5 to 3 times as large (docs/choices.md).
 MATRICES_OF_MANY_ROWS = 225
 MAX_REPEATED_COST, MAX_REPEATED_SIZE = 4e10, 4000  # of one of the few that L-BFGS takes
 #: Most multiply-adds of one gradient that L-BFGS is asked to repeat.

@@ -79,7 +79,7 @@ MUTATIONS = {
             "gradient\n\n    def batch",
         ),
         ("replace(curvature, penalties=alpha)", "replace(curvature, penalties=0 * alpha)"),
-        ("not np.array_equal(self._point[0], params)", "False"),
+        ("not np.array_equal(self._point[1], params)", "False"),
         ("            params = form.apply(params)\n", "            pass\n"),
         ("+ self.penalty.per_weight * v\n", "\n"),
     ),

@@ -264,9 +264,9 @@ def moderation(mean_loss, params, penalty, factor, *, few, scale):
     diagonal = replace(mean_loss.quadratic(params)[2], penalties=penalty.per_weight).diagonal
     half_way = 1.0
     for _ in range(N_AVERAGES):
-        gaussian = factor, half_way * scale
-        averaged = mean_loss.averaged(partial(averaged_hessian, mean_loss.loss, gaussian))
-        curvature = replace(averaged.quadratic(params)[2], penalties=penalty.per_weight)
+        average = partial(averaged_hessian, mean_loss.loss, (factor, half_way * scale))
+        curvature = mean_loss.quadratic(params, average)[2]
+        curvature = replace(curvature, penalties=penalty.per_weight)
         factor, before, diagonal = posterior_factor(curvature), diagonal, curvature.diagonal
         if (abs(diagonal - before) <= AVERAGE_TOLERANCE * diagonal).all():
             break

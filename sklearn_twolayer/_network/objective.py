@@ -7,7 +7,6 @@
 formula out again, to be read.
 """
 
-from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -74,8 +73,7 @@ class MeanLoss:
     ``copies`` rows for each distinct one, of which statistics count one, as noise is no less in
     copies: ``distinct_weight`` is S over ``copies``.
 
-    The ``_block_*`` methods are functions of one block, with weights that have gone through
-    ``incoming``, so that they can run on another thread or another machine.
+    Functions of one block run on other threads, and on other machines, which get no rows with it.
     """
 
     def __init__(self, network, loss, rows, is_textbook=False, *, copies=1.0):
@@ -96,7 +94,6 @@ class MeanLoss:
         is_wide = network.n_features < network.n_hidden and not rows.is_sparse
         if is_wide and network.n_outputs == 1 and not is_textbook:
             self._backward = partial(one_output_gradient, network=self._inner)
-        self._average = None
         self._point = None
 
     def __getstate__(self):
@@ -116,25 +113,20 @@ class MeanLoss:
             gradient = form.adjoint(gradient)
         return gradient
 
-    def averaged(self, average):
-        """The same mean loss, whose curvature has the Hessians ``average(Z2, J)`` (n, k, k)."""
-        other = copy(self)
-        other.rows, other._average = self.rows, average  # a copy goes without rows
-        return other
-
-    def hessian(self, Z2, jacobian):
-        """H (n, k, k) of a block, by the loss or by an average, which needs ``jacobian()``."""
-        return self.loss.hessian(Z2) if self._average is None else self._average(Z2, jacobian())
-
     def value(self, params):
         """The mean loss: a forward pass."""
-        (loss,) = self.rows.sum(partial(self._block_loss, self.incoming(params)))
+        incoming = self.incoming(params)
+
+        def block(X, y, weight):
+            Z2, _ = self._inner.forward(incoming, X)
+            return (weighted(*self.loss.loss_and_delta(y, Z2), weight)[0],)
+
+        (loss,) = self.rows.sum(block)
         return float(loss) / self.rows.weight_of_blocks
 
     def value_and_gradient(self, params):
         """The mean loss and its gradient (p,): a forward pass and backprop."""
-        block = partial(self._block_loss_and_gradient, self.incoming(params))
-        loss, gradient = self.rows.sum(block)
+        loss, gradient = self.rows.sum(partial(self._loss_and_gradient, self.incoming(params)))
         S = self.rows.weight_of_blocks
         return float(loss) / S, self._outgoing(gradient) / S
 
@@ -143,50 +135,84 @@ class MeanLoss:
 
         It is in the network's workspace: it holds until the next evaluation.
         """
-        _, gradient = self._block_loss_and_gradient(self.incoming(params), *batch)
+        _, gradient = self._loss_and_gradient(self.incoming(params), *batch)
         gradient = self._outgoing(gradient)
         gradient *= self.rows.n_rows / (batch[0].shape[0] * self.rows.weight_of_blocks)
         return gradient
 
-    def quadratic(self, params):
+    def _loss_and_gradient(self, incoming, X, y, weight):
+        """Weighted sums over one block of the loss and of its gradient."""
+        Z2, A1 = self._inner.forward(incoming, X)
+        loss, delta = weighted(*self.loss.loss_and_delta(y, Z2), weight)
+        return loss, self._backward(incoming, X, A1, delta)
+
+    def quadratic(self, params, average=None):
         """The mean loss, its gradient (p,) and its Gauss-Newton curvature, without a penalty.
 
         The rows are read once for each point: while only the penalty changes, as it
         does when the evidence is maximised, what is here is kept. The curvature is a matrix
-        (p, p), or its root where that is cheaper.
+        (p, p), or its root where that is cheaper. Its Hessians are those of the loss, or an
+        ``average(Z2, J)`` (n, k, k) of them.
         """
-        if self._point is None or not np.array_equal(self._point[0], params):
+        is_known = self._point is not None and self._point[0] is average
+        if not is_known or not np.array_equal(self._point[1], params):
             n_residuals, p = self.rows.n_rows * self.network.n_outputs, self.network.n_params
             free = np.zeros(p)
             if p > SMALL_MATRIX and n_residuals < FEW_RESIDUALS * p:
                 loss, gradient = self.value_and_gradient(params)
-                curvature = LowRankCurvature(self.root(params), free)
+                curvature = LowRankCurvature(self.root(params, average), free)
             else:
-                loss, gradient, matrix = self.gauss_newton(params)
+                loss, gradient, matrix = self.gauss_newton(params, average)
                 curvature = DenseCurvature(matrix, free)
-            self._point = params.copy(), loss, gradient, curvature
-        return self._point[1:]
+            self._point = average, params.copy(), loss, gradient, curvature
+        return self._point[2:]
 
-    def gauss_newton(self, params):
+    def gauss_newton(self, params, average=None):
         """The mean loss, its gradient (p,) and its Gauss-Newton matrix (p, p)."""
-        block = partial(self._block_gauss_newton, self.incoming(params))
+        incoming = self.incoming(params)
+
+        def block(X, y, weight):
+            Z2, A1 = self._inner.forward(incoming, X)
+            loss, delta = weighted(*self.loss.loss_and_delta(y, Z2), weight)
+            if average is None:
+                hessian = self.loss.hessian(Z2)
+            else:
+                hessian = average(Z2, self._jacobian(incoming, X, A1))
+            if weight is not None:
+                hessian *= weight[:, None, None]
+            matrix = second_order.gauss_newton(self._inner, incoming, X, A1, hessian=hessian)
+            return loss, self._backward(incoming, X, A1, delta), matrix
+
         loss, gradient, matrix = self.rows.sum(block)
         S = self.rows.weight_of_blocks
         matrix = self._outgoing(self._outgoing(matrix).T)
         return float(loss) / S, self._outgoing(gradient) / S, matrix / S
 
-    def root(self, params):
+    def root(self, params, average=None):
         """The root B (n k, p) of the Gauss-Newton matrix B'B, layer by layer.
 
         The rows of B are those of sqrt(s_i H_i / S) J_i: what the dual form of
         Levenberg-Marquardt needs where n k < p.
         """
-        f, k = self.network.n_features, self.network.n_outputs
-        params = params.astype(self.rows.dtype)
-        collected = self.rows.map(partial(self._block_root, params)).astype(np.float64, copy=False)
+        network, params = self.network, params.astype(self.rows.dtype)
+
+        def block(X, y, weight):  # [X 1], A1 and sqrt(s_i H_i) side by side
+            X = self._standardized(X)
+            Z2, A1 = network.forward(params, X)
+            if average is None:
+                hessian = self.loss.hessian(Z2)
+            else:
+                hessian = average(Z2, second_order.jacobian(network, params, X, A1))
+            R = symmetric_root(hessian)
+            if weight is not None:
+                R *= np.sqrt(weight)[:, None, None]
+            return np.hstack([X, A1, R.reshape(len(R), -1)])
+
+        f, k = network.n_features, network.n_outputs
+        collected = self.rows.map(block).astype(np.float64, copy=False)
         X, A1, R = collected[:, : f + 1], collected[:, f + 1 : -k * k], collected[:, -k * k :]
         R = R.reshape(-1, k, k) / np.sqrt(self.rows.weight_of_blocks)
-        return Root.of_network(self.network, params, X, A1, root=R)
+        return Root.of_network(network, params, X, A1, root=R)
 
     def pulled_back(self, derivative, params, v):
         """J' H d (p,) over the rows, / S, with a ``derivative`` d (n, k) of Z2 along v.
@@ -194,19 +220,42 @@ class MeanLoss:
         That of first order, d = J v, makes it the product of the Gauss-Newton matrix and v,
         forward along v and then backward; that of second order is an acceleration.
         """
-        block = partial(self._block_pulled_back, derivative, self.incoming(params))
-        (gradient,) = self.rows.sum(partial(block, v=self.incoming(v)))
+        incoming, v = self.incoming(params), self.incoming(v)
+
+        def block(X, y, weight):
+            Z2, A1 = self._inner.forward(incoming, X)
+            along = derivative(self._inner, incoming, v, X, A1=A1)
+            delta = np.einsum("ncd,nd->nc", self.loss.hessian(Z2), along)
+            if weight is not None:
+                delta *= weight[:, None]
+            return (self._backward(incoming, X, A1, delta),)
+
+        (gradient,) = self.rows.sum(block)
         return self._outgoing(gradient) / self.rows.weight_of_blocks
 
     def squares(self, params):
         """sum_i s_i r_ic^2 (k,) of the residuals r = A2 - y of each output, one of each copy."""
-        (sums,) = self.rows.sum(partial(self._block_squares, self.incoming(params)))
+
+        def of_block(residual, weight):
+            weight = np.ones(len(residual)) if weight is None else weight
+            return weight @ residual**2
+
+        sums = self._sum_of_residuals(params, of_block)
         return sums * (self.distinct_weight / self.rows.weight_of_blocks)
 
     def residual_products(self, params):
         """sum_i s_i r_i r_i' (k, k) of the residuals, over the rows of the blocks."""
-        (sums,) = self.rows.sum(partial(self._block_products, self.incoming(params)))
-        return sums
+        return self._sum_of_residuals(params, inner_products)
+
+    def _sum_of_residuals(self, params, function):
+        """The sum of ``function(residuals, weight)`` over the blocks."""
+        predict = self.block_raw_prediction(params)
+
+        def block(X, y, weight):
+            return (function(self.loss.predict(predict(X, y, weight)) - y, weight),)
+
+        (total,) = self.rows.sum(block)
+        return total
 
     def block_raw_prediction(self, params):
         """Z2 (n, k), as a function of a block."""
@@ -224,54 +273,6 @@ class MeanLoss:
         J = second_order.jacobian(self._inner, block_params, X, A1)
         columns = self._outgoing(J.reshape(-1, J.shape[2]).T)
         return columns.T.reshape(J.shape)
-
-    def _block_squares(self, params, X, y, weight):
-        weight = np.ones(len(y)) if weight is None else weight
-        return (weight @ self._block_residual(params, X, y) ** 2,)
-
-    def _block_products(self, params, X, y, weight):
-        return (inner_products(self._block_residual(params, X, y), weight),)
-
-    def _block_residual(self, params, X, y):
-        return self.loss.predict(self._inner.forward(params, X)[0]) - y
-
-    def _block_loss(self, params, X, y, weight):
-        Z2, _ = self._inner.forward(params, X)
-        return (weighted(*self.loss.loss_and_delta(y, Z2), weight)[0],)
-
-    def _block_loss_and_gradient(self, params, X, y, weight):
-        """Weighted sums over one block of the loss and of its gradient."""
-        Z2, A1 = self._inner.forward(params, X)
-        loss, delta = weighted(*self.loss.loss_and_delta(y, Z2), weight)
-        return loss, self._backward(params, X, A1, delta)
-
-    def _block_gauss_newton(self, params, X, y, weight):
-        Z2, A1 = self._inner.forward(params, X)
-        loss, delta = weighted(*self.loss.loss_and_delta(y, Z2), weight)
-        hessian = self.hessian(Z2, partial(self._jacobian, params, X, A1))
-        if weight is not None:
-            hessian *= weight[:, None, None]
-        matrix = second_order.gauss_newton(self._inner, params, X, A1, hessian=hessian)
-        return loss, self._backward(params, X, A1, delta), matrix
-
-    def _block_pulled_back(self, derivative, params, *block, v):
-        X, _, weight = block
-        Z2, A1 = self._inner.forward(params, X)
-        along = derivative(self._inner, params, v, X, A1=A1)
-        delta = np.einsum("ncd,nd->nc", self.loss.hessian(Z2), along)
-        if weight is not None:
-            delta *= weight[:, None]
-        return (self._backward(params, X, A1, delta),)
-
-    def _block_root(self, params, X, y, weight):
-        """[X 1], A1 and sqrt(s_i H_i) of a block side by side, for ``params`` as they are."""
-        X = self._standardized(X)
-        Z2, A1 = self.network.forward(params, X)
-        jacobian = partial(second_order.jacobian, self.network, params, X, A1)
-        R = symmetric_root(self.hessian(Z2, jacobian))
-        if weight is not None:
-            R *= np.sqrt(weight)[:, None, None]
-        return np.hstack([X, A1, R.reshape(len(R), -1)])
 
 
 def forward_block(network, X, y, weight, *, params):

@@ -11,9 +11,9 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
 from sklearn_twolayer._base import BaseTwoLayer
-from sklearn_twolayer._bayes.predictions import MODERATED_PROBABILITY
 from sklearn_twolayer._data.labels import LabelTargets
 from sklearn_twolayer._fit.parameters import takes_batches
+from sklearn_twolayer._learned import MODERATED_PROBABILITY
 from sklearn_twolayer._validation import Matrix, MaybeArray, over_collections, validated
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from scipy import sparse
 
-from sklearn_twolayer._bayes.predictions import rows_of_block
+from sklearn_twolayer._bayes.averages import N_DRAWS, expected_logistic, expected_softmax
 from sklearn_twolayer._data.rows import Rows, block_size
 from sklearn_twolayer._fit.weights import Resume, are_equal, published_weights
 from sklearn_twolayer._network.activations import ACTIVATIONS
@@ -30,6 +30,10 @@ PICKLED = (
 )
 #: Predictions of so many rows are done before blocks and threads would begin.
 FEW_ROWS = 256
+#: Bytes of the largest array of a block that posteriors answer, and the least rows of one: solving
+#: for fewer right-hand sides at once is slower.
+BLOCK_BYTES = 2**24
+MIN_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -158,3 +162,48 @@ def check_finite(loss, gradients, weights):
             f"holds values too large, or the weights are too large (up to {largest:.3g}). Give "
             "X and y the scale of the rows that were fitted, or fit again."
         )
+
+
+def rows_of_block(network):
+    """How many rows to answer at once: their Jacobians, and the draws of their softmax, are large.
+
+    (n, k, p) and (n, draws, k).
+    """
+    row = 8 * network.n_outputs * max(network.n_params, N_DRAWS)
+    return max(BLOCK_BYTES // row, MIN_ROWS)
+
+
+def mixture_moments(posteriors, X):
+    """Mean (n, k) and covariance (n, k, k) of a committee's raw prediction.
+
+    The mean of the covariances plus the covariance of the means.
+    """
+    parts = [posterior.raw_prediction(X) for posterior in posteriors]
+    means = np.array([Z2 for Z2, _ in parts])
+    mean = means.mean(axis=0)
+    deviation = means - mean
+    between = np.einsum("mnc,mnd->ncd", deviation, deviation) / len(parts)
+    return mean, sum(V for _, V in parts) / len(parts) + between
+
+
+def standard_deviation(posteriors, X, *, slope):
+    """Standard deviation (n, k) of new targets on the standardised scale, noise included.
+
+    By the slope d A2 / d Z2 the variance of Z2 becomes that of A2; over a committee the noise
+    variance is the mean.
+    """
+    Z2, V = mixture_moments(posteriors, X)
+    noise = np.mean([1 / posterior.noise_precision for posterior in posteriors], axis=0)
+    return np.sqrt(slope(Z2) ** 2 * np.diagonal(V, axis1=1, axis2=2) + noise)
+
+
+def moderated_probability(expected, posteriors, X):
+    """Probabilities (n, k) averaged over the posterior: ``expected(Z2, V)``."""
+    return expected(*mixture_moments(posteriors, X))
+
+
+#: Output activation -> moderated probabilities of posteriors and rows X.
+MODERATED_PROBABILITY = {
+    "softmax": partial(moderated_probability, expected_softmax),
+    "logistic": partial(moderated_probability, expected_logistic),
+}

@@ -47,8 +47,8 @@ ALLOWED = {
         "_validation",
         "_version",
     },
-    "_regressor": {"_base", "_bayes", "_data", "_fit", "_validation"},
-    "_classifier": {"_base", "_bayes", "_data", "_fit", "_validation"},
+    "_regressor": {"_base", "_data", "_fit", "_learned", "_validation"},
+    "_classifier": {"_base", "_data", "_fit", "_learned", "_validation"},
     # on top of them
     "_display": set(),
     "_network_display": {"_display"},

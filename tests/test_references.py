@@ -10,7 +10,7 @@ from small_posteriors import SmallPosterior, comparison
 
 from sklearn_twolayer import TwoLayerRegressor
 from sklearn_twolayer._bayes.posterior import posterior_of
-from sklearn_twolayer._bayes.predictions import MODERATED_PROBABILITY
+from sklearn_twolayer._learned import MODERATED_PROBABILITY
 from sklearn_twolayer._network.losses import BinaryLogLoss, MulticlassLogLoss
 from sklearn_twolayer._network.second_order import jacobian
 

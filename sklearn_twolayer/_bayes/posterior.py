@@ -311,16 +311,3 @@ def moderated_losses(loss, y, Z2, V):
         columns.append(-np.log(np.maximum(probability, np.finfo(float).tiny)))
     columns = np.stack(columns, axis=-1)
     return columns if columns.ndim == 2 else columns.sum(axis=1)
-
-
-def mixture_moments(posteriors, X):
-    """Mean (n, k) and covariance (n, k, k) of a committee's raw prediction.
-
-    The mean of the covariances plus the covariance of the means.
-    """
-    parts = [posterior.raw_prediction(X) for posterior in posteriors]
-    means = np.array([Z2 for Z2, _ in parts])
-    mean = means.mean(axis=0)
-    deviation = means - mean
-    between = np.einsum("mnc,mnd->ncd", deviation, deviation) / len(parts)
-    return mean, sum(V for _, V in parts) / len(parts) + between

@@ -231,19 +231,20 @@ class Rows:
         return list(map(slice, starts, [*starts[1:], self.n_rows]))
 
     def _run(self, function, arguments):
-        """``[function(argument) for argument in arguments]``, on this thread and on the pool's."""
-        if self._executor is None:
-            return list(map(function, arguments))
-        waiting = deque(enumerate(arguments))
-        results = [None] * len(waiting)
+        """Call ``function(argument)`` for each, on this thread and on the pool's."""
+        waiting = deque(arguments)
 
         def work():
             while waiting:
                 try:
-                    index, argument = waiting.popleft()
+                    argument = waiting.popleft()
                 except IndexError:  # another thread took the last one
                     return
-                results[index] = function(argument)
+                function(argument)
+
+        if self._executor is None:
+            work()
+            return
 
         others = [
             self._executor.submit(copy_context().run, work) for _ in range(self._n_workers - 1)
@@ -254,7 +255,6 @@ class Rows:
             waiting.clear()
             for other in others:
                 other.result()
-        return results
 
     def _read(self, rows):
         X, y = _take(self.X, rows), _take(self.y, rows)

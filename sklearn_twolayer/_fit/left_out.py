@@ -1,15 +1,35 @@
-"""Networks that are fitted without some of the rows, and predict these."""
+"""Networks that are fitted without some of the rows, and predict these.
+
+``LeftOut`` fits them, one under each penalty. ``Refits`` do so by lm where the linearised network
+cannot tell what a fit without a row would do, to compare multiples of the penalties that the
+evidence finds.
+
+The rival challenges a regression whose evidence ends at the constant: learn first, then penalise.
+With fewer rows than weights the network can learn anything while it is not held back, and its
+linearisation says nothing of rows that are left out. The evidence then prunes before it has
+learned, and what is left may be the constant, for noise and for waves alike. The rival learns
+under a weak penalty and goes on under a stronger one; it wins if networks that learn so predict
+rows that were left out better than the evidence predicts its own.
+"""
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
-from sklearn_twolayer._bayes.choose_penalty import evidence
-from sklearn_twolayer._bayes.cross_validate import MARGIN
-from sklearn_twolayer._fit.monitor import Monitor, Stop
-from sklearn_twolayer._fit.training import Fit, Training
+from sklearn_twolayer._bayes.choose_penalty import MUCH_USED_SHARE, evidence
+from sklearn_twolayer._bayes.copies import MANY_COPIES, N_FOLDS, SortedRows, frequencies
+from sklearn_twolayer._bayes.cross_validate import (
+    HOPELESS,
+    MARGIN,
+    folds,
+    n_folds_asked,
+)
+from sklearn_twolayer._bayes.noise import Likelihood
+from sklearn_twolayer._fit.auto import gauss_newton_size_and_cost
+from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
+from sklearn_twolayer._fit.training import LEARNING_STEPS, Fit, Training
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._optimize.full_batch import Flat
 
@@ -23,6 +43,15 @@ LEARNED_SHARE, PLATEAU = 0.5, 3
 #: tells two of them apart: ten chose no better, and took longer. From one ratio to another there
 #: is further to go, and five were too few (docs/choices.md).
 COMPARED_ITERATIONS, FURTHER_ITERATIONS = 5, 10
+#: Steps of lm under each penalty of a refit.
+REFIT_STEPS = 30
+#: Values of S alpha while the rival learns, and after it: with alpha = 2 v / S they are priors of
+#: precision 1 for noise of 0.5% and 5% of the variance of y.
+STRENGTHS = (0.01, 0.1)
+#: A fit whose F is more than this share of the constant's explains next to nothing.
+NEARLY_ALL = 0.9
+#: Most multiply-adds of the matrix of a step: a rival of a few hundred steps takes seconds at most.
+MAX_COST = 3e7
 
 
 def flat_to_compare(n_iterations):
@@ -111,3 +140,119 @@ def _to_learn(training, before, *, penalty):
         max_iter = PLATEAU * training.settings.max_iter
         fit = training.minimize(replace(fit, resume=None), fit.penalty, max_iter=max_iter)
     return fit
+
+
+@dataclass(frozen=True)
+class Refits:
+    """Networks that are fitted by lm without a fold of the rows.
+
+    Before they have converged L-BFGS makes a hundredth of a loss out of rounding, lm does not.
+    Comparing takes half of the time that is left before the ``deadline`` of the fit at most, and
+    ends within an iteration: a fold that is cut short does not count.
+    """
+
+    problem: object  # of the rows on which penalties are compared, in memory
+    settings: object
+    deadline: object
+
+    @cached_property
+    def _weight(self):
+        return frequencies(self.problem.table.weight, self.problem.table.n_rows)
+
+    @cached_property
+    def _sorted(self):
+        table = self.problem.table
+        return SortedRows.of(table.X, table.encoded, self.problem.scale)
+
+    @property
+    def has_copies(self):
+        """Whether many rows are copies of others, beside which leaving one out is no test.
+
+        It is one where each row has as many copies and all of these are left out with it.
+        """
+        weight = self._sorted.weigh_distinct(self._weight)
+        S, n_distinct = weight.sum(), len(weight)
+        is_even = n_distinct * (weight**2).sum() <= MANY_COPIES * S**2
+        counted = S / self.problem.copies if is_even else S
+        return bool(counted > MANY_COPIES * n_distinct)
+
+    def losses(self, start, penalties):
+        """Mean loss of the left-out rows under each penalty, from weak to strong; None if too late.
+
+        The networks of a fold start at the weights ``start`` (p,), each where that before it ended.
+        """
+        problem, weight = self.problem, self._weight
+        fold, n_distinct = self._sorted.deal_distinct()
+        if problem.table.weight is not None:
+            problem = replace(problem, table=replace(problem.table, weight=weight))
+        n_steps = min(self.settings.max_iter, REFIT_STEPS)
+        brief = replace(self.settings, solver="lm", max_iter=n_steps)
+        lost, left_out_weight = np.zeros(len(penalties)), 0.0
+        networks = LeftOut(problem, brief, self.deadline.share(COMPARING_SHARE))
+        candidates = [
+            Penalty(penalty.groups, weight.sum() * penalty.strengths) for penalty in penalties
+        ]
+        for number in range(n_folds_asked(n_distinct)):
+            rows = fold != number, fold == number
+            found = networks.fits(rows, start, candidates)
+            if len(found) < len(candidates):
+                break
+            lost += [loss for loss, _ in found]
+            left_out_weight += weight[rows[1]].sum()
+        return lost / left_out_weight if left_out_weight else None
+
+
+def constant_or_better(training, fit, deadline):
+    """The rival of a fit by the evidence that ended at the constant if it is better, or the fit."""
+    problem, settings, network = training.problem, training.settings, training.problem.network
+    n_residuals = training.mean_loss.distinct_weight * network.n_outputs
+    _, cost = gauss_newton_size_and_cost(problem.size.repeated, network.n_hidden)
+    has_freedom = MUCH_USED_SHARE * n_residuals < network.n_params
+    is_tried = has_freedom and cost <= MAX_COST and problem.table.is_in_memory
+    if not is_tried or fit.loss < NEARLY_ALL * Likelihood.of(training.mean_loss).variance:
+        return fit
+    start = problem.draw_start(training.random_state, settings)
+    left_out_share = _left_out_share(training, start, fit.loss, deadline)
+    if left_out_share == np.inf:
+        return fit
+    learned = _rival(training, Fit(start), STRENGTHS[0], LEARNING_STEPS, instead=fit)
+    n_steps = settings.max_iter - len(learned.curve)
+    if not n_steps:
+        return fit
+    learned = replace(learned, resume=None)
+    rival = _rival(training, learned, STRENGTHS[1], n_steps, instead=fit)
+    return replace(rival, left_out_share=left_out_share)
+
+
+def _rival(training, before, strength, n_steps, *, instead):
+    """The fit under S alpha = ``strength``; the one to keep ``instead`` if the training ends."""
+    alpha, settings = strength / training.mean_loss.distinct_weight, training.settings
+    penalty = Penalty.fixed(training.problem.network, alpha)
+    announce(settings, f"A rival of the constant, under alpha = {alpha:.3g}")
+    n_steps = min(n_steps, settings.max_iter)
+    return training.minimize(before, penalty, max_iter=n_steps, keep=lambda running: instead)
+
+
+def _left_out_share(training, start, loss, deadline):
+    """What networks that learn first lose on rows that are left out; inf if not less than ``loss``.
+
+    As a share of the variance of y.
+    """
+    problem, network = training.problem, training.problem.network
+    brief = replace(training.settings, max_iter=min(training.settings.max_iter, LEARNING_STEPS))
+    fold, _ = folds(problem.table.X, problem.table.encoded, problem.scale)
+    weight = problem.table.weight
+    weight = np.ones(len(fold)) if weight is None else weight
+    announce(training.settings, "The evidence ends at the constant: a rival on left-out rows")
+    strengths, lost = problem.copies * np.array(STRENGTHS), 0.0  # S is that of distinct rows
+    candidates = [Penalty.fixed(network, strength) for strength in strengths]
+    for number in range(N_FOLDS):
+        rows = fold != number, fold == number
+        found = LeftOut(problem, brief, deadline).fits(rows, start, candidates)
+        if len(found) < len(candidates):
+            return np.inf
+        lost += found[-1][0]
+        is_hopeless = number == 0 and lost > HOPELESS * loss * weight[rows[1]].sum()
+        if is_hopeless or lost >= MARGIN * loss * weight.sum():
+            return np.inf
+    return lost / weight.sum() / Likelihood.of(training.mean_loss).variance

@@ -16,8 +16,8 @@ from sklearn import get_config
 from sklearn_twolayer._bayes.copies import without_copies
 from sklearn_twolayer._bayes.noise import independence_of_targets
 from sklearn_twolayer._fit.auto import Size, resolve, rows_to_start_on
+from sklearn_twolayer._fit.left_out import Refits, constant_or_better
 from sklearn_twolayer._fit.monitor import Monitor, Stop, Watch, announce
-from sklearn_twolayer._fit.refits import Refits, constant_or_better
 from sklearn_twolayer._fit.results import posterior_of_fit
 from sklearn_twolayer._fit.training import Fit, Training
 from sklearn_twolayer._fit.weights import (

@@ -20,7 +20,7 @@ from sklearn_twolayer._bayes.posterior import (
     posterior_factor,
     posterior_of,
 )
-from sklearn_twolayer._bayes.predictions import (
+from sklearn_twolayer._learned import (
     BLOCK_BYTES,
     MIN_ROWS,
     MODERATED_PROBABILITY,

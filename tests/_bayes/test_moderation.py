@@ -17,9 +17,9 @@ from sklearn_twolayer._bayes.averages import (
 from sklearn_twolayer._bayes.posterior import (
     TEMPERATURES,
     calibrate,
-    mixture_moments,
     moderated_losses,
 )
+from sklearn_twolayer._learned import mixture_moments
 from sklearn_twolayer._network.losses import BinaryLogLoss, MulticlassLogLoss
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sklearn_twolayer._data.class_weights import (
+from sklearn_twolayer._data.labels import (
     class_weight_of_rows,
     label_totals,
     merge_label_totals,

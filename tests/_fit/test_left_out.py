@@ -9,10 +9,10 @@ from sklearn.linear_model import BayesianRidge, RidgeCV
 
 from sklearn_twolayer import TwoLayerRegressor
 from sklearn_twolayer._bayes.cross_validate import folds, n_folds_asked
-from sklearn_twolayer._fit import refits as module
+from sklearn_twolayer._fit import left_out as module
+from sklearn_twolayer._fit.left_out import Refits
 from sklearn_twolayer._fit.monitor import Deadline
 from sklearn_twolayer._fit.parameters import checked
-from sklearn_twolayer._fit.refits import Refits
 from sklearn_twolayer._network.objective import Penalty
 
 SEEDS = range(3)

@@ -73,7 +73,8 @@ class Comparison:
         settings, n_rows = self.networks.settings, np.count_nonzero(self.shares[:, number])
         where = f"{n_rows} left-out rows, fold {number + 1} of {n_folds_asked(self.n_dealt)}"
         announce(settings, f"Comparing {len(strengths)} penalties on {where}")
-        found = self._fits(number, self.start, [self._penalty(each) for each in strengths])
+        penalties = [self._penalty(each) for each in strengths]
+        found = self.networks.fits(self.shares[:, number], self.start, penalties, None)
         if len(found) == len(strengths):
             self.told.append(dict(zip(strengths, found)))
         return [loss for loss, _ in found]
@@ -89,8 +90,7 @@ class Comparison:
         announce(self.networks.settings, "Comparing penalties: those that the evidence finds")
         total, most = 0.0, MARGIN * sum(fold[strength][0] for fold in self.told)
         for number in range(len(self.told)):
-            out = self.shares[:, number]
-            total += self.networks.loss_by_evidence((1 - out, out), self.start)
+            total += self.networks.loss_by_evidence(self.shares[:, number], self.start)
             if total >= most:
                 return np.inf
         return total / self._told_weight
@@ -115,12 +115,9 @@ class Comparison:
 
     def beyond(self, strength, stronger):
         """The strength, or the one of ``stronger`` up to which each loses less than that before."""
-        headings = (f"Comparing penalties: {each:g} times a unit prior" for each in stronger)
-        folds = [fold[strength] for fold in self.told]
-        n, folds = self._go_on(folds, dict(zip(headings, map(self._penalty, stronger))))
-        chosen = (strength, *stronger)[n]
-        self._tell(chosen, folds)
-        return chosen
+        heading = "Comparing penalties: {:g} times a unit prior"
+        further = {(each, 1.0): heading.format(each) for each in stronger}
+        return self._go_on(strength, further)[0]
 
     def ratio(self, strength):
         """The ratio under which networks predict left-out rows best.
@@ -134,31 +131,26 @@ class Comparison:
         From 1 the ratio becomes ten times as large as long as less is lost of the same rows, by a
         twentieth: rounding must not decide. What is told of the strength is then under that ratio.
         """
-        headings = (f"Comparing penalties: W1 {each:g} times as much as W2" for each in RATIOS)
-        penalties = (self._penalty(strength, ratio) for ratio in RATIOS)
-        folds = [fold[strength] for fold in self.told]
-        how = {"margin": MARGIN_OF_RATIOS, "is_raced": True}
-        n, folds = self._go_on(folds, dict(zip(headings, penalties)), **how)
-        self._tell(strength, folds)
-        return (1.0, *RATIOS)[n]
+        heading = "Comparing penalties: W1 {:g} times as much as W2"
+        further = {(strength, each): heading.format(each) for each in RATIOS}
+        return self._go_on(strength, further, margin=MARGIN_OF_RATIOS, is_raced=True)[1]
 
-    def _go_on(self, folds, penalties, *, margin=MARGIN, is_raced=False):
-        """How many {heading: penalty} lose less, each than that before, and the folds there.
+    def _go_on(self, strength, further, *, margin=MARGIN, is_raced=False):
+        """The (strength, ratio) of ``further`` {pair: heading} up to which each loses less.
 
-        In a race a penalty that is no better in the first fold is not asked of the others.
+        Than that before; the first is the strength itself. In a race one that is no better in the
+        first fold is not asked of the others. What is told of a strength is then that of the pair.
         """
-        n = 0
-        for heading, penalty in penalties.items() if folds else ():
+        chosen, folds = (strength, 1.0), [fold[strength] for fold in self.told]
+        for pair, heading in further.items() if folds else ():
             announce(self.networks.settings, heading)
-            further = self._further(folds, penalty, is_raced)
-            if sum(loss for loss, _ in further) >= margin * sum(loss for loss, _ in folds):
+            there = self._further(folds, self._penalty(*pair), is_raced)
+            if sum(loss for loss, _ in there) >= margin * sum(loss for loss, _ in folds):
                 break
-            n, folds = n + 1, further
-        return n, folds
-
-    def _tell(self, strength, folds):
+            chosen, folds = pair, there
         for fold, fit in zip(self.told, folds):
-            fold[strength] = fit
+            fold[chosen[0]] = fit
+        return chosen
 
     def _further(self, folds, penalty, is_raced):
         """Losses and weights of each fold under another penalty, from where they are.
@@ -167,15 +159,11 @@ class Comparison:
         """
         flat, further = flat_to_compare(FURTHER_ITERATIONS), []
         for number, (before, params) in enumerate(folds):
-            found = self._fits(number, params, [penalty], flat)
+            found = self.networks.fits(self.shares[:, number], params, [penalty], flat)
             if not found or (is_raced and number == 0 and found[0][0] >= before > 0):
                 return [(np.inf, params)]
             further += found
         return further
-
-    def _fits(self, number, params, candidates, flat=None):
-        out = self.shares[:, number]
-        return self.networks.fits((1 - out, out), params, candidates, flat)
 
     def _penalty(self, strength, ratio=1.0):
         """S times the penalty of a strength and a ratio."""

@@ -67,21 +67,21 @@ class LeftOut:
     settings: object  # of the networks; their ``max_iter`` is that under each penalty
     deadline: object
 
-    def fits(self, rows, params, candidates, flat=None):
+    def fits(self, out, params, candidates, flat=None):
         """The sum of the losses of the left-out rows under each candidate, and the weights (p,).
 
-        There are fewer than candidates where the deadline comes before. ``rows`` are the shares
-        (n,) of each row that are kept, and left out; the candidates are S times penalties. The
-        first network starts at ``params`` (p,), each other one where that before it ended. Where
-        the first goes on from one that has learned, ``flat`` says when it has converged.
+        There are fewer than candidates where the deadline comes before. ``out`` (n,) is the share
+        of each row that is left out; the candidates are S times penalties. The first network starts
+        at ``params`` (p,), each other one where that before it ended. Where the first goes on from
+        one that has learned, ``flat`` says when it has converged.
         """
         further = flat or flat_to_compare(COMPARED_ITERATIONS)
         searches = [partial(_under, penalty=penalty, flat=further) for penalty in candidates]
         if flat is None:
             searches[0] = partial(_to_learn, penalty=candidates[0])
-        return self._in_turn(rows, params, searches)
+        return self._in_turn(out, params, searches)
 
-    def loss_by_evidence(self, rows, params):
+    def loss_by_evidence(self, out, params):
         """The sum of the losses of the left-out rows by a network whose penalty the evidence finds.
 
         It starts at the weights ``params`` (p,); infinite where the deadline comes before.
@@ -90,39 +90,34 @@ class LeftOut:
         def by_evidence(training, before):
             return evidence(training.search_of_penalties(), before)
 
-        found = self._in_turn(rows, params, [by_evidence])
+        found = self._in_turn(out, params, [by_evidence])
         return found[0][0] if found else np.inf
 
-    def _in_turn(self, rows, params, searches):
+    def _in_turn(self, out, params, searches):
         """What left-out rows lose and the weights, after each search from where that before ended.
 
         A search is a function ``search(training, before) -> Fit``.
         """
-        fits, weight = [], self.problem.table.weight
+        fits, rows, weight = [], (1 - out, out), self.problem.table.weight
         if not all((part if weight is None else weight * part).any() for part in rows):
             return [(0.0, params)] * len(searches)  # nothing is kept, or nothing left out
+        problem, settings, network = self.problem, self.settings, self.problem.network
+        kept, left = map(problem.table.take_shares, rows)
+        needs_matrix = settings.solver == "lm"
+        dtype = np.float64 if needs_matrix else problem.table.dtype
+        width = network.width_of_steps if needs_matrix else network.width
+        monitor = Monitor(replace(settings, verbose=0), self.deadline)
         with ExitStack() as stack:
-            training, lost = self._parted(rows, stack)
+            mean_loss = problem.mean_loss(kept, dtype, stack, width=width)
+            loss_of_left = problem.mean_loss(left, dtype, stack).value
+            training = Training(problem, settings, mean_loss, monitor)
             for search in searches:
                 try:
                     params = search(training, Fit(params)).params
                 except Stop:
                     break
-                fits.append((lost(params), params))
+                fits.append((loss_of_left(params) * float(left.total_weight), params))
         return fits
-
-    def _parted(self, rows, stack):
-        """A training on the rows that are kept, and ``lost(params)`` of those that are not."""
-        problem, settings = self.problem, self.settings
-        part, out = (problem.table.take_shares(shares) for shares in rows)
-        needs_matrix, network = settings.solver == "lm", problem.network
-        dtype = np.float64 if needs_matrix else problem.table.dtype
-        width = network.width_of_steps if needs_matrix else network.width
-        mean_loss = problem.mean_loss(part, dtype, stack, width=width)
-        left_out_loss, weight = problem.mean_loss(out, dtype, stack), float(out.total_weight)
-        monitor = Monitor(replace(settings, verbose=0), self.deadline)
-        training = Training(problem, settings, mean_loss, monitor)
-        return training, lambda params: left_out_loss.value(params) * weight
 
 
 def _under(training, before, *, penalty, flat=None):
@@ -193,12 +188,12 @@ class Refits:
             Penalty(penalty.groups, weight.sum() * penalty.strengths) for penalty in penalties
         ]
         for number in range(n_folds_asked(n_distinct)):
-            rows = fold != number, fold == number
-            found = networks.fits(rows, start, candidates)
+            out = fold == number
+            found = networks.fits(out, start, candidates)
             if len(found) < len(candidates):
                 break
             lost += [loss for loss, _ in found]
-            left_out_weight += weight[rows[1]].sum()
+            left_out_weight += weight[out].sum()
         return lost / left_out_weight if left_out_weight else None
 
 
@@ -247,12 +242,12 @@ def _left_out_share(training, start, loss, deadline):
     strengths, lost = problem.copies * np.array(STRENGTHS), 0.0  # S is that of distinct rows
     candidates = [Penalty.fixed(network, strength) for strength in strengths]
     for number in range(N_FOLDS):
-        rows = fold != number, fold == number
-        found = LeftOut(problem, brief, deadline).fits(rows, start, candidates)
+        out = fold == number
+        found = LeftOut(problem, brief, deadline).fits(out, start, candidates)
         if len(found) < len(candidates):
             return np.inf
         lost += found[-1][0]
-        is_hopeless = number == 0 and lost > HOPELESS * loss * weight[rows[1]].sum()
+        is_hopeless = number == 0 and lost > HOPELESS * loss * weight[out].sum()
         if is_hopeless or lost >= MARGIN * loss * weight.sum():
             return np.inf
     return lost / weight.sum() / Likelihood.of(training.mean_loss).variance

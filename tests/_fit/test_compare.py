@@ -34,8 +34,8 @@ def comparison(answers, weight=None):
     """
     asked = []
 
-    def fits(rows, params, candidates, flat):
-        asked.append((rows, params, candidates, flat))
+    def fits(out, params, candidates, flat):
+        asked.append((out, params, candidates, flat))
         return [(lost, len(asked)) for lost in answers.pop(0)]
 
     settings = checked(TwoLayerClassifier().get_params(), "TwoLayerClassifier")
@@ -49,9 +49,8 @@ def comparison(answers, weight=None):
 def test_a_fold_leaves_out_its_rows_under_each_penalty():
     folds, asked = comparison([[2.0, 3.0]])
     assert folds.losses(1, STRENGTHS) == [2.0, 3.0]
-    [((kept, out), params, candidates, flat)] = asked
+    [(out, params, candidates, flat)] = asked
     np.testing.assert_array_equal(out, SHARES[:, 1])
-    np.testing.assert_array_equal(kept, 1 - out)
     assert (params, flat) == (0, None)
     for strength, penalty in zip(STRENGTHS, candidates):  # times S
         np.testing.assert_allclose(penalty.strengths, [strength, 0, strength, 0])
@@ -124,15 +123,14 @@ def test_the_evidence_is_asked_as_long_as_it_may_lose_less(answers, lost):
         folds.losses(number, STRENGTHS)
     asked, answers = [], list(answers)
 
-    def loss_by_evidence(rows, params):
-        asked.append((rows, params))
+    def loss_by_evidence(out, params):
+        asked.append((out, params))
         return answers.pop(0)
 
     folds.networks.loss_by_evidence = loss_by_evidence
     assert folds.mean_lost_by_evidence(1.0) == pytest.approx(lost)
-    for number, ((kept, out), params) in enumerate(asked):
+    for number, (out, params) in enumerate(asked):
         np.testing.assert_array_equal(out, SHARES[:, number])
-        np.testing.assert_array_equal(kept, 1 - out)
         assert params == 0  # where networks start
     assert not answers
 
@@ -370,8 +368,8 @@ def test_networks_by_the_evidence_predict_rows_that_they_have_not_seen():
     networks = LeftOut(problem, settings, Deadline())
     params = problem.draw_start(np.random.RandomState(0), settings)
     out = SHARES[:, 0]
-    lost = networks.loss_by_evidence((1 - out, out), params)
+    lost = networks.loss_by_evidence(out, params)
     assert 0 < lost < (y[:, 0] ** 2 @ out) / 2
-    assert networks.loss_by_evidence((1 + out, 0 * out), params) == 0
+    assert networks.loss_by_evidence(0 * out, params) == 0
     late = replace(networks, deadline=Deadline(0.0))
-    assert late.loss_by_evidence((1 - out, out), params) == np.inf
+    assert late.loss_by_evidence(out, params) == np.inf

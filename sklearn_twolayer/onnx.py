@@ -288,16 +288,9 @@ def _exported_classes(scope, model):
 class Graph:
     """The nodes of one operator, written as functions: ``graph("MatMul", A1, W2)``.
 
-    Inputs are names of earlier results, which is what it returns, or arrays.
-
-    Attributes
-    ----------
-    output_dtype : type
-        np.float64 for a float64 input, np.float32 for all others.
-    dtype : type
-        The precision of the computation.
-    X : str
-        The input in that precision.
+    Inputs are names of earlier results, which is what it returns, or arrays; ``X`` is the input.
+    The outputs are float64 for a float64 input, float32 for all others; ``dtype`` is the precision
+    of the computation.
     """
 
     def __init__(self, scope, operator, container):

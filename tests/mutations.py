@@ -264,10 +264,6 @@ MUTATIONS = {
     ),
     "_bayes/choose_penalty.py": (
         "_bayes/test_strategies.py",
-        (
-            "likelihood = search.likelihood.told_by(search.mean_loss, fit.params)",
-            "likelihood = search.likelihood",
-        ),
         ("FREE_STEPS, MUCH_LEFT = (20, 100)", "FREE_STEPS, MUCH_LEFT = (1, 1)"),
         ("else 4 * search.noise", "else search.noise"),
         ("(squares > MUCH_LEFT * first)).any()", "(squares > MUCH_LEFT * first)).all()"),

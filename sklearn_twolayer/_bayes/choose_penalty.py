@@ -29,14 +29,10 @@ from typing import Any
 import numpy as np
 
 from sklearn_twolayer._bayes.cross_validate import MARGIN
-from sklearn_twolayer._bayes.evidence import maximize_evidence
+from sklearn_twolayer._bayes.evidence import maximize_evidence, told_by_rows
 from sklearn_twolayer._bayes.leave_one_out import leave_one_out_loss
 from sklearn_twolayer._bayes.noise import Likelihood
-from sklearn_twolayer._bayes.posterior import (
-    Precisions,
-    effective_parameters,
-    posterior_factor,
-)
+from sklearn_twolayer._bayes.posterior import Precisions
 from sklearn_twolayer._network.objective import Penalty, penalty_groups
 
 #: Prior precision before the evidence first changes it, and the steps taken under it, for
@@ -315,8 +311,6 @@ def _loss_of_left_out_rows(search, fit):
 
 def _factor_and_used_share(search, fit):
     """The factor of the curvature of F at a fit, and the share of the residuals that it uses up."""
-    _, _, curvature = search.mean_loss.quadratic(fit.params)
-    factor = posterior_factor(replace(curvature, penalties=fit.penalty.per_weight))
-    likelihood = search.likelihood.told_by(search.mean_loss, fit.params)
-    n_effective = likelihood.of_telling(effective_parameters(fit.penalty, factor)).sum()
-    return factor, n_effective / likelihood.n_telling
+    where = search.mean_loss, fit.params, fit.penalty
+    factor, gamma, likelihood = told_by_rows(*where, search.likelihood)
+    return factor, gamma.sum() / likelihood.n_telling

@@ -32,20 +32,28 @@ def update_precisions(mean_loss, params, precisions, likelihood):
 
     a_g <- gamma_g / |w_g|^2, beta <- (S k - gamma) / sum_i s_i |r_i|^2; MacKay (1992),
     eq. 25 and 26; Bishop (1995), eq. 10.74 and 10.75. Under the log loss a_g is
-    1.5 times as much. Targets that are constant count neither in S k nor in gamma, and copies count
-    as one.
+    1.5 times as much.
     """
-    groups, penalty = precisions.groups, precisions.penalty(likelihood)
-    loss, _, curvature = mean_loss.quadratic(params)
-    factor = posterior_factor(replace(curvature, penalties=penalty.per_weight))
-    likelihood = likelihood.told_by(mean_loss, params)
-    gamma = likelihood.of_telling(effective_parameters(penalty, factor))
+    penalty = precisions.penalty(likelihood)
+    _, gamma, likelihood = told_by_rows(mean_loss, params, penalty, likelihood)
     if gamma.sum() > MAX_EFFECTIVE_SHARE * likelihood.n_telling:
         return precisions
-    squares = np.maximum(np.bincount(groups, params**2), np.finfo(float).tiny)
+    squares = np.maximum(np.bincount(precisions.groups, params**2), np.finfo(float).tiny)
     strength = 1.0 if likelihood.is_gaussian else LOG_LOSS_STRENGTH
     prior = np.clip(strength * gamma / squares, *PRIOR_PRECISION_BOUNDS)
-    return Precisions(groups, prior, likelihood.noise_precision(loss, gamma.sum()))
+    loss, _, _ = mean_loss.quadratic(params)
+    return Precisions(precisions.groups, prior, likelihood.noise_precision(loss, gamma.sum()))
+
+
+def told_by_rows(mean_loss, params, penalty, likelihood):
+    """The factor of the curvature of F, gamma (G,) by groups, and the likelihood of the residuals.
+
+    Targets that are constant count neither in S k nor in gamma, and copies count as one.
+    """
+    _, _, curvature = mean_loss.quadratic(params)
+    factor = posterior_factor(replace(curvature, penalties=penalty.per_weight))
+    likelihood = likelihood.told_by(mean_loss, params)
+    return factor, likelihood.of_telling(effective_parameters(penalty, factor)), likelihood
 
 
 def maximize_evidence(search, before, precisions, *, max_iter, keep=None):

@@ -48,16 +48,9 @@ MIN_DISTINCT = 3
 class Likelihood:
     """What turns the objective F into the exponent M = scale F of a posterior.
 
-    Attributes
-    ----------
-    n_residuals : float
-        S k.
-    share_telling : float
-        The share of the targets that vary (1 if none does) times their independence.
-    n_telling : float
-        Their product: the residuals that tell of the noise.
-    variance : float
-        Mean of the variances of the targets; 1 if all are constant.
+    Of the ``n_residuals``, S k, as many as ``n_telling`` tell of the noise: the ``share_telling``
+    is that of the targets that vary (all if none does) times their independence. ``variance`` is
+    the mean of the variances of the targets, 1 if all are constant.
     """
 
     total_weight: float  # S, with the copies of a row as one
@@ -116,19 +109,11 @@ class Likelihood:
     def widening(self, of_targets, left_out_share, n_effective):
         """The factor on noise variances 1 / beta_c by which left-out rows lose what they did.
 
-        In a linear model the error of row i, if it is left out, has the variance
-        sigma^2 / (1 - H_ii): the factor is (1 - gamma / S k) times ``left_out_share`` over the mean
-        of 1 / (beta_c var(y_c)), and 1 at least. Where weights use up (nearly) all residuals, they
+        That is ``left_out_share`` of the variance of y, 0 if unknown. In a linear model the error
+        of row i, if it is left out, has the variance sigma^2 / (1 - H_ii): the factor is
+        (1 - gamma / S k), of the S k residuals that tell, times the share over the mean of
+        1 / (beta_c var(y_c)), and 1 at least. Where weights use up (nearly) all residuals, they
         tell of no sigma.
-
-        Parameters
-        ----------
-        of_targets : ndarray, shape (k,)
-            The beta_c that the residuals tell.
-        left_out_share : float
-            What left-out rows lost, as a share of the variance of y; 0 if that is not known.
-        n_effective : float
-            Gamma. The S k are the residuals that tell.
         """
         varies = self.variances > 0
         if not left_out_share or not np.any(varies):
@@ -145,30 +130,11 @@ class Likelihood:
 
 
 def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
-    """What the residuals of each target tell of its noise.
+    """Beta_c (k,) of each target, its growth (k,), and whether the residuals tell of them at all.
 
-    Parameters
-    ----------
-    mean_loss : MeanLoss
-        Over all rows.
-    params : ndarray, shape (p,)
-    n_effective : float
-        Gamma, of all targets together.
-    variances : ndarray, shape (k,)
-        Of the targets.
-    few : MeanLoss
-        Over rows whose leverages tell the share of each target in gamma.
-    factor : DenseFactor or LowRankFactor
-        Of the curvature of F.
-
-    Returns
-    -------
-    precisions : ndarray, shape (k,)
-        Beta_c.
-    growth : ndarray, shape (k,)
-        How many times as far its predictions vary as if the noise of others was independent.
-    is_told : bool
-        Whether the rows tell of it.
+    The mean loss is over all rows, and the leverages of a ``few`` of them, by the factor of the
+    curvature of F, tell the share of each target in gamma, the ``n_effective`` of all together. The
+    growth is how many times as far its predictions vary as if the noise of others was independent.
     """
     squares = mean_loss.squares(params)
     total_weight = mean_loss.distinct_weight

@@ -41,10 +41,7 @@ from sklearn_twolayer._network.activations import logistic
 
 def _diagonal_matrices(diagonal):
     """(n, k) -> (n, k, k) with the rows of ``diagonal`` on the diagonals."""
-    n, k = diagonal.shape
-    matrices = np.zeros((n, k, k), diagonal.dtype)
-    matrices[:, np.arange(k), np.arange(k)] = diagonal
-    return matrices
+    return diagonal[:, :, None] * np.eye(diagonal.shape[1], dtype=diagonal.dtype)
 
 
 class SquaredError:

@@ -289,7 +289,6 @@ MUTATIONS = {
         ("if number == 0 or not is_cut:", "if True:"),
         ("            if is_cut:\n", "            if False:\n"),
         ("        if n_dealt < self.min_rows:", "        if False:"),
-        ("are_labels and (rows", "(rows"),
     ),
     "_data/targets.py": (
         "_data/test_targets.py _data/test_scores.py test_validation.py test_faults.py",
@@ -514,6 +513,7 @@ MUTATIONS = {
             "rows.fill_a_table(table.X, weight)",
         ),
         (" or rows.fill_a_table(table.X, weight)", ""),
+        ("are_labels and (rows", "(rows"),
     ),
     "_fit/training.py": (
         "_fit/test_training.py test_train.py test_compared_penalties.py test_defaults.py",

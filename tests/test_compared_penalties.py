@@ -8,8 +8,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._bayes.copies import N_FOLDS
-from sklearn_twolayer._bayes.cross_validate import CLASSES_GRID, folds, left_out_shares
+from sklearn_twolayer._bayes.copies import N_FOLDS, SortedRows, left_out_shares
+from sklearn_twolayer._bayes.cross_validate import CLASSES_GRID
 from sklearn_twolayer._fit import auto, compare, monitor
 from sklearn_twolayer._fit.left_out import LeftOut
 
@@ -23,7 +23,7 @@ Y = (X[:, 0] * X[:, 1] > 0).astype(int)
 def test_the_chosen_penalty_predicts_left_out_rows(solver):
     """Refit each fold by hand, through the penalties, with the public estimator."""
     model = TwoLayerClassifier(5, solver=solver, random_state=0).fit(X, Y)
-    fold, _ = folds(X, Y, model._learned_.scale)
+    fold, _ = SortedRows.of(X, Y, model._learned_.scale).deal_distinct()
     total = dict.fromkeys(GRID.strengths, 0.0)
     scaled = (X - X.mean(axis=0)) / X.std(axis=0)
     for number in range(N_FOLDS):

@@ -48,6 +48,25 @@ def without_copies(table, scale):
     return table, float(weight.sum() / n_distinct)
 
 
+def left_out_shares(X, y, standardization, *, frequency=None, are_labels=True):
+    """The share (n, 5) of each row that each fold leaves out, and how many rows are dealt.
+
+    Rows with the same inputs and the same y are copies of one, as a row of weight 2 is, and are
+    left out together, unless they meet by chance, as those of a few categories do.
+    Then each unit of weight is a row of its own: to leave out all that have an input and a label
+    would be to know no such input, or the contrary of it, and new rows will be no such rows.
+
+    ``frequency`` (n,) are the user's own weights: those of classes copy nothing. Only labels may be
+    equal by chance, numbers are not.
+    """
+    rows = SortedRows.of(X, y, standardization)
+    frequency = frequencies(frequency, len(rows.order))
+    if are_labels and (rows.meet_by_chance(frequency) or rows.fill_a_table(X, frequency)):
+        return rows.deal_units(frequency)
+    fold, n_distinct = rows.deal_distinct()
+    return np.equal.outer(fold, np.arange(N_FOLDS)).astype(float), n_distinct
+
+
 def frequencies(weight, n_rows):
     """The weights (n,) of the rows, ones if None, with the sum S, which is n at least."""
     weight = np.ones(n_rows) if weight is None else weight
@@ -58,7 +77,9 @@ def frequencies(weight, n_rows):
 class SortedRows:
     """Rows by the numbers (n,) of their labels and inputs, and their order by both.
 
-    ``is_new`` says of the sorted rows where another label or input begins.
+    Inputs are told apart by a random direction of the standardised ones, which depends neither on
+    the order nor on the units in which the rows came. ``is_new`` says of the sorted rows where
+    another label or input begins.
     """
 
     labels: np.ndarray

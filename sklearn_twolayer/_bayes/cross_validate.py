@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_twolayer._bayes.copies import N_FOLDS, SortedRows, frequencies
+from sklearn_twolayer._bayes.copies import N_FOLDS
 
 #: A later one of several (penalties, starts) must be better by this factor: rounding must not
 #: decide.
@@ -97,34 +97,3 @@ FEW_NUMBERS_GRID = Grid(
     3,
     stronger=(3.0, 10.0, 30.0),
 )
-
-
-def folds(X, y, standardization):
-    """Number (n,) of the fold of each row, 0 to 4, and the number of distinct ones.
-
-    It is the same for rows that are alike: with the same inputs and the same y, so that a row of
-    weight 2 and two equal rows are left out together in both cases. Distinct rows are dealt out in
-    the order of their label and of a random direction of the standardised inputs, which depends
-    neither on the order nor on the units in which the rows came: every fold has its share of every
-    class.
-    """
-    return SortedRows.of(X, y, standardization).deal_distinct()
-
-
-def left_out_shares(X, y, standardization, *, frequency=None, are_labels=True):
-    """The share (n, 5) of each row that each fold leaves out, and how many rows are dealt.
-
-    Rows with the same inputs and the same y are copies of one, as a row of weight 2 is, and are
-    left out together (``folds``), unless they meet by chance, as those of a few categories do.
-    Then each unit of weight is a row of its own: to leave out all that have an input and a label
-    would be to know no such input, or the contrary of it, and new rows will be no such rows.
-
-    ``frequency`` (n,) are the user's own weights: those of classes copy nothing. Only labels may be
-    equal by chance, numbers are not.
-    """
-    rows = SortedRows.of(X, y, standardization)
-    frequency = frequencies(frequency, len(rows.order))
-    if are_labels and (rows.meet_by_chance(frequency) or rows.fill_a_table(X, frequency)):
-        return rows.deal_units(frequency)
-    fold, n_distinct = rows.deal_distinct()
-    return np.equal.outer(fold, np.arange(N_FOLDS)).astype(float), n_distinct

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from sklearn_twolayer._bayes.copies import left_out_shares
 from sklearn_twolayer._bayes.cross_validate import (
     CLASSES_GRID,
     FEW_NUMBERS_GRID,
     MARGIN,
     NUMBERS_GRID,
-    left_out_shares,
     n_folds_asked,
 )
 from sklearn_twolayer._bayes.noise import Likelihood

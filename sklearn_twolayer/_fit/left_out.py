@@ -20,12 +20,7 @@ import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import MUCH_USED_SHARE, evidence
 from sklearn_twolayer._bayes.copies import MANY_COPIES, N_FOLDS, SortedRows, frequencies
-from sklearn_twolayer._bayes.cross_validate import (
-    HOPELESS,
-    MARGIN,
-    folds,
-    n_folds_asked,
-)
+from sklearn_twolayer._bayes.cross_validate import HOPELESS, MARGIN, n_folds_asked
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.auto import gauss_newton_size_and_cost
 from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
@@ -101,15 +96,12 @@ class LeftOut:
         fits, rows, weight = [], (1 - out, out), self.problem.table.weight
         if not all((part if weight is None else weight * part).any() for part in rows):
             return [(0.0, params)] * len(searches)  # nothing is kept, or nothing left out
-        problem, settings, network = self.problem, self.settings, self.problem.network
+        problem, settings = self.problem, self.settings
         kept, left = map(problem.table.take_shares, rows)
-        needs_matrix = settings.solver == "lm"
-        dtype = np.float64 if needs_matrix else problem.table.dtype
-        width = network.width_of_steps if needs_matrix else network.width
         monitor = Monitor(replace(settings, verbose=0), self.deadline)
         with ExitStack() as stack:
-            mean_loss = problem.mean_loss(kept, dtype, stack, width=width)
-            loss_of_left = problem.mean_loss(left, dtype, stack).value
+            mean_loss = problem.loss_to_train(settings, kept, stack)
+            loss_of_left = problem.mean_loss(left, mean_loss.rows.dtype, stack).value
             training = Training(problem, settings, mean_loss, monitor)
             for search in searches:
                 try:
@@ -235,7 +227,8 @@ def _left_out_share(training, start, loss, deadline):
     """
     problem, network = training.problem, training.problem.network
     brief = replace(training.settings, max_iter=min(training.settings.max_iter, LEARNING_STEPS))
-    fold, _ = folds(problem.table.X, problem.table.encoded, problem.scale)
+    rows = SortedRows.of(problem.table.X, problem.table.encoded, problem.scale)
+    fold, _ = rows.deal_distinct()
     weight = problem.table.weight
     weight = np.ones(len(fold)) if weight is None else weight
     announce(training.settings, "The evidence ends at the constant: a rival on left-out rows")

@@ -99,6 +99,17 @@ class Problem:
         rows = stack.enter_context(rows)
         return MeanLoss(self.network, self.targets.loss, rows, is_textbook, copies=self.copies)
 
+    def loss_to_train(self, settings, table, stack):
+        """The mean loss of the rows of a table, in the numbers and blocks that the solver needs.
+
+        Gauss-Newton matrices are of float64, and Jacobians have a column for each weight.
+        """
+        needs_matrix = settings.solver == "lm" or settings.alpha in ("evidence", "ard")
+        dtype = np.float64 if needs_matrix else table.dtype
+        width = self.network.width_of_steps if needs_matrix else self.network.width
+        options = {"width": width, "is_textbook": settings.solver == "gd"}
+        return self.mean_loss(table, dtype, stack, **options)
+
     def of_rows(self, table):
         """The same problem of other rows, one of each, and of as many copies as there are of them.
 
@@ -298,11 +309,9 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
 
 def _training(problem, settings, random_state, stack, *, watch, start):
     """The training of a network, over rows that are open as long as the ``stack`` is."""
-    needs_matrix = settings.solver == "lm" or settings.alpha in ("evidence", "ard")
-    dtype = np.float64 if needs_matrix else problem.table.dtype
-    validate = None
+    mean_loss, validate = problem.loss_to_train(settings, problem.table, stack), None
     if problem.held_out is not None:
-        held_out = problem.mean_loss(problem.held_out, dtype, stack)
+        held_out = problem.mean_loss(problem.held_out, mean_loss.rows.dtype, stack)
         validate = partial(_loss_and_score, problem, settings, held_out)
     monitor = Monitor(
         settings,
@@ -311,15 +320,12 @@ def _training(problem, settings, random_state, stack, *, watch, start):
         tell=watch.task and (lambda params: watch.task.iteration(partial(problem.weights, params))),
         n_before=len(start.curve) if settings.is_stream and start is not None else 0,
     )
-    width = problem.network.width_of_steps if needs_matrix else problem.network.width
-    options = {"width": width, "is_textbook": settings.solver == "gd"}
-    mean_loss = problem.mean_loss(problem.table, dtype, stack, **options)
     n_rows, table = rows_to_start_on(problem.size, settings), problem.table
     part, refits, judged = None, None, problem
     if start is None and n_rows < table.n_rows:
-        table, width = table.part(n_rows).collected(), problem.network.width_of_steps
+        table = table.part(n_rows).collected()
         judged = problem.of_rows(table)
-        part = judged.mean_loss(table, np.float64, stack, width=width)
+        part = judged.loss_to_train(replace(settings, solver="lm"), table, stack)
     if settings.alpha == "auto" and table.is_in_memory and start is None:
         refits = Refits(judged, settings, watch.deadline)
     how = {"random_state": random_state, "part": part, "refits": refits}

@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sklearn_twolayer._bayes.copies import N_FOLDS
+from sklearn_twolayer._bayes.copies import N_FOLDS, SortedRows, left_out_shares
 from sklearn_twolayer._bayes.cross_validate import (
     CLASSES_GRID,
     FEW_NUMBERS_GRID,
     MIN_RACED,
     NUMBERS_GRID,
-    folds,
-    left_out_shares,
 )
 from sklearn_twolayer._network.scale import Standardization
 
@@ -177,7 +175,9 @@ def test_rows_with_weights_are_copies_where_inputs_never_meet(weight):
     """A row of weight 2.5, if it was in both parts, would tell the kept rows the left-out label."""
     shares, n_dealt = left_out_shares(X, Y, UNITS, frequency=np.full(60, weight))
     assert n_dealt == 60
-    np.testing.assert_array_equal(shares.argmax(axis=1), folds(X, Y, UNITS)[0])
+    np.testing.assert_array_equal(
+        shares.argmax(axis=1), SortedRows.of(X, Y, UNITS).deal_distinct()[0]
+    )
     assert (shares.max(axis=1) == 1).all()
 
 
@@ -226,6 +226,6 @@ def test_cells_of_which_most_are_empty_are_no_table():
 def test_numbers_are_never_equal_by_chance():
     rows, y = categories()
     shares, n_dealt = left_out_shares(rows, y, plain(rows), are_labels=False)
-    fold, n_distinct = folds(rows, y, plain(rows))
+    fold, n_distinct = SortedRows.of(rows, y, plain(rows)).deal_distinct()
     assert n_dealt == n_distinct < 40
     np.testing.assert_array_equal(shares.argmax(axis=1), fold)

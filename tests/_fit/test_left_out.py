@@ -8,7 +8,8 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import BayesianRidge, RidgeCV
 
 from sklearn_twolayer import TwoLayerRegressor
-from sklearn_twolayer._bayes.cross_validate import folds, n_folds_asked
+from sklearn_twolayer._bayes.copies import SortedRows
+from sklearn_twolayer._bayes.cross_validate import n_folds_asked
 from sklearn_twolayer._fit import left_out as module
 from sklearn_twolayer._fit.left_out import Refits
 from sklearn_twolayer._fit.monitor import Deadline
@@ -113,7 +114,7 @@ def test_losses_are_means_over_left_out_rows(monkeypatch):
     assert found.min() < 0.8
     nothing = Penalty(penalties[0].groups, np.full(len(strengths[0]), 1e4))
     target = refits.problem.scale.apply_targets(y[:, None], np.float64)
-    fold, n_distinct = folds(X, target, refits.problem.scale)
+    fold, n_distinct = SortedRows.of(X, target, refits.problem.scale).deal_distinct()
     is_left_out = fold < n_folds_asked(n_distinct)
     expected = np.mean(target[is_left_out] ** 2)
     assert losses(refits, start, [nothing]) == pytest.approx(expected, rel=1e-3)

@@ -13,8 +13,8 @@ from sklearn_twolayer._data.rows import Rows, block_size
 from sklearn_twolayer._fit.weights import Resume, are_equal, published_weights
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork, raw_prediction
-from sklearn_twolayer._network.objective import forward_block
-from sklearn_twolayer._network.scale import Standardization, TanhForm, tanh_form_pays
+from sklearn_twolayer._network.objective import MeanLoss
+from sklearn_twolayer._network.scale import Standardization
 
 #: Most bytes of the matrices that a pickle holds after a fit with a float alpha: those of
 #: 1,000 weights. Weights take thousands of bytes, and who wants small files sets a float.
@@ -84,16 +84,13 @@ class Learned:
         size = block_size(max(coefs[0].shape), dtype)
         rows = Rows(X, None, None, standardization=None, dtype=dtype, block_size=size)
         with rows if X.shape[0] > size else nullcontext():
-            return rows.map(self.block_raw_prediction(coefs, intercepts))
+            return rows.map(self._block_raw_prediction(coefs, intercepts, rows))
 
-    def block_raw_prediction(self, coefs, intercepts):
-        """Z2 of a raw block [X 1], as a block function."""
+    def _block_raw_prediction(self, coefs, intercepts, rows):
+        """Z2 of a raw block [X 1] of the rows, as a block function."""
         network = self.network(coefs)
         params = network.pack(coefs, intercepts, coefs[0].dtype)
-        if tanh_form_pays(network, params.dtype):
-            form = TanhForm(network)
-            network, params = form.network, form.apply(params)
-        return partial(forward_block, network, params=params)
+        return MeanLoss(network, self.targets.loss, rows).block_raw_prediction(params)
 
     def hidden_layer(self, coefs, intercepts, X):
         """A1 = g(X W1 + b1) (n, h) of the rows."""
@@ -141,9 +138,8 @@ class Learned:
     def score(self, coefs, intercepts, table):
         """R^2 or accuracy of the rows of a table, in one pass over them."""
         units = Standardization.none(table.n_features, self.targets.n_outputs)
-        block = self.block_raw_prediction(coefs, intercepts)
         with table.rows(units, coefs[0].dtype, max(coefs[0].shape)) as rows:
-            return self.targets.score(rows, block)
+            return self.targets.score(rows, self._block_raw_prediction(coefs, intercepts, rows))
 
 
 def _map_rows(X, block_function, dtype, size):

@@ -259,7 +259,11 @@ class MeanLoss:
 
     def block_raw_prediction(self, params):
         """Z2 (n, k), as a function of a block."""
-        return partial(forward_block, self._inner, params=self.incoming(params))
+        return partial(self._forward_block, self.incoming(params))
+
+    def _forward_block(self, incoming, X, y, weight):
+        Z2, _ = self._inner.forward(incoming, X)
+        return Z2
 
     def linearised(self, block_params, X):
         """Z2 (n, k) and J (n, k, p) = d Z2 / d params of a block; in the network's workspace.
@@ -273,11 +277,6 @@ class MeanLoss:
         J = second_order.jacobian(self._inner, block_params, X, A1)
         columns = self._outgoing(J.reshape(-1, J.shape[2]).T)
         return columns.T.reshape(J.shape)
-
-
-def forward_block(network, X, y, weight, *, params):
-    """Z2 (n, k) of a block of rows."""
-    return network.forward(params, X)[0]
 
 
 def weighted(loss, delta, weight):

@@ -30,22 +30,22 @@ MAX_GROWTH = 10.0
 MAX_REFUSALS = 60
 
 
+@dataclass(frozen=True)
 class Batches:
     """The mini-batches of an epoch, in a new order each time; ``len`` is their number.
 
     They come as the rows do where ``random_state`` is None.
     """
 
-    def __init__(self, rows, batch_size, random_state):
-        self._rows = rows
-        self._batch_size = batch_size
-        self._random_state = random_state
+    rows: Any
+    batch_size: int
+    random_state: Any
 
     def __len__(self):
-        return self._rows.n_batches(self._batch_size)
+        return self.rows.n_batches(self.batch_size)
 
     def __call__(self):
-        return self._rows.batches(self._batch_size, self._random_state)
+        return self.rows.batches(self.batch_size, self.random_state)
 
 
 def sgd(gradient, state, *, momentum, nesterov, out=None):
@@ -72,7 +72,9 @@ def adam(gradient, state, *, beta1=0.9, beta2=0.999, epsilon=1e-8, out=None):
     c1 m / (sqrt(c2 v) + epsilon) = (c1 / sqrt(c2)) m / (sqrt(v) + epsilon / sqrt(c2)).
     """
     m, v, t = (0, 0, 0) if state is None else state
-    direction, (new_m, new_v, _) = _like(gradient) if out is None else out
+    if out is None:
+        out = np.empty_like(gradient), (np.empty_like(gradient), np.empty_like(gradient), t)
+    direction, (new_m, new_v, _) = out
     t += 1
     c1 = (1 - beta1) / (1 - beta1**t)
     root = ((1 - beta2) / (1 - beta2**t)) ** 0.5
@@ -86,11 +88,6 @@ def adam(gradient, state, *, beta1=0.9, beta2=0.999, epsilon=1e-8, out=None):
     np.divide(new_m, direction, out=direction)
     direction *= c1 / root
     return direction, (new_m, new_v, t)
-
-
-def _like(gradient):
-    """Memory for the result of ``adam``."""
-    return np.empty_like(gradient), (np.empty_like(gradient), np.empty_like(gradient), 0)
 
 
 @dataclass(frozen=True)

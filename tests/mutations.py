@@ -476,7 +476,7 @@ MUTATIONS = {
         ("if change.max() < SAME_NOISE * change.min():", "if False:"),
         ("        noise = np.maximum(noise, LEAST_NOISE * noise.max())\n", ""),
         ("noise = (before / unit * fit", "noise = (fit"),
-        ("np.flatnonzero(~column_moments(rows).is_constant)", "np.arange(k)"),
+        ('np.flatnonzero(~moments_of(table, "encoded").is_constant)', "np.arange(k)"),
         ("        y_scale[varies] *= noise / mean\n", "        pass\n"),
         ("    if settings.n_members > 1 and settings.warm_start:", "    if False:"),
         (
@@ -489,8 +489,8 @@ MUTATIONS = {
         ('if "X" in self.moments else ()', "if False else ()"),
         ("((), ()) if says_little else", "((), ()) if False else"),
         (
-            "targets = targets.in_units(column_moments(rows))",
-            "targets.in_units(column_moments(rows))",
+            'targets = targets.in_units(moments_of(table, "encoded"))',
+            'targets.in_units(moments_of(table, "encoded"))',
         ),
     ),
     "_bayes/copies.py": (
@@ -553,8 +553,11 @@ MUTATIONS = {
         ("np.vstack(W2) / len(members)", "np.vstack(W2)"),
         ("W1[inputs], W2[:, outputs] = 0, 0", "W2[:, outputs] = 0"),
         ("        if W1.shape != (f, h) or W2.shape != (h, k):", "        if False:"),
-        ("        check_network(*weights)\n", ""),
-        ("    if not all(np.isfinite(array).all() for", "    if not all(True for"),
+        ("        check_shapes(coefs, intercepts)\n        if", "        if"),
+        (
+            "        if not np.isfinite(np.concatenate(coefs",
+            "        if False and (np.concatenate(coefs",
+        ),
         ('a if a.dtype.char in "fd" else', "a if True else"),
     ),
     "_fit/monitor.py": (

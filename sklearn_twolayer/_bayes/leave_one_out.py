@@ -20,12 +20,9 @@ def leave_one_out_loss(mean_loss, params, factor, *, inflation):
     And without its copies, of which all rows are taken to have the mean number: m of them move the
     prediction by m V, as one does with S / m in the place of S.
     """
-    scale = mean_loss.distinct_weight / inflation
-
-    def row_loss(y, Z2, V):
-        return mean_loss.loss.loss_and_delta(y, Z2)[0]
-
-    return leave_one_out_mean(mean_loss, params, factor, scale=scale, row_function=row_loss)
+    scale, loss_and_delta = mean_loss.distinct_weight / inflation, mean_loss.loss.loss_and_delta
+    options = {"scale": scale, "row_function": lambda y, Z2, V: loss_and_delta(y, Z2)[0]}
+    return leave_one_out_mean(mean_loss, params, factor, **options)
 
 
 def leave_one_out_mean(mean_loss, params, factor, *, scale, row_function, hessian=None):

@@ -81,11 +81,8 @@ class LeftOut:
 
         It starts at the weights ``params`` (p,); infinite where the deadline comes before.
         """
-
-        def by_evidence(training, before):
-            return evidence(training.search_of_penalties(), before)
-
-        found = self._in_turn(out, params, [by_evidence])
+        by_evidence = [lambda training, before: evidence(training.search_of_penalties(), before)]
+        found = self._in_turn(out, params, by_evidence)
         return found[0][0] if found else np.inf
 
     def _in_turn(self, out, params, searches):

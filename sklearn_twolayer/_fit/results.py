@@ -20,7 +20,7 @@ from sklearn_twolayer._fit.training import TRIAL_STEPS
 from sklearn_twolayer._fit.weights import Resume, published_weights
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
-from sklearn_twolayer._network.scale import column_moments
+from sklearn_twolayer._network.scale import moments_of
 from sklearn_twolayer._optimize.full_batch import OUT_OF_ITERATIONS
 
 #: Steps of sgd and adam that had to be shortened by this factor are told.
@@ -277,10 +277,7 @@ def relevance(problem, coefs, intercepts):
     softmax looks at differences of its outputs only, so their mean is taken out first.
     The weights are in the units of X and y: of a whole committee.
     """
-    (W1, W2), moments = coefs, problem.moments.get("X")
-    if moments is None:
-        with problem.table.raw_rows("X", ROWS_AT_ONCE) as rows:
-            moments = column_moments(rows)
+    (W1, W2), moments = coefs, problem.moments.get("X") or moments_of(problem.table, "X")
     spread, half_range = moments.scale, moments.greatest / 2 - moments.least / 2
     spread = np.where(np.isfinite(spread), spread, half_range)  # its most where it overflows
     spread = np.where(moments.is_constant, 0.0, spread)

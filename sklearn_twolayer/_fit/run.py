@@ -28,7 +28,7 @@ from sklearn_twolayer._fit.weights import (
 )
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.objective import MeanLoss
-from sklearn_twolayer._network.scale import Standardization, column_moments
+from sklearn_twolayer._network.scale import Standardization, moments_of
 
 #: Pilot fits that tell the noise of several targets; after the second it moved no more
 #: (docs/choices.md).
@@ -155,9 +155,8 @@ def standardization_of(table, targets, is_wanted):
     if not is_wanted:
         return scale, moments
     has_units = targets.output_activation == "identity" and targets.loss.is_squared_error
-    for name, title, n_rows in [("X", "X", 1024), ("encoded", "y", 4096)][: 1 + has_units]:
-        with table.raw_rows(name, n_rows) as rows:
-            found = moments[name] = column_moments(rows)
+    for name, title in [("X", "X"), ("encoded", "y")][: 1 + has_units]:
+        found = moments[name] = moments_of(table, name)
         bad = np.flatnonzero(~np.isfinite(found.scale))
         if len(bad):
             missing, divide = "", "Divide"
@@ -186,8 +185,7 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     if scale is None:
         scale, moments = standardization_of(table, targets, settings.standardize)
         if settings.alpha == "auto" and targets.is_numeric and "encoded" not in moments:
-            with table.raw_rows("encoded", 4096) as rows:
-                targets = targets.in_units(column_moments(rows))
+            targets = targets.in_units(moments_of(table, "encoded"))
     problem = Problem(targets, scale, table, held_out, moments=moments)
     if settings.n_hidden == "auto" and start is not None:
         settings = replace(settings, n_hidden=start.coefs[0].shape[1])
@@ -232,8 +230,7 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
     solver, table = settings.solver, problem.table
     if n_rows < table.n_rows:
         solver, table = "lm", table.part(n_rows).collected()
-    with table.raw_rows("encoded", 4096) as rows:
-        varies = np.flatnonzero(~column_moments(rows).is_constant)
+    varies = np.flatnonzero(~moments_of(table, "encoded").is_constant)
     if len(varies) < 2:
         return problem, start
     unit = problem.scale.y_scale

@@ -88,16 +88,6 @@ def check_shapes(coefs, intercepts, f=None, k=None):
     )
 
 
-def check_network(coefs, intercepts):
-    """Refuse weights that make no network, or are no finite numbers."""
-    check_shapes(coefs, intercepts)
-    if not all(np.isfinite(array).all() for array in (*coefs, *intercepts)):
-        raise ValueError(
-            "coefs_ or intercepts_ hold nan or infinity, from which no fit can go on. Assign "
-            "finite numbers, or start with a clone."
-        )
-
-
 @dataclass(frozen=True)
 class Resume:
     """What going on needs beside the weights."""
@@ -124,16 +114,21 @@ class WarmStart:
         """The weights among the attributes {name: value} of an estimator; None without any.
 
         ``learned`` is what its fit has left behind beside them, or None. ValueError if the
-        weights make no network.
+        weights make no network, or are no finite numbers.
         """
         if "coefs_" not in attributes:
             return None
         behind = (None, None) if learned is None else (learned.targets, learned.resume)
         counts = [attributes.get(name, 0) for name in ("n_iter_", "t_")]
         curve = attributes.get("loss_curve_", ())
-        weights = [float_arrays(attributes[name]) for name in ("coefs_", "intercepts_")]
-        check_network(*weights)
-        return cls(*weights, *behind, *counts, curve)
+        coefs, intercepts = (float_arrays(attributes[name]) for name in ("coefs_", "intercepts_"))
+        check_shapes(coefs, intercepts)
+        if not np.isfinite(np.concatenate(coefs + intercepts, axis=None)).all():
+            raise ValueError(
+                "coefs_ or intercepts_ hold nan or infinity, from which no fit can go on. Assign "
+                "finite numbers, or start with a clone."
+            )
+        return cls(coefs, intercepts, *behind, *counts, curve)
 
     def params(self, network, scale, *, is_stream=False):
         """The weights (p,) on the standardised scale; ValueError if they have other shapes."""

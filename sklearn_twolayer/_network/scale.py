@@ -185,6 +185,12 @@ class Moments:
     total_weight: float  # S, or the number of rows if that is more
 
 
+def moments_of(table, name):
+    """The moments of each column of X, or of the ``encoded`` targets, which are narrower."""
+    with table.raw_rows(name, 1024 if name == "X" else 4096) as rows:
+        return column_moments(rows)
+
+
 def column_moments(rows):
     """The moments of each column, in one pass over raw rows; the scale may have overflowed.
 

@@ -70,9 +70,8 @@ class Task:
         )
 
     def _about(self):
-        metadata = None
-        if self.sample_weight is not None:
-            metadata = {"sample_weight": self.sample_weight}
+        weight = self.sample_weight
+        metadata = None if weight is None else {"sample_weight": weight}
         return {"estimator": self.estimator, "X": self.X, "y": self.y, "metadata": metadata}
 
 

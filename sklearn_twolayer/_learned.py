@@ -112,8 +112,8 @@ class Learned:
         size = block_size(max(first.shape) * W2.shape[1], W1.dtype)
         return _map_rows(X, gradient, W1.dtype, size)
 
-    def by_posterior(self, coefs, intercepts, X, answer, **options):
-        """``answer(posteriors, X, **options)`` (n, k) of blocks of standardised rows, stacked.
+    def by_posterior(self, coefs, intercepts, X, answer):
+        """``answer(posteriors, X)`` (n, k) of blocks of standardised rows, stacked.
 
         ValueError if the fit has no posterior, or one of other weights.
         """
@@ -131,7 +131,7 @@ class Learned:
 
         def block(X, y, weight):
             X = self.scale.apply_block(X)
-            return answer(self.posteriors, X, **options).astype(coefs[0].dtype)
+            return answer(self.posteriors, X).astype(coefs[0].dtype)
 
         return _map_rows(X, block, np.float64, rows_of_block(network))
 

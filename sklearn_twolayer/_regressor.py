@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, Self, overload
 
 import numpy as np
@@ -315,8 +316,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     @over_collections
     def _predict_std(self, X):
         inputs = validated(self, X, np.float64)
-        slope = self._learned_.targets.output_slope
-        std = self._learned_.by_posterior(*inputs, standard_deviation, slope=slope)
+        answer = partial(standard_deviation, slope=self._learned_.targets.output_slope)
+        std = self._learned_.by_posterior(*inputs, answer)
         std *= self._learned_.scale.y_scale
         return std.ravel() if self._learned_.targets.is_1d else std
 

@@ -116,9 +116,10 @@ class Table:
 
     def __sizeof__(self):
         """Bytes: what Dask weighs before it moves a table to another worker."""
-        arrays = (self.X, self.y, self.weight, self.encoded, self.weightless)
-        parts = [part for array in arrays for part in _parts(array)]
-        return object.__sizeof__(self) + sum(part.nbytes for part in parts)
+        X, others = self.X, (self.y, self.weight, self.encoded, self.weightless)
+        arrays = [X.data, X.indices, X.indptr] if sparse.issparse(X) else [X]
+        arrays += [array for array in others if array is not None]
+        return object.__sizeof__(self) + sum(array.nbytes for array in arrays)
 
     def take(self, indices):
         """The table of some of the rows."""
@@ -148,13 +149,6 @@ class Table:
             return None
         row = rows[0] if self.numbers is None else self.numbers[rows[0]]
         return f"row {row}" + ("" if self.partition is None else f" of partition {self.partition}")
-
-
-def _parts(array):
-    """The arrays behind an array, a sparse matrix or None."""
-    if array is None:
-        return ()
-    return (array.data, array.indices, array.indptr) if sparse.issparse(array) else (array,)
 
 
 @contextmanager

@@ -29,12 +29,16 @@ HOPELESS, MIN_RACED = 1.5, 100
 
 @dataclass(frozen=True)
 class Grid:
-    """What is compared: values of S alpha, from weak to strong."""
+    """What is compared: values of S alpha."""
 
-    strengths: tuple
-    preference: tuple  # the same, in the order in which ties are decided
+    preference: tuple  # in the order in which ties are decided
     min_rows: int  # fewer distinct rows say nothing by being left out: the weakest learns them
     stronger: tuple = ()  # asked one after the other where the strongest wins
+
+    @property
+    def strengths(self):
+        """The same values from weak to strong."""
+        return tuple(sorted(self.preference))
 
     def least(self, losses):
         """The strength with the least of the losses {strength: loss}, with a margin.
@@ -78,22 +82,10 @@ def n_folds_asked(n_dealt):
 
 #: For classes: unit precision first.
 CLASSES_GRID = Grid(
-    (0.03, 0.1, 0.3, 1.0, 3.0),
-    (1.0, 0.3, 3.0, 0.1, 0.03),
-    2 * N_FOLDS,
-    stronger=(10.0, 30.0, 100.0, 300.0, 1000.0),
+    (1.0, 0.3, 3.0, 0.1, 0.03), 2 * N_FOLDS, stronger=(10.0, 30.0, 100.0, 300.0, 1000.0)
 )
 #: For targets that are numbers, whose noise may be anything. Under a precision of f the Z1 of f
 #: standardised inputs has a variance of 1 at most, and inputs are many where these are compared.
-NUMBERS_GRID = Grid(
-    (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0),
-    (1.0, 3.0, 0.3, 10.0, 0.1, 30.0, 100.0, 300.0, 1000.0),
-    2 * N_FOLDS,
-)
+NUMBERS_GRID = Grid((1.0, 3.0, 0.3, 10.0, 0.1, 30.0, 100.0, 300.0, 1000.0), 2 * N_FOLDS)
 #: For few of them: each row may be all that is known of its corner, as in XOR.
-FEW_NUMBERS_GRID = Grid(
-    (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0),
-    (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5),
-    3,
-    stronger=(3.0, 10.0, 30.0),
-)
+FEW_NUMBERS_GRID = Grid((1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5), 3, stronger=(3.0, 10.0, 30.0))

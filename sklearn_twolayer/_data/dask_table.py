@@ -10,13 +10,7 @@ from operator import attrgetter, itemgetter, methodcaller
 import numpy as np
 from scipy import sparse
 
-from sklearn_twolayer._data.partitions import (
-    DaskRows,
-    Partitions,
-    blocks_of,
-    one_row,
-    whole_rows,
-)
+from sklearn_twolayer._data.partitions import DaskRows, Partitions, blocks_of, one_row, whole_rows
 from sklearn_twolayer._data.rows import add, on_one_thread, unit_of_weights
 from sklearn_twolayer._data.table import (
     Table,

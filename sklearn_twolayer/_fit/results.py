@@ -134,10 +134,7 @@ def _statistics(problem, fit, posteriors):
     posterior, y_scale = fit.posterior, problem.scale.y_scale
     if isinstance(posterior, PointMass):
         return {}
-    statistics = {
-        "n_effective_params_": posterior.n_effective,
-        "curvature_rows_": posterior.n_rows,
-    }
+    statistics = {"n_effective_params_": posterior.n_effective, "curvature_rows_": posterior.n_rows}
     if problem.targets.loss.is_squared_error:
         beta = posterior.noise_precision
         of_members = list(map(attrgetter("noise_precision"), posteriors))

@@ -13,13 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_twolayer._optimize.full_batch import (
-    CONVERGED,
-    OUT_OF_ITERATIONS,
-    STALLED,
-    Step,
-    ended,
-)
+from sklearn_twolayer._optimize.full_batch import CONVERGED, OUT_OF_ITERATIONS, STALLED, Step, ended
 
 #: Least weight of a step in the moving average of the weights: a memory of 50 steps, or of
 #: an epoch where that has fewer. Without mini-batches there is no noise to average out.

@@ -146,7 +146,7 @@ def test_the_evidence_is_asked_as_long_as_it_may_lose_less(answers, lost):
 def test_only_the_strongest_of_a_grid_leads_beyond_it(answers, chosen):
     folds, asked = comparison(answers)
     n_answers = len(answers)
-    grid = Grid(STRENGTHS, (1.0, 0.3), 3, stronger=(10.0,))
+    grid = Grid((1.0, 0.3), 3, stronger=(10.0,))
     assert folds.strength(grid) == chosen
     assert len(asked) == n_answers
 

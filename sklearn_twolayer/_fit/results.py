@@ -283,20 +283,10 @@ def relevance(problem, coefs, intercepts):
     W1 = W1 / np.where(largest > 0, largest, 1)[:, None]  # whose squares do not overflow
     if problem.targets.output_activation == "softmax":
         W2 = W2 - W2.mean(axis=1, keepdims=True)
-    matrix = _mean_of_slopes(problem, coefs, intercepts) * (W2 @ W2.T) / W2.shape[1]
-    relevances = largest * np.sqrt(np.maximum(((W1 @ matrix) * W1).sum(axis=1), 0))
-    total, alike = relevances.sum(), np.full(len(relevances), 1 / len(relevances))
-    shares = relevances / total if total > 0 else alike
-    return {"feature_relevance_": relevances, "feature_importances_": shares}
-
-
-def _mean_of_slopes(problem, coefs, intercepts):
-    """D'D (h, h) over S, of up to ``MAX_ROWS`` rows, every so many."""
-    step = -(-problem.table.n_rows // MAX_ROWS)
     network = TwoLayerNetwork(*coefs[0].shape, len(intercepts[1]), problem.network.activation)
-    params = network.pack(coefs, intercepts, np.float64)
+    params, step = network.pack(coefs, intercepts, np.float64), -(-problem.table.n_rows // MAX_ROWS)
 
-    def block(X, y, weight):
+    def block(X, y, weight):  # S and D'D of every so many rows
         X, weight = X[::step], None if weight is None else weight[::step]
         weight = np.ones(X.shape[0]) if weight is None else weight
         _, A1 = network.forward(params, X)
@@ -304,8 +294,12 @@ def _mean_of_slopes(problem, coefs, intercepts):
         return weight.sum(), (D * weight[:, None]).T @ D
 
     with problem.table.raw_rows("X", ROWS_AT_ONCE) as rows:
-        weight, squares = rows.sum(block)
-    return squares / weight
+        S, DD = rows.sum(block)
+    matrix = DD / S * (W2 @ W2.T) / W2.shape[1]
+    relevances = largest * np.sqrt(np.maximum(((W1 @ matrix) * W1).sum(axis=1), 0))
+    total, alike = relevances.sum(), np.full(len(relevances), 1 / len(relevances))
+    shares = relevances / total if total > 0 else alike
+    return {"feature_relevance_": relevances, "feature_importances_": shares}
 
 
 def most_iterations(settings, is_regression):

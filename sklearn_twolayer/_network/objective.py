@@ -235,27 +235,27 @@ class MeanLoss:
 
     def squares(self, params):
         """sum_i s_i r_ic^2 (k,) of the residuals r = A2 - y of each output, one of each copy."""
+        incoming = self.incoming(params)
 
-        def of_block(residual, weight):
-            weight = np.ones(len(residual)) if weight is None else weight
-            return weight @ residual**2
+        def block(X, y, weight):
+            weight = np.ones(len(y)) if weight is None else weight
+            return (weight @ self._residual(incoming, X, y) ** 2,)
 
-        sums = self._sum_of_residuals(params, of_block)
+        (sums,) = self.rows.sum(block)
         return sums * (self.distinct_weight / self.rows.weight_of_blocks)
 
     def residual_products(self, params):
         """sum_i s_i r_i r_i' (k, k) of the residuals, over the rows of the blocks."""
-        return self._sum_of_residuals(params, inner_products)
-
-    def _sum_of_residuals(self, params, function):
-        """The sum of ``function(residuals, weight)`` over the blocks."""
-        predict = self.block_raw_prediction(params)
+        incoming = self.incoming(params)
 
         def block(X, y, weight):
-            return (function(self.loss.predict(predict(X, y, weight)) - y, weight),)
+            return (inner_products(self._residual(incoming, X, y), weight),)
 
-        (total,) = self.rows.sum(block)
-        return total
+        (sums,) = self.rows.sum(block)
+        return sums
+
+    def _residual(self, incoming, X, y):
+        return self.loss.predict(self._inner.forward(incoming, X)[0]) - y
 
     def block_raw_prediction(self, params):
         """Z2 (n, k), as a function of a block."""

@@ -25,9 +25,11 @@ dd = pytest.importorskip("dask.dataframe", reason=REASON)
 pd = pytest.importorskip("pandas", reason=REASON)
 
 N_ROWS = 300
-FAST = {"solver": "lbfgs", "alpha": 3e-3, "tol": 1e-2, "random_state": 0}
+#: A fit of a few iterations: that rows are elsewhere shows in the first one as in the last.
+FAST = {"solver": "lbfgs", "alpha": 3e-3, "tol": 1e-2, "max_iter": 10, "random_state": 0}
 UNEVEN = (1, 200, 99)  # rows of each partition
 ESTIMATORS = pytest.mark.parametrize("estimator", [TwoLayerRegressor, TwoLayerClassifier])
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 @pytest.fixture
@@ -73,7 +75,6 @@ def assert_same_fit(model, expected):
         ({"solver": "gd", "n_members": 2}, 90),
     ],
 )
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_fit_is_that_in_memory(options, estimator, chunks, data):
     X, weight, y = data[0], data[3], target(estimator, data)
     if not options.get("standardize", True):
@@ -184,7 +185,6 @@ def test_extreme_weights_have_one_unit(data):
     )
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.usefixtures("dual_form")
 def test_few_rows_with_many_weights(data):
     """The dual form, whose root of the Gauss-Newton matrix has a row for each residual."""
@@ -267,7 +267,7 @@ def test_a_memory_map_is_an_array(tmp_path, data):
 def test_stochastic_solvers_read_partition_after_partition(shuffle, solver, data):
     X, y = data[:2]
     options = {"solver": solver, "shuffle": shuffle, "batch_size": 30, "random_state": 0}
-    options.update(max_iter=20, learning_rate=0.1, tol=1e-3)
+    options.update(max_iter=15, learning_rate=0.1, tol=1e-3)
     rows = da.from_array(X, chunks=(90, 3))
     model, again = (TwoLayerRegressor(3, **options).fit(rows, y) for _ in range(2))
     assert model.loss_ == again.loss_
@@ -304,10 +304,9 @@ def test_dask_knows_what_is_costly_to_move(data):
 def test_own_validation_rows(estimator, data):
     X, y = data[0], target(estimator, data)
     rows = da.from_array(X, chunks=(90, 3))
-    options = {"solver": "lbfgs", "alpha": 3e-3, "tol": 1e-3, "random_state": 0}
-    expected = estimator(3, **options).fit(X, y, X_val=X, y_val=y)
+    expected = estimator(3, **FAST).fit(X, y, X_val=X, y_val=y)
     for validation in (rows, X):
-        model = estimator(3, **options).fit(rows, y, X_val=validation, y_val=y)
+        model = estimator(3, **FAST).fit(rows, y, X_val=validation, y_val=y)
         np.testing.assert_allclose(model.validation_scores_, expected.validation_scores_)
         np.testing.assert_allclose(model.validation_loss_curve_, expected.validation_loss_curve_)
 

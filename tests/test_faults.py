@@ -85,7 +85,7 @@ def test_other_codes_are_refused_after_the_fit_too():
 @pytest.mark.parametrize("y", [LABELS, 2 * LABELS + INDICATOR[:, 1]], ids=["two", "four"])
 def test_two_columns_are_not_twice_the_rows(y, settings, kind):
     """Two columns of two classes were read as 80 targets of 40 rows."""
-    model = TwoLayerClassifier(4, solver="adam", alpha=0.1, random_state=0, **settings)
+    model = TwoLayerClassifier(4, solver="adam", alpha=0.1, tol=0.1, random_state=0, **settings)
     data, columns = (X, y), (X, np.column_stack([y, y]))
     if kind == "dask":
         array = pytest.importorskip("dask.array")

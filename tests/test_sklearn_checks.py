@@ -44,6 +44,8 @@ COSTLY = (
     "check_transformer_general",
     "check_transformer_preserve_dtypes",
 )
+#: What many settings are asked among the slow tests: three fits of 300 rows each time.
+COSTLY_FOR_SETTINGS = (*COSTLY[1:], "check_classifiers_train", "check_regressors_train")
 #: Which estimators, with which settings, may fail which checks, and why.
 EXEMPTIONS = [
     (
@@ -130,7 +132,11 @@ def test_defaults_pass_the_costly_checks(estimator, check):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:y ranges from:UserWarning")
-@with_checks(ESTIMATORS, lambda name: name not in COSTLY, expected_failed_checks=exemptions)
+@with_checks(
+    ESTIMATORS,
+    lambda name: name not in (COSTLY[0], *COSTLY_FOR_SETTINGS),
+    expected_failed_checks=exemptions,
+)
 def test_settings_pass_every_check_that_is_not_exempt(estimator, check):
     check(estimator)
 
@@ -138,6 +144,8 @@ def test_settings_pass_every_check_that_is_not_exempt(estimator, check):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:y ranges from:UserWarning")
-@with_checks(ESTIMATORS, lambda name: name in COSTLY[1:], expected_failed_checks=exemptions)
+@with_checks(
+    ESTIMATORS, lambda name: name in COSTLY_FOR_SETTINGS, expected_failed_checks=exemptions
+)
 def test_settings_pass_the_costly_checks_that_are_not_exempt(estimator, check):
     check(estimator)

@@ -697,6 +697,10 @@ MUTATIONS = {
     ),
     "_classifier.py": ("test_classifier.py",),
     "onnx.py": (
+    "_callbacks.py": (
+        "test_callbacks.py",
+        ("= deepcopy(weights())", "= weights()"),
+    ),
         "test_onnx.py",
         ("    check_is_fitted(model)\n", ""),
         ("is_number and all(least <= int(label) <= greatest for label in classes)", "is_number"),

@@ -41,8 +41,7 @@ class BaseTwoLayer(
     """A network with one hidden layer, trained by backprop: what both estimators share.
 
     A subclass names its ``_targets_class``: what y means. A fit sets public attributes, and
-    ``_learned_`` for everything else, their names included, by which the next fit knows what to
-    forget.
+    ``_learned_`` for all else, the names of those included, which the next fit forgets.
     """
 
     _doc_link_module = "sklearn_twolayer"
@@ -115,8 +114,9 @@ class BaseTwoLayer(
         settings = checked(vars(self), type(self).__name__)
         deadline = Deadline(settings.max_time)
         random_state = check_random_state(settings.random_state)
-        fitted = self._unfitted()
-        table = fitted._read(X, y, sample_weight, reset=True)
+        fitted, learned = self._unfitted(), getattr(self, "_learned_", None)
+        learns_columns = learned is None or not settings.warm_start
+        table = fitted._read(X, y, sample_weight, reset=learns_columns)
         targets = self._targets_class.learn(table.summary(self._targets_class), settings)
         table, read = table.weigh(targets).encode(targets), partial(fitted._read, reset=False)
         held_out = validation_rows(read, X_val, y_val, sample_weight_val)
@@ -124,7 +124,6 @@ class BaseTwoLayer(
             held_out = held_out.encode(targets, "y_val does not fit to y: ")
         elif settings.early_stopping:
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
-        learned = getattr(self, "_learned_", None)
         start = WarmStart.of(vars(self), learned) if settings.warm_start else None
         problem, settings = run.pose(settings, targets, table, held_out=held_out, start=start)
         warn(complaints(problem, vars(fitted)), UserWarning, 1)

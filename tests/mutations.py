@@ -677,7 +677,9 @@ MUTATIONS = {
     ),
     "_base.py": (
         "test_base.py test_gradients.py test_validation.py test_partial_fit.py test_explain.py "
-        "test_committee.py test_refit.py",
+        "test_committee.py test_refit.py test_frames.py",
+        ("learned is None or not settings.warm_start", "True"),
+        ("learned is None or not settings.warm_start", "learned is None"),
         ("loss + penalty.value(params), gradient + penalty", "loss, gradient + penalty"),
         ("        if not self._learned_.is_committee:", "        if True:"),
         ('("_learned_", *learned.published)', '("_learned_",)'),

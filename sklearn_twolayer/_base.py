@@ -30,6 +30,7 @@ from sklearn_twolayer._validation import (
     over_collections,
     read_partitions,
     validated,
+    weights_of,
     with_scorer,
 )
 from sklearn_twolayer._version import DOCUMENTATION, __version__, check_version
@@ -167,7 +168,7 @@ class BaseTwoLayer(
         ValueError
             If F or its gradient is not a finite number.
         """
-        coefs, intercepts = validated(self)
+        coefs, intercepts = weights_of(self)
         targets, scale = self._learned_.targets, self._learned_.scale
         network, loss_and_delta = self._learned_.network(coefs), targets.loss.loss_and_delta
         params = network.pack(*scale.unfold(coefs, intercepts), coefs[0].dtype)
@@ -263,7 +264,7 @@ class BaseTwoLayer(
         >>> bool((mlp.predict(X) == model.predict(X)).all())
         True
         """
-        validated(self)
+        weights_of(self)
         return as_sklearn_mlp(vars(self), self._learned_)
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
@@ -341,7 +342,7 @@ class BaseTwoLayer(
         """R^2 or accuracy: scikit-learn's of arrays, of collections by a pass over them."""
         if not is_collection(X, y, sample_weight):
             return score_arrays(X, y, sample_weight=sample_weight)
-        weights = validated(self)
+        weights = weights_of(self)
         table = self._read(X, y, sample_weight, reset=False).encode(self._learned_.targets)
         return self._learned_.score(*weights, table)
 

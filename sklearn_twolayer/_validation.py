@@ -34,16 +34,17 @@ Method = TypeVar("Method", bound=Callable)
 COLUMNS = ("n_features_in_", "feature_names_in_")
 
 
-def validated(estimator, X=None, dtype=FLOATS):
-    """What a prediction is made of: ``coefs_``, ``intercepts_``, which may be assigned to, and X.
-
-    Without X the weights alone.
-    """
+def weights_of(estimator):
+    """``coefs_`` and ``intercepts_``, which may be assigned to, of a fitted estimator."""
     check_is_fitted(estimator, ("coefs_", "n_outputs_"))
     weights = float_arrays(estimator.coefs_), float_arrays(estimator.intercepts_)
     check_shapes(*weights, estimator.n_features_in_, estimator.n_outputs_)
-    if X is None:
-        return weights
+    return weights
+
+
+def validated(estimator, X, dtype=FLOATS):
+    """What a prediction is made of: ``coefs_``, ``intercepts_``, and X."""
+    weights = weights_of(estimator)
     numbers = validate_data(estimator, X, accept_sparse="csr", dtype=dtype, reset=False)
     if are_dates(X):
         refuse_missing_dates(numbers)

@@ -1,6 +1,7 @@
 """What users have stumbled over: wrong values that were accepted, and errors that named another."""
 
 from fractions import Fraction
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -295,3 +296,22 @@ def test_validation_rows_of_partitions_are_named():
     message = r"^y_val does not fit to y: Partition 1: y has the labels \[9\], not among \[0, 1\]"
     with pytest.raises(ValueError, match=message):
         TwoLayerClassifier(4, alpha=0.1).fit(*data, **val)
+
+
+METHODS = ("predict", "transform", "input_gradient", "predict_proba", "predict_log_proba")
+
+
+@pytest.mark.parametrize("Estimator", BOTH)
+def test_None_is_no_X(Estimator):
+    """It had stood for none, and ended in an internal error."""
+    model = Estimator(4, alpha="evidence", random_state=0).fit(X, LABELS)
+    calls = [getattr(model, name) for name in METHODS if hasattr(model, name)]
+    calls += [partial(method, y=LABELS) for method in (model.score, model.loss_and_gradient)]
+    calls.append(partial(model.fit, y=LABELS))
+    if Estimator is TwoLayerClassifier:
+        calls += [model.decision_function, partial(model.predict_proba, moderated=True)]
+    else:
+        calls.append(partial(model.predict, return_std=True))
+    for call in calls:
+        with pytest.raises(ValueError, match="Expected 2D array, got scalar array instead"):
+            call(None)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_twolayer._data.dask_table import map_collection, read_collection
@@ -94,7 +94,9 @@ def for_workers(estimator):
 def with_scorer(problem, estimator, scoring):
     """The problem with validation rows that are scored as the user has named it."""
     scorer, model_of = check_scoring(estimator, scoring), partial(with_weights, estimator)
-    score = scorer_of_weights(scoring, scorer, model_of, problem.held_out)
+    names = () if problem.targets.is_numeric else get_scorer_names()
+    others = [name for name in names if name.startswith(f"{scoring}_")]  # as f1_macro of f1
+    score = scorer_of_weights(scoring, scorer, model_of, problem.held_out, others=others)
     return replace(problem, score_weights=score)
 
 

@@ -127,7 +127,7 @@ class BaseTwoLayer(
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
         start = WarmStart.of(vars(self), learned) if settings.warm_start else None
         problem, settings = run.pose(settings, targets, table, held_out=held_out, start=start)
-        warn(complaints(problem, vars(fitted)), UserWarning, 1)
+        warn(complaints(problem, y, vars(fitted)), UserWarning, 1)
         if settings.verbose:
             tell_ignored(settings, self.get_params(deep=False), type(self), X_val is not None)
         found = fitted._train(problem, settings, random_state, start, deadline=deadline)
@@ -284,7 +284,7 @@ class BaseTwoLayer(
         random_state = random_state_of_stream(start, settings.random_state)
         problem, settings = run.pose(settings, targets, table, scale=scale, start=start)
         if learned is None:
-            warn(complaints(problem, vars(fitted), is_stream=True), UserWarning, 2)
+            warn(complaints(problem, y, vars(fitted), is_stream=True), UserWarning, 2)
         found = fitted._train(problem, settings, random_state, start, deadline=Deadline())
         warn(found, ConvergenceWarning, 2)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new

@@ -41,7 +41,7 @@ class LabelTargets:
     def check(y):
         """Y as one column (n,), or as an indicator matrix."""
         refuse_missing(y)
-        return column_or_1d(y, warn=True) if y.ndim == 1 or y.shape[1] == 1 else y
+        return column_or_1d(y) if y.ndim == 1 or y.shape[1] == 1 else y
 
     @staticmethod
     def summarize(y, weight, weightless=None):

@@ -325,6 +325,13 @@ MUTATIONS = {
         ("        check_class_weight(self.class_weight, weight)\n", ""),
         ("    if labels.ndim and labels.size and not", "    if not"),
         ("labels.size and not are_missing(labels).any():", "labels.size:"),
+        ("return replace(self, classes=classes, is_seen=None)", "return self"),
+        (
+            "if not np.array_equal(classes, self.classes):\n            raise ValueError(\n"
+            '                f"classes={listed(classes)} are not valid',
+            "if False:\n            raise ValueError(\n"
+            '                f"classes={listed(classes)} are not valid',
+        ),
         ('        if kind == "unknown":', "        if False:"),
         ("np.hstack([1 - A2, A2]) if", "np.hstack([A2, 1 - A2]) if"),
         ("np.hstack([ln(-Z2), ln(Z2)])", "np.hstack([ln(Z2), ln(-Z2)])"),

@@ -212,9 +212,14 @@ class LabelTargets:
                 "for instance classes=np.unique(y_all)."
             )
         classes = checked_classes(classes)
-        known = {} if self.is_multilabel else {"classes": classes, "is_seen": None}
-        targets = replace(self, **known)
-        return targets.going_on(classes, self.class_weight)
+        if not self.is_multilabel:
+            return replace(self, classes=classes, is_seen=None)
+        if not np.array_equal(classes, self.classes):
+            raise ValueError(
+                f"classes={listed(classes)} are not valid: for multilabel y they are the indices "
+                f"of its columns, {listed(self.classes)}."
+            )
+        return self
 
     def going_on(self, classes, class_weight):
         """The targets of a later call of ``partial_fit``; it must name no other classes."""

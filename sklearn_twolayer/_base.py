@@ -30,6 +30,7 @@ from sklearn_twolayer._validation import (
     over_collections,
     read_partitions,
     validated,
+    weights_of,
     with_scorer,
 )
 from sklearn_twolayer._version import DOCUMENTATION, __version__, check_version
@@ -41,8 +42,7 @@ class BaseTwoLayer(
     """A network with one hidden layer, trained by backprop: what both estimators share.
 
     A subclass names its ``_targets_class``: what y means. A fit sets public attributes, and
-    ``_learned_`` for everything else, their names included, by which the next fit knows what to
-    forget.
+    ``_learned_`` for all else, the names of those included, which the next fit forgets.
     """
 
     _doc_link_module = "sklearn_twolayer"
@@ -115,8 +115,9 @@ class BaseTwoLayer(
         settings = checked(vars(self), type(self).__name__)
         deadline = Deadline(settings.max_time)
         random_state = check_random_state(settings.random_state)
-        fitted = self._unfitted()
-        table = fitted._read(X, y, sample_weight, reset=True)
+        fitted, learned = self._unfitted(), getattr(self, "_learned_", None)
+        learns_columns = learned is None or not settings.warm_start
+        table = fitted._read(X, y, sample_weight, reset=learns_columns)
         targets = self._targets_class.learn(table.summary(self._targets_class), settings)
         table, read = table.weigh(targets).encode(targets), partial(fitted._read, reset=False)
         held_out = validation_rows(read, X_val, y_val, sample_weight_val)
@@ -124,10 +125,9 @@ class BaseTwoLayer(
             held_out = held_out.encode(targets, "y_val does not fit to y: ")
         elif settings.early_stopping:
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
-        learned = getattr(self, "_learned_", None)
         start = WarmStart.of(vars(self), learned) if settings.warm_start else None
         problem, settings = run.pose(settings, targets, table, held_out=held_out, start=start)
-        warn(complaints(problem, vars(fitted)), UserWarning, 1)
+        warn(complaints(problem, y, vars(fitted)), UserWarning, 1)
         if settings.verbose:
             tell_ignored(settings, self.get_params(deep=False), type(self), X_val is not None)
         found = fitted._train(problem, settings, random_state, start, deadline=deadline)
@@ -168,7 +168,7 @@ class BaseTwoLayer(
         ValueError
             If F or its gradient is not a finite number.
         """
-        coefs, intercepts = validated(self)
+        coefs, intercepts = weights_of(self)
         targets, scale = self._learned_.targets, self._learned_.scale
         network, loss_and_delta = self._learned_.network(coefs), targets.loss.loss_and_delta
         params = network.pack(*scale.unfold(coefs, intercepts), coefs[0].dtype)
@@ -264,7 +264,7 @@ class BaseTwoLayer(
         >>> bool((mlp.predict(X) == model.predict(X)).all())
         True
         """
-        validated(self)
+        weights_of(self)
         return as_sklearn_mlp(vars(self), self._learned_)
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
@@ -284,7 +284,7 @@ class BaseTwoLayer(
         random_state = random_state_of_stream(start, settings.random_state)
         problem, settings = run.pose(settings, targets, table, scale=scale, start=start)
         if learned is None:
-            warn(complaints(problem, vars(fitted), is_stream=True), UserWarning, 2)
+            warn(complaints(problem, y, vars(fitted), is_stream=True), UserWarning, 2)
         found = fitted._train(problem, settings, random_state, start, deadline=Deadline())
         warn(found, ConvergenceWarning, 2)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
@@ -342,7 +342,7 @@ class BaseTwoLayer(
         """R^2 or accuracy: scikit-learn's of arrays, of collections by a pass over them."""
         if not is_collection(X, y, sample_weight):
             return score_arrays(X, y, sample_weight=sample_weight)
-        weights = validated(self)
+        weights = weights_of(self)
         table = self._read(X, y, sample_weight, reset=False).encode(self._learned_.targets)
         return self._learned_.score(*weights, table)
 

@@ -4,6 +4,7 @@ Under the task of a fit there is a task for each iteration; a committee has a ta
 each member in between.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,7 +60,7 @@ class Task:
         """Tell of the end; ``weights()`` are the coefs and intercepts to predict with."""
 
         def attributes():
-            coefs, intercepts = weights()
+            coefs, intercepts = deepcopy(weights())  # a callback may change its own
             fitted = {"coefs_": coefs, "intercepts_": intercepts}
             if hasattr(self.estimator, "feature_names_in_"):
                 fitted["feature_names_in_"] = None  # X is an array, and has none to compare

@@ -96,7 +96,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         Processes that fit the members of a committee, as joblib counts them.
     class_weight : dict, "balanced", list of these, or None, default=None
         Weight of each class, multiplied into ``sample_weight``. "balanced" gives every class the
-        same total weight. A list has one entry for each label of multilabel targets.
+        same total weight. A list has one entry for each column of y.
     random_state : int, RandomState instance or None, default=None
         Starting weights, order of the rows, validation split.
     verbose : bool or int, default=0

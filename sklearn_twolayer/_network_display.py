@@ -106,11 +106,12 @@ class NetworkDisplay:
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         estimator = innermost(estimator)
-        check_is_fitted(estimator, "coefs_")
-        if len(estimator.coefs_) != 2:
+        check_is_fitted(estimator)
+        n_layers = len(getattr(estimator, "coefs_", (None,)))
+        if n_layers != 2:
             raise ValueError(
                 f"NetworkDisplay draws one hidden layer, but this {type(estimator).__name__} has "
-                f"{len(estimator.coefs_) - 1}."
+                f"{n_layers - 1}."
             )
         W1, W2 = estimator.coefs_
         learned = getattr(estimator, "_learned_", None)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_twolayer._data.dask_table import map_collection, read_collection
@@ -34,16 +34,17 @@ Method = TypeVar("Method", bound=Callable)
 COLUMNS = ("n_features_in_", "feature_names_in_")
 
 
-def validated(estimator, X=None, dtype=FLOATS):
-    """What a prediction is made of: ``coefs_``, ``intercepts_``, which may be assigned to, and X.
-
-    Without X the weights alone.
-    """
+def weights_of(estimator):
+    """``coefs_`` and ``intercepts_``, which may be assigned to, of a fitted estimator."""
     check_is_fitted(estimator, ("coefs_", "n_outputs_"))
     weights = float_arrays(estimator.coefs_), float_arrays(estimator.intercepts_)
     check_shapes(*weights, estimator.n_features_in_, estimator.n_outputs_)
-    if X is None:
-        return weights
+    return weights
+
+
+def validated(estimator, X, dtype=FLOATS):
+    """What a prediction is made of: ``coefs_``, ``intercepts_``, and X."""
+    weights = weights_of(estimator)
     numbers = validate_data(estimator, X, accept_sparse="csr", dtype=dtype, reset=False)
     if are_dates(X):
         refuse_missing_dates(numbers)
@@ -93,7 +94,9 @@ def for_workers(estimator):
 def with_scorer(problem, estimator, scoring):
     """The problem with validation rows that are scored as the user has named it."""
     scorer, model_of = check_scoring(estimator, scoring), partial(with_weights, estimator)
-    score = scorer_of_weights(scoring, scorer, model_of, problem.held_out)
+    names = () if problem.targets.is_numeric else get_scorer_names()
+    others = [name for name in names if name.startswith(f"{scoring}_")]  # as f1_macro of f1
+    score = scorer_of_weights(scoring, scorer, model_of, problem.held_out, others=others)
     return replace(problem, score_weights=score)
 
 

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 
@@ -103,3 +103,47 @@ def test_of_a_fit_that_has_not_converged(Estimator, n_members):
     with pytest.warns(ConvergenceWarning, match="max_iter=2") as caught:
         call()
     assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, line_of(call))]
+
+
+def as_column(y):
+    return y[:, None]
+
+
+def as_frame(y):
+    return pytest.importorskip("pandas").DataFrame({"kind": y})
+
+
+def as_partitions(y):
+    reason = "the dask extra is not installed"
+    return pytest.importorskip("dask.array", reason=reason).from_array(y[:, None], chunks=(10, 1))
+
+
+def as_list(y):
+    return y[:, None].tolist()
+
+
+@pytest.mark.parametrize("as_given", [as_column, as_list, as_frame, as_partitions])
+@pytest.mark.parametrize("options", [{}, {"classes": [0, 1]}], ids=["fit", "partial_fit"])
+def test_of_labels_in_a_column(options, as_given):
+    if options and as_given is as_partitions:
+        pytest.skip("partial_fit takes arrays")
+    labels = as_given((FAR > 5).astype(int))
+    rows = labels + 0.1 if as_given is as_partitions else X
+    model = TwoLayerClassifier(3, solver="adam", alpha=0.1, random_state=0)
+    method = model.partial_fit if options else model.fit
+
+    def call():
+        method(rows, labels, **options)
+
+    warning = caught_in(call)
+    assert warning.category is DataConversionWarning
+    assert "A column-vector y was passed" in str(warning.message)
+    assert (warning.filename, warning.lineno) == (__file__, line_of(call))
+
+
+def test_a_column_of_numbers_is_one_target():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        network(solver="lm", alpha=0.1, output_activation="identity", max_iter=99).fit(
+            X, FAR[:, None]
+        )

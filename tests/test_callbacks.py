@@ -216,6 +216,23 @@ def test_a_model_has_error_bars_at_the_end_of_the_fit_and_none_on_the_way(n_memb
     np.testing.assert_array_equal(whole.predict(X, return_std=True), expected)
 
 
+class Vandal(Recorder):
+    """Writes into the weights that it is shown."""
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        for array in fitted_estimator.coefs_ + fitted_estimator.intercepts_:
+            array[:] = 0
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+@CASES
+def test_a_callback_has_weights_of_its_own(Estimator, y, n_members):
+    model = network(Estimator, alpha=0.01, n_members=n_members)
+    alone = clone(model).fit(X, y)
+    recorded(model, X, y, recorder=Vandal())
+    assert same_fit(model, alone)
+
+
 def test_they_see_the_rows_that_are_learnt_and_their_own_weights():
     weight = np.linspace(1, 2, 80)
     model = network(

@@ -297,16 +297,18 @@ def test_far_apart_scales_end_in_numbers(solver, dtype):
 
 
 def test_X_or_y_near_the_largest_number_are_refused_with_their_column():
-    with pytest.raises(ValueError, match="Column 2 of X holds values too large to standardise"):
+    with pytest.raises(ValueError, match="In column 2 of X there are values too large to st"):
         fitted(TwoLayerRegressor, X * [1, 1, 1e300, 1])
     unchecked = sklearn.config_context(assume_finite=True)
     with (
         unchecked,
-        pytest.raises(ValueError, match=r"Column 2 of X holds missing.*Fill"),
+        pytest.raises(ValueError, match=r"In column 2 of X there are missing.*Fill"),
     ):
         fitted(TwoLayerRegressor, X * [1, 1, np.nan, 1])
-    with pytest.raises(ValueError, match="Column 0 of y holds values too large to standardise"):
+    with pytest.raises(ValueError, match="In y there are values too large to standardise"):
         fitted(TwoLayerRegressor, X, Y * 1e300)
+    with pytest.raises(ValueError, match="In column 1 of y there are values too large"):
+        fitted(TwoLayerRegressor, X, np.c_[Y, Y * 1e300])
     with pytest.raises(ValueError, match="not finite at the starting weights"):
         fitted(TwoLayerRegressor, X, Y * 1e300, standardize=False)
 

@@ -8,6 +8,7 @@ import pytest
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -251,6 +252,8 @@ def test_what_cannot_be_drawn_is_said(pyplot):
     mlp = MLPRegressor(hidden_layer_sizes=(4,), solver="lbfgs", max_iter=5).fit(X, Y)
     with pytest.raises(ValueError, match=r"no loss_curve_ to draw.*solver='sgd' or 'adam'"):
         LossCurveDisplay.from_estimator(mlp)
+    with pytest.raises(ValueError, match="one hidden layer, but this LinearRegression has 0"):
+        NetworkDisplay.from_estimator(LinearRegression().fit(X, Y))
     with pytest.raises(ValueError, match="has 2 names, but the network has 10 inputs"):
         NetworkDisplay.from_estimator(regressor().fit(X, Y), feature_names=["a", "b"])
     with pytest.raises(TypeError, match=r"feature_names='abcdefghij' is one string. Pass a list"):

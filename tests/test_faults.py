@@ -1,10 +1,12 @@
 """What users have stumbled over: wrong values that were accepted, and errors that named another."""
 
 from fractions import Fraction
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
 import pytest
+import sklearn
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
@@ -295,3 +297,58 @@ def test_validation_rows_of_partitions_are_named():
     message = r"^y_val does not fit to y: Partition 1: y has the labels \[9\], not among \[0, 1\]"
     with pytest.raises(ValueError, match=message):
         TwoLayerClassifier(4, alpha=0.1).fit(*data, **val)
+
+
+METHODS = ("predict", "transform", "input_gradient", "predict_proba", "predict_log_proba")
+
+
+@pytest.mark.parametrize("Estimator", BOTH)
+def test_None_is_no_X(Estimator):
+    """It had stood for none, and ended in an internal error."""
+    model = Estimator(4, alpha="evidence", random_state=0).fit(X, LABELS)
+    calls = [getattr(model, name) for name in METHODS if hasattr(model, name)]
+    calls += [partial(method, y=LABELS) for method in (model.score, model.loss_and_gradient)]
+    calls.append(partial(model.fit, y=LABELS))
+    if Estimator is TwoLayerClassifier:
+        calls += [model.decision_function, partial(model.predict_proba, moderated=True)]
+    else:
+        calls.append(partial(model.predict, return_std=True))
+    for call in calls:
+        with pytest.raises(ValueError, match="Expected 2D array, got scalar array instead"):
+            call(None)
+
+
+def test_targets_that_are_no_numbers_are_told():
+    names, huge = np.where(LABELS, "yes", "no"), [10**400, *X[1:, 0]]
+    model = TwoLayerRegressor(4, alpha=0.1, random_state=0)
+    for y in (names, names.astype(object), huge, [{}, *X[1:, 0]]):
+        with pytest.raises(ValueError, match=r"y does not hold real numbers: .*, or labels to"):
+            model.fit(X, y)
+    with pytest.raises(ValueError, match=r"^sample_weight: could not convert string to float"):
+        model.fit(X, LABELS, names)
+    with pytest.raises(ValueError, match=r"^sample_weight: Input contains NaN"):
+        model.fit(X, LABELS, np.full(40, np.nan))
+    as_text = X[:, 0].astype(str)
+    for y in (as_text, as_text.astype(object), X[:, 0].astype(object)):
+        assert np.array_equal(model.fit(X, y).predict(X), model.fit(X, X[:, 0]).predict(X))
+
+
+@pytest.mark.parametrize("Estimator", BOTH)
+def test_y_without_a_column_is_not_blamed_on_X(Estimator):
+    with pytest.raises(ValueError, match=r"^y has shape \(40, 0\), with no target"):
+        Estimator(4).fit(X, np.empty((40, 0)))
+
+
+@pytest.mark.parametrize("solver", ["lm", "lbfgs", "adam"])
+@pytest.mark.parametrize("standardize", [True, False])
+def test_where_nobody_looks_for_missing_values_they_are_suspected(standardize, solver):
+    model = TwoLayerRegressor(4, solver=solver, standardize=standardize, alpha=0.1)
+    refusal = pytest.raises(ValueError, match=r"missing values, or .*too large.* Fill them in, or")
+    with sklearn.config_context(assume_finite=True), refusal:
+        model.fit(np.where(X[7, 1] == X, np.nan, X), LABELS)
+
+
+def test_a_learning_rate_out_of_bounds_has_a_way_out():
+    model = TwoLayerRegressor(4, solver="gd", learning_rate=1e300, alpha=0.1, random_state=0)
+    with pytest.raises(ValueError, match=r"diverged.* Try learning_rate=.*, or 'auto', or another"):
+        model.fit(X, LABELS)

@@ -56,6 +56,29 @@ def test_columns_in_another_order_are_refused(Estimator, early_stopping, frame):
             call(frame[["age", "bmi"]])
 
 
+@EARLY_STOPPING
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_a_warm_start_goes_on_with_the_same_columns(Estimator, early_stopping, frame):
+    model = fitted(Estimator, frame, early_stopping=early_stopping, warm_start=True)
+    before = model.predict(frame)
+    with pytest.raises(ValueError, match="must be in the same order"):
+        model.fit(frame[["bmi", "age", "dose"]], Y)
+    with pytest.raises(ValueError, match=r"unseen at fit time:\n- doses"):
+        model.fit(frame.rename(**renaming(frame)), Y)
+    assert np.array_equal(model.predict(frame), before)
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        model.fit(X, Y)
+    assert model.fit(frame, Y).feature_names_in_.tolist() == NAMES
+    anew = model.set_params(warm_start=False).fit(frame[["bmi", "age"]], Y)
+    assert anew.feature_names_in_.tolist() == ["bmi", "age"]
+
+
+def renaming(frame):
+    """How pandas, and how polars, rename a column."""
+    names = {"dose": "doses"}
+    return {"columns": names} if hasattr(frame, "iloc") else {"mapping": names}
+
+
 def test_missing_dates_are_refused_and_others_are_numbers(library):
     """NaT is the least integer, and was taken for that number."""
     dates = np.datetime64("2020-01-01", "us") + (1e9 * X).astype("timedelta64[us]")

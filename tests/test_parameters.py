@@ -1,6 +1,7 @@
 """Constructor parameters: what is refused, what the error says, what a refusal leaves behind."""
 
 import inspect
+from functools import partial
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ BAD = {
     "n_jobs": ([0, 1.5, "2", True, NAN], ["None", "an integer other than 0"]),
     "learning_rate": (
         ["constant", "adaptive", 0, 0.0, -0.1, NAN, INF, None, True, [0.1]],
-        ["'auto'", "a number > 0"],
+        ["'auto'", "a finite number > 0"],
     ),
     "learning_rate_schedule": (["adaptive", "Cosine", None, 1], ["cosine", "constant"]),
     "momentum": ([1, 1.0, 1.5, -0.1, NAN, INF, "0.9", None, True], [">= 0 and < 1"]),
@@ -42,8 +43,8 @@ BAD = {
     "batch_size": ([*NOT_POSITIVE_INTEGERS, "all"], ["'auto'", "an integer >= 1"]),
     "shuffle": (NOT_BOOLEANS, ["True or False"]),
     "max_iter": ([*NOT_POSITIVE_INTEGERS, "none"], ["'auto'", "an integer >= 1"]),
-    "max_time": ([0, 0.0, -1, NAN, INF, "auto", True, [1]], ["None", "a number > 0"]),
-    "tol": ([-1, -1e-9, NAN, INF, "auto", None, True], ["a number >= 0"]),
+    "max_time": ([0, 0.0, -1, NAN, INF, "auto", True, [1]], ["None", "a finite number > 0"]),
+    "tol": ([-1, -1e-9, NAN, INF, "auto", None, True], ["a finite number >= 0"]),
     "early_stopping": ([*NOT_BOOLEANS, "auto"], ["True or False"]),
     "validation_fraction": (
         [0, 1, 0.0, 1.0, -0.1, 1.5, NAN, INF, "0.1", None, True],
@@ -54,7 +55,7 @@ BAD = {
         ["an integer >= 1 or infinity"],
     ),
     "warm_start": (NOT_BOOLEANS, ["True or False"]),
-    "random_state": (["seed", -1, 2.5, 2**32, np.random.default_rng(0)], ["RandomState"]),
+    "random_state": (["seed", -1, 2.5, 2**32, np.random.default_rng(0)], [">= 0 and < 2**32, or"]),
     "verbose": (["yes", -1, 2.5, None, NAN, INF], ["True or False", "an integer >= 0"]),
     "class_weight": (
         ["auto", "Balanced", 1, 0.5, True, ("balanced",), [1], [[{0: 1}, 2]]],
@@ -169,6 +170,13 @@ def test_integers_of_eight_bits_do_not_overflow(Estimator, solver):
     small = {name: np.int8(value) for name, value in small.items()}
     same = Estimator(**small, **settings).fit(np.tile(X, (20, 1)), np.tile(Y, 20))
     assert np.array_equal(same.coefs_[0], plain.coefs_[0])
+
+
+def test_how_many_members_pay_is_known_for_regressions_alone():
+    model = TwoLayerClassifier(3, n_members="auto", solver="sgd")
+    for call in (model.fit, partial(model.partial_fit, classes=[0, 1])):
+        with pytest.raises(ValueError, match=r"n_members='auto' is for TwoLayerRegressor.* Set an"):
+            call(X, Y)
 
 
 class Renamed(TwoLayerClassifier):

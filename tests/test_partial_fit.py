@@ -260,6 +260,17 @@ def test_a_call_without_meaning_is_refused(parameters, arguments, message):
     assert not hasattr(model, "coefs_")
 
 
+def test_classes_of_a_matrix_of_labels_are_its_columns():
+    """And there need not have been a call before."""
+    model = network(TwoLayerClassifier)
+    for wrong in ([0], [1, 2], ["a", "b"]):
+        with pytest.raises(ValueError, match=r"are not valid: .* its columns, \[0, 1\]\.$"):
+            model.partial_fit(X, LABELS, classes=wrong)
+    model.partial_fit(X, LABELS, classes=[0, 1])
+    with pytest.raises(ValueError, match="not those of the first call"):
+        model.partial_fit(X, LABELS, classes=[0, 1, 2])
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 import sklearn
-from sklearn.metrics import adjusted_rand_score, get_scorer, make_scorer, max_error, r2_score
+from sklearn.metrics import (
+    adjusted_rand_score,
+    average_precision_score,
+    get_scorer,
+    make_scorer,
+    max_error,
+    r2_score,
+)
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 
@@ -75,7 +82,7 @@ def test_a_type_error_of_a_scorer_is_the_users():
     def scorer(model, X, y, sample_weight=None):
         return len(model)
 
-    with pytest.raises(TypeError, match="has no len"):
+    with pytest.raises(TypeError, match=r"^scoring=<function .*scorer at .*has no len\(\)\. "):
         fitted(TwoLayerRegressor, scorer, WEIGHT)
 
 
@@ -101,6 +108,41 @@ def test_a_name_for_two_classes_has_others_for_more():
         model.fit(X, three)
     model.set_params(scoring="roc_auc_ovr", random_state=0).fit(X, three)
     assert model.best_validation_score_ <= 1
+
+
+@pytest.mark.parametrize(
+    ("Estimator", "y", "scoring", "advice"),
+    [
+        (TwoLayerRegressor, Y, "roc_auc", "such as 'loss'."),
+        (TwoLayerRegressor, Y, "neg_brier_score", "such as 'loss'."),
+        (TwoLayerRegressor, Y, "accuracy", "such as 'loss'."),
+        (TwoLayerRegressor, Y > 0, "f1", "such as 'loss'."),
+        (TwoLayerClassifier, LABELS, "r2", "such as 'loss'."),
+        (TwoLayerClassifier, np.digitize(Y, [-1, 1]), "f1", "'f1_samples', 'f1_weighted', 'loss'."),
+        (TwoLayerClassifier, LABELS, "average_precision", "make_scorer(..., pos_label=)."),
+        (TwoLayerClassifier, LABELS, "neg_brier_score", "make_scorer(..., pos_label=)."),
+    ],
+)
+def test_a_name_that_cannot_score_such_targets_is_told_with_the_way_out(
+    Estimator, y, scoring, advice
+):
+    with pytest.raises(ValueError) as refusal:
+        Estimator(4, scoring=scoring, early_stopping=True, random_state=0).fit(X, y)
+    message = str(refusal.value)
+    assert message.startswith(f"scoring={scoring!r} cannot score these rows: ")
+    assert ". Choose another scoring, such as " in message
+    assert ".. Choose" not in message
+    assert message.endswith(advice)
+
+
+def test_the_way_out_for_labels_that_are_not_0_and_1():
+    how = {"response_method": "predict_proba", "pos_label": "up"}
+    scoring = make_scorer(average_precision_score, **how)
+    model, _ = fitted(TwoLayerClassifier, scoring, WEIGHT, early_stopping=True)
+    expected = average_precision_score(
+        LABELS[:40] == "up", model.predict_proba(X[:40])[:, 1], sample_weight=WEIGHT
+    )
+    assert model.best_validation_score_ == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize(

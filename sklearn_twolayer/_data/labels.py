@@ -39,7 +39,7 @@ class LabelTargets:
     def check(y):
         """Y as one column (n,), or as an indicator matrix."""
         refuse_missing(y)
-        return column_or_1d(y, warn=True) if y.ndim == 1 or y.shape[1] == 1 else y
+        return column_or_1d(y) if y.ndim == 1 or y.shape[1] == 1 else y
 
     @staticmethod
     def summarize(y, weight, weightless=None):
@@ -210,9 +210,14 @@ class LabelTargets:
                 "for instance classes=np.unique(y_all)."
             )
         classes = checked_classes(classes)
-        known = {} if self.is_multilabel else {"classes": classes, "is_seen": None}
-        targets = replace(self, **known)
-        return targets.going_on(classes, self.class_weight)
+        if not self.is_multilabel:
+            return replace(self, classes=classes, is_seen=None)
+        if not np.array_equal(classes, self.classes):
+            raise ValueError(
+                f"classes={listed(classes)} are not valid: for multilabel y they are the indices "
+                f"of its columns, {listed(self.classes)}."
+            )
+        return self
 
     def going_on(self, classes, class_weight):
         """The targets of a later call of ``partial_fit``; it must name no other classes."""

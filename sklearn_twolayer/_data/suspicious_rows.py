@@ -1,4 +1,4 @@
-"""What to warn of before a training: columns that standardising spoils, and doubtful weights.
+"""What to warn of before a training: columns that standardising spoils, doubtful weights and y.
 
 A column is spoiled where one row makes its variance, where that is too small to see, or where the
 first batch of a stream has only one value of it.
@@ -8,6 +8,7 @@ from functools import partial
 from itertools import product
 
 import numpy as np
+from sklearn.exceptions import DataConversionWarning
 
 from sklearn_twolayer._network.products import dense
 
@@ -25,16 +26,24 @@ FEW_VALUES = 10
 ROWS_AT_ONCE = 1024
 #: Weights that sum to more than this times the rows may not be meant as frequencies.
 MANY_TIMES = 10
+#: In the words of scikit-learn, which other estimators say of such a y.
+COLUMN_VECTOR = (
+    "A column-vector y was passed when a 1d array was expected. Please change the shape of y to "
+    "(n_samples,), for example using ravel()."
+)
 
 
-def complaints(problem, attributes, *, is_stream=False):
+def complaints(problem, y, attributes, *, is_stream=False):
     """What to warn the user of before the training; None where there is nothing.
 
-    The ``attributes`` {name: value} of the estimator are what the user has set, ``alpha`` among
-    them, and the names of the columns of X.
+    ``y`` is as the user has it. The ``attributes`` {name: value} of the estimator are what the user
+    has set, ``alpha`` among them, and the names of the columns of X.
     """
     table, alpha, found = problem.table, attributes["alpha"], [problem.targets.complaint]
     names = attributes.get("feature_names_in_")
+    shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
+    if not problem.targets.is_numeric and shape[1:] == (1,):
+        found.append(DataConversionWarning(COLUMN_VECTOR))
     found.append(complaint_of_columns(table, problem.moments, names))
     if is_stream:
         found.append(complaint_of_first_batch(problem.moments, names))

@@ -173,9 +173,11 @@ def valid_rows(validate, targets_class, X, y):
     That is ``validate_data`` of scikit-learn, for an estimator that knows the columns of X, or
     learns them.
     """
-    kinds, of_user = {"multi_output": True, "y_numeric": targets_class.is_numeric}, X
+    of_user = X
+    if getattr(y, "shape", ())[1:] == (0,):
+        raise ValueError(f"y has shape {y.shape}, with no target in it. Pass a column or more.")
     try:
-        X, y = validate(X, y, accept_sparse="csr", dtype=FLOATS, **kinds)
+        X, y = validate(X, y, accept_sparse="csr", dtype=FLOATS, multi_output=True)
         if are_dates(of_user):
             refuse_missing_dates(X)
     except TypeError:  # of a y with NA, which is neither true nor false
@@ -244,9 +246,8 @@ def valid_weights(X, sample_weight):
         raise ValueError("sample_weight holds dates or durations. Pass numbers.")
     if isinstance(sample_weight, Number):
         sample_weight = np.full(X.shape[0], float(sample_weight))
-    weight = check_array(
-        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
-    )
+    with about("sample_weight"):
+        weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64)
     if weight.shape != (X.shape[0],):
         raise ValueError(
             f"sample_weight must have one value for each of the {X.shape[0]} rows of X, "

@@ -44,14 +44,20 @@ class RealTargets:
 
     @staticmethod
     def check(y):
-        """Y in float32, or in float64; ValueError of missing values, and of dates."""
+        """Y in float32, or in float64; ValueError of missing values, of dates and of no numbers."""
         refuse_missing(y)
         if y.dtype.kind in "mM":
             raise ValueError(
                 f"y holds dates or durations ({y.dtype}), which have no unit of their own. Pass "
                 "numbers: y / np.timedelta64(1, 'D') for days, of dates (y - y.min()) in its place."
             )
-        return y if y.dtype == np.float32 else np.asarray(y, np.float64)
+        try:
+            return y if y.dtype == np.float32 else np.asarray(y, np.float64)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise ValueError(
+                f"y does not hold real numbers: {error}. Pass numbers, or labels to "
+                "TwoLayerClassifier."
+            ) from error
 
     @staticmethod
     def summarize(y, weight, weightless=None):

@@ -8,7 +8,6 @@ from inspect import signature
 from time import perf_counter
 
 import numpy as np
-from sklearn.metrics import get_scorer_names
 
 #: What may end a fit before it has converged, beside ``max_iter``.
 OUT_OF_TIME, INTERRUPT = "out of time", "interrupt"
@@ -25,7 +24,10 @@ def announce(settings, text):
 
 
 def warn(found, category, n_frames):
-    """Warn of what is not None; blamed is the line so many frames above the caller."""
+    """Warn of what is not None; blamed is the line so many frames above the caller.
+
+    A complaint that is a Warning has a category of its own.
+    """
     for complaint in found:
         if complaint is not None:
             warnings.warn(complaint, category, stacklevel=n_frames + 2)
@@ -64,40 +66,41 @@ class Watch:
         return Watch(self.deadline, self.task and self.task.member(number), number)
 
 
-def scorer_of_weights(scoring, scorer, model_of, table):
+def scorer_of_weights(scoring, scorer, model_of, table, *, others=()):
     """The score of validation rows under weights, as the user has named it by ``scoring``.
 
     ``scorer(estimator, X, y)`` takes the weights of the rows as well, if it can, and
-    ``model_of(coefs, intercepts)`` is a model to predict with. ValueError if the rows are not in
-    memory.
+    ``model_of(coefs, intercepts)`` is a model to predict with; where it fails, ``others`` are names
+    to offer. ValueError if the rows are not in memory.
     """
     if not table.is_in_memory:
         raise ValueError(
             f"scoring={scoring!r} needs validation rows in memory. Pass X_val "
             "and y_val as arrays, or set scoring to None or 'loss': sums over partitions."
         )
-    return partial(_number_of, scoring=scoring, scorer=scorer, model_of=model_of, table=table)
+    score = partial(_score, scorer=scorer, model_of=model_of, table=table)
+    return partial(_number_of, score, scoring=scoring, others=others)
 
 
-def _number_of(coefs, intercepts, *, scoring, scorer, model_of, table):
+def _number_of(score_weights, coefs, intercepts, *, scoring, others):
     """The score, or an error that says of which ``scoring``."""
     try:
-        score = _score(scorer, model_of(coefs, intercepts), table)
-    except ValueError as error:
-        variants = [name for name in get_scorer_names() if name.startswith(f"{scoring}_")]
-        if not variants:
-            raise
-        raise ValueError(
-            f"scoring={scoring!r} cannot score these rows: {error} There are also "
-            f"{', '.join(map(repr, variants))}."
-        ) from error
+        score = score_weights(coefs, intercepts)
+    except (ValueError, TypeError, AttributeError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        choices = ", ".join(map(repr, (*others, "loss")))
+        if "pos_label" in str(error):
+            choices += ", or name the positive class: sklearn.metrics.make_scorer(..., pos_label=)"
+        reason = f"scoring={scoring!r} cannot score these rows: {error}".removesuffix(".")
+        raise kind(f"{reason}. Choose another scoring, such as {choices}.") from error
     if np.ndim(score) or np.asarray(score).dtype.kind not in "biuf":
         raise TypeError(f"scoring={scoring!r} returned {score!r}. It must return one number.")
     return score
 
 
-def _score(scorer, model, table):
-    """What a scorer says of a model on the rows, which it weighs if it can."""
+def _score(coefs, intercepts, *, scorer, model_of, table):
+    """What a scorer says of the weights on the rows of a table, which it weighs if it can."""
+    model = model_of(coefs, intercepts)
     if table.weight is None or "sample_weight" not in signature(scorer).parameters:
         return scorer(model, table.X, table.y)
     try:

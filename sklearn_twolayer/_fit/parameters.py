@@ -85,15 +85,15 @@ RULES = {
         "None or an integer other than 0 (-1: all cores)",
         partial(_is_either, names=(None,), other=_is_number_of_jobs),
     ),
-    "learning_rate": ("'auto' or a number > 0", _auto_or(POSITIVE)),
+    "learning_rate": ("'auto' or a finite number > 0", _auto_or(POSITIVE)),
     "learning_rate_schedule": _one_of(("cosine", "constant")),
     "momentum": ("a number >= 0 and < 1", partial(_is_number, low=0, high=1)),
     "nesterovs_momentum": BOOLEAN,
     "batch_size": AUTO_OR_COUNT,
     "shuffle": BOOLEAN,
     "max_iter": AUTO_OR_COUNT,
-    "max_time": ("None or a number > 0", partial(_is_either, names=(None,), other=POSITIVE)),
-    "tol": ("a number >= 0", NOT_NEGATIVE),
+    "max_time": ("None or a finite number > 0", partial(_is_either, names=(None,), other=POSITIVE)),
+    "tol": ("a finite number >= 0", NOT_NEGATIVE),
     "early_stopping": BOOLEAN,
     "scoring": (
         "None, 'loss', a name of sklearn.metrics.get_scorer_names(), or a callable "
@@ -106,13 +106,13 @@ RULES = {
         lambda v: (isinstance(v, Real) and v == np.inf) or COUNT(v),
     ),
     "warm_start": BOOLEAN,
-    "random_state": ("None, an integer >= 0 or a RandomState", _is_random_state),
+    "random_state": ("None, an integer >= 0 and < 2**32, or a RandomState", _is_random_state),
     "verbose": (
         "True or False or an integer >= 0",
         lambda v: isinstance(v, BOOLEANS) or _is_number(v, 0, kind=Integral),
     ),
     "class_weight": (
-        "None, 'balanced', a dict {class: weight}, or a list of these for multilabel y",
+        "None, 'balanced', a dict {class: weight}, or a list of these, one for each column of y",
         _is_class_weight,
     ),
 }

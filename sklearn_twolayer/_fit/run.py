@@ -11,7 +11,6 @@ from functools import partial
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn import get_config
 
 from sklearn_twolayer._bayes.copies import without_copies
 from sklearn_twolayer._bayes.noise import independence_of_targets
@@ -19,7 +18,7 @@ from sklearn_twolayer._fit.auto import Size, resolve, rows_to_start_on
 from sklearn_twolayer._fit.left_out import Refits, constant_or_better
 from sklearn_twolayer._fit.monitor import Monitor, Stop, Watch, announce
 from sklearn_twolayer._fit.results import posterior_of_fit
-from sklearn_twolayer._fit.training import Fit, Training
+from sklearn_twolayer._fit.training import Fit, Training, too_large
 from sklearn_twolayer._fit.weights import (
     WarmStart,
     initial_weights,
@@ -157,14 +156,13 @@ def standardization_of(table, targets, is_wanted):
     has_units = targets.output_activation == "identity" and targets.loss.is_squared_error
     for name, title in [("X", "X"), ("encoded", "y")][: 1 + has_units]:
         found = moments[name] = moments_of(table, name)
-        bad = np.flatnonzero(~np.isfinite(found.scale))
-        if len(bad):
-            missing, divide = "", "Divide"
-            if get_config()["assume_finite"]:  # nobody has looked
-                missing, divide = "missing values, or ", "Fill them in, or divide"
+        bad = np.flatnonzero(~np.isfinite(found.scale)).tolist()
+        if bad:
+            is_1d, (what, remedy) = len(found.scale) == 1 and title == "y", too_large("divide")
+            where = title if is_1d else f"column {bad[0]} of {title}"
             raise ValueError(
-                f"Column {bad[0]} of {title} holds {missing}values too large to standardise: their "
-                f"variance is not a finite number. {divide} the column by a constant first."
+                f"In {where} there are {what} to standardise: their variance is not a finite "
+                f"number. {remedy} the column by a constant first."
             )
     X = moments["X"]
     scale = replace(scale, mean=X.mean, scale=X.unit)
@@ -186,6 +184,11 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
         scale, moments = standardization_of(table, targets, settings.standardize)
         if settings.alpha == "auto" and targets.is_numeric and "encoded" not in moments:
             targets = targets.in_units(moments_of(table, "encoded"))
+    if settings.n_members == "auto" and not targets.is_numeric:
+        raise ValueError(
+            "n_members='auto' is for TwoLayerRegressor: for classes no rule says how many members "
+            "pay. Set an integer >= 1."
+        )
     problem = Problem(targets, scale, table, held_out, moments=moments)
     if settings.n_hidden == "auto" and start is not None:
         settings = replace(settings, n_hidden=start.coefs[0].shape[1])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from sklearn import get_config
 
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, STRATEGIES, Search, of_all_rows
 from sklearn_twolayer._bayes.cross_validate import MARGIN
@@ -228,7 +229,8 @@ class Training:
         """The error of numbers that overflow, with what can be done about it."""
         dtype = self.mean_loss.rows.dtype
         more = "" if self.settings.standardize else ", or set standardize=True"
-        return ValueError(f"{what}: X or y holds values too large for {dtype}. Scale them{more}.")
+        values, remedy = too_large("scale")
+        return ValueError(f"{what}: X or y holds {values} for {dtype}. {remedy} them{more}.")
 
     def _start(self, start):
         """Weights (p,) to start from, and what going on needs beside them."""
@@ -295,6 +297,16 @@ class Training:
                 fit = self.minimize(trial, penalty, max_iter=max_iter, keep=keep)
             finished.append(fit)
         return _least(finished)
+
+
+def too_large(remedy):
+    """What an error calls values that overflow, and what to do about them, by a verb.
+
+    Under ``assume_finite`` nobody has looked for missing ones.
+    """
+    if get_config()["assume_finite"]:
+        return "missing values, or values too large", f"Fill them in, or {remedy}"
+    return "values too large", remedy.capitalize()
 
 
 def _least(fits, *running):

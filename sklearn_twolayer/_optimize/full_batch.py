@@ -130,7 +130,7 @@ def gradient_descent(fun, x0, *, learning_rate, max_iter, tol, callback):
             raise ValueError(
                 f"Gradient descent diverged: the loss went from {start:.3g} to {value:.3g} "
                 f"in {iteration} iterations with learning_rate={learning_rate:.3g}. Try "
-                f"learning_rate={learning_rate / 10:.3g}, or another solver."
+                f"learning_rate={learning_rate / 10:.3g}, or 'auto', or another solver."
             )
         is_least = iteration == 1 or value < step.least
         best, least = (x, value) if is_least else (step.best, step.least)

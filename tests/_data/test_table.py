@@ -49,8 +49,8 @@ def test_weights_are_not_written_to():
     [
         ([1, -2, 1, 1], "row 1 has -2"),
         (-1, "must not be negative"),
-        ([1, np.nan, 1, 1], "sample_weight contains NaN"),
-        ([1, np.inf, 1, 1], "sample_weight contains infinity"),
+        ([1, np.nan, 1, 1], "sample_weight: Input contains NaN"),
+        ([1, np.inf, 1, 1], "sample_weight: Input contains infinity"),
         (np.zeros(4), "gives every row the weight zero"),
         ([1e308, 1e308, 1, 1], "sum of sample_weight over the rows is not finite"),
         (0, "gives every row the weight zero"),

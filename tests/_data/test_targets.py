@@ -249,7 +249,7 @@ def test_the_first_batch_names_all_classes():
         targets.with_classes(None)
     indicator = labels_of(np.array([[0, 1], [1, 1]]))
     assert indicator.with_classes([0, 1]).is_multilabel
-    with pytest.raises(ValueError, match="not those of the first call"):
+    with pytest.raises(ValueError, match=r"classes=\[0, 1, 2\] are not valid: for multilabel y"):
         indicator.with_classes([0, 1, 2])
 
 

@@ -381,7 +381,7 @@ def test_an_error_names_the_first_parameter_and_says_what_it_may_be():
 @pytest.mark.parametrize(
     ("name", "words", "valid", "invalid"),
     [
-        ("tol", "a number >= 0", [0, 1e-300, 1e300], [-1e-300, np.inf, np.nan, 10**400]),
+        ("tol", "a finite number >= 0", [0, 1e-300, 1e300], [-1e-300, np.inf, np.nan, 10**400]),
         ("momentum", "a number >= 0 and < 1", [0, 0.5, 1 - 1e-16], [-0.1, 1, 1.1]),
         ("validation_fraction", "a number > 0 and < 1", [1e-300, 1 - 1e-16], [0, 1]),
         ("max_iter", "'auto' or an integer >= 1", [1, 10**30], [0, 1.0]),

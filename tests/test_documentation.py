@@ -320,6 +320,22 @@ def quickstart():
     return module
 
 
+#: StandardScaler(), TwoLayerRegressor(...) or a name that stands for ours.
+SCALED_TWICE = re.compile(r"StandardScaler\(\)\W+(?:\w+\W+)?(?:TwoLayer\w+|network|regressor)\b")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_no_snippet_scales_what_is_scaled_inside(path):
+    """Pages tell to drop a StandardScaler in front of our estimators: none shows one."""
+    for _, body in FENCE.findall(_text(path)):
+        assert not SCALED_TWICE.search(body), f"{path.name} scales what is scaled inside:\n{body}"
+
+
+def test_quickstart_scales_for_the_others_alone(quickstart):
+    for name, model, _ in (*quickstart.REGRESSORS, *quickstart.CLASSIFIERS):
+        assert ("StandardScaler" in repr(model)) == (not name.startswith("TwoLayer")), name
+
+
 @pytest.mark.slow
 def test_quickstart_draws_a_picture(quickstart, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib", reason="the picture needs matplotlib")

@@ -40,8 +40,7 @@ NUMBER = re.compile(r"(?<!\w)-?\d+(?:\.\d+)?")
 QUOTATION = re.compile(r"\[`([^`]+)`\]\(\.\./sklearn_twolayer/(\S+\.py)\) \|$", re.MULTILINE)
 #: A program that a page shows, and what it prints.
 PROGRAM = re.compile(
-    r"^:::\{literalinclude\} (examples/\w+\.py)\n(?::.*\n)*:::\n\n```text\n(.*?)^```$",
-    re.MULTILINE | re.DOTALL,
+    r"^\[\w+\.py\]\((examples/\w+\.py)\)\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
 #: Not asked of docstrings: an extended summary, a See Also and an example in each method, a
 #: capital where a description begins with a name (lbfgs), and ``self : object`` as scikit-learn
@@ -52,6 +51,13 @@ LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 
 def _text(path):
     return path.read_text(encoding="utf-8")
+
+
+def _module(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _assert_same_output(found, expected):
@@ -170,9 +176,7 @@ def _anchors(path):
 def test_a_link_to_the_source_leads_to_an_anchor_on_its_page(name):
     """Sphinx itself notices no link whose page is there but whose line is not."""
     highlighting = pytest.importorskip("sphinx.highlighting", reason="needs the docs extra")
-    spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "_source_pages.py")
-    pages = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(pages)
+    pages = _module(ROOT / "docs" / "_source_pages.py")
     found = pages.linkcode_resolve("py", {"module": "sklearn_twolayer", "fullname": name})
     page, anchor = re.fullmatch(r"\.\./(.+)\.html#(.+)", found).groups()
     builder = SimpleNamespace(highlighter=highlighting.PygmentsBridge("html"))
@@ -228,11 +232,31 @@ def test_results_say_how_they_were_made_and_are_shown(path):
     assert "Python 3" in results["environment"]
     for table in results["tables"]:
         assert {len(row) for row in table["rows"]} == {len(table["header"])}
+    assert _text(path) == _module(ROOT / "benchmarks" / "_report.py").as_json(results)
     pages = "".join(map(_text, DOCUMENTS))
-    shown = re.findall(rf":::\{{results\}} {path.stem}\n(?::titles: (.+)\n)?", pages)
+    link = rf"^\[(.+)\]\(\.\./benchmarks/results/{path.stem}\.json\)$"
+    shown = re.findall(link, pages, re.MULTILINE)
     assert shown, "no page shows it"
     titles = {title.strip() for text in shown for title in text.split(";")}
-    assert titles in ({""}, {table["title"] for table in results["tables"]})
+    assert titles in ({"All tables"}, {table["title"] for table in results["tables"]})
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_tables_and_programs_are_links_on_a_forge(path):
+    """It has no directives, and shows them as they are written: nothing to look at."""
+    assert not re.findall(r"^:+\{(?:results|literalinclude)\}.*", _text(path), re.MULTILINE)
+
+
+def test_the_site_shows_what_a_link_alone_on_its_line_leads_to():
+    show = _module(ROOT / "docs" / "_shown_files.py").show
+    assert show("[All tables](../benchmarks/results/a.json)") == ":::{results} a\n:::"
+    assert show("[An x; B](../benchmarks/results/a.json)") == (
+        ":::{results} a\n:titles: An x; B\n:::"
+    )
+    assert show("[b.py](a/b.py)") == ":::{literalinclude} a/b.py\n:::"
+    assert ":pyobject: C.d\n" in show("[C.d](../a/b.py)")
+    for other in ("See [b.py](a/b.py)", "| [`line`](a/b.py) |", "[page](b.md)"):
+        assert show(other) == other
 
 
 def test_figures_of_the_readme_are_those_of_a_saved_run():
@@ -313,11 +337,7 @@ def test_docstrings_of_the_estimators_group_their_parameters(Estimator):
 
 @pytest.fixture
 def quickstart():
-    path = ROOT / "docs" / "examples" / "quickstart.py"
-    spec = importlib.util.spec_from_file_location("quickstart", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return _module(ROOT / "docs" / "examples" / "quickstart.py")
 
 
 #: StandardScaler(), TwoLayerRegressor(...) or a name that stands for ours.

@@ -2,6 +2,7 @@
 
 ``:::{results} neighbours`` shows ``benchmarks/results/neighbours.json`` with the command, the
 day, the versions and the machine under it; ``:titles: first; second`` only some of its tables.
+Pages have a link in its place, which ``_shown_files.py`` makes a directive.
 """
 
 import json

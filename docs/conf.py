@@ -35,6 +35,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "_results",
+    "_shown_files",
     "_source_pages",
 ]
 exclude_patterns = ["_build", "_templates", "gallery", "examples"]

@@ -193,11 +193,18 @@ def test_waves_are_learned_from_every_start(frequency, n):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("noise", "n", "n_hidden"), [(1, 200, 20), (3, 200, 20), (5, 1500, 10)])
+@pytest.mark.parametrize("noise", [1, 3, 5])
+@pytest.mark.parametrize(
+    ("n", "n_hidden"), [(200, "auto"), (200, 20), (200, 50), (1500, 10), (3000, "auto")]
+)
 def test_noise_is_not_learned(noise, n, n_hidden):
-    """Friedman-1 against a straight line, and intervals that cover what they say."""
+    """Friedman-1 against a straight line, and intervals that cover what they say.
+
+    Measured with 200 rows, over five seeds: gains of 0.016 to 0.25, coverage of 0.896 to 0.919 with
+    standard errors up to 0.011; with 3,000 rows 0.12 and more, and 0.905 to 0.906, up to 0.003.
+    """
     gains, covered = [], []
-    for seed in SEEDS:
+    for seed in SEEDS[: 3 if n > 1000 else None]:
         X, y = make_friedman1(n, noise=noise, random_state=seed)
         new, target = make_friedman1(2000, noise=noise, random_state=100 + seed)
         model = TwoLayerRegressor(n_hidden, random_state=seed).fit(X, y)
@@ -219,10 +226,12 @@ def test_columns_without_a_signal_are_answered_by_the_rate(n):
 
 
 def test_columns_without_a_signal_are_answered_by_the_mean():
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(100, 200)), rng.normal(size=100)
-    model = TwoLayerRegressor(10, random_state=0).fit(X, y)
-    assert model.score(rng.normal(size=(500, 200)), rng.normal(size=500)) > -0.3
+    """Over twelve seeds R^2 was -0.03 to 0."""
+    for seed in SEEDS[:3]:
+        rng = np.random.default_rng(seed)
+        X, y = rng.normal(size=(100, 200)), rng.normal(size=100)
+        model = TwoLayerRegressor(10, random_state=seed).fit(X, y)
+        assert model.score(rng.normal(size=(500, 200)), rng.normal(size=500)) > -0.1
 
 
 def test_three_of_many_columns_are_found():
@@ -239,9 +248,13 @@ def test_three_of_many_columns_are_found():
 
 @pytest.mark.slow
 def test_a_line_in_noise_is_not_bent():
-    """The evidence of some hundred rows stays with bends; stronger penalties straighten them."""
+    """The evidence of some hundred rows stays with bends; stronger penalties straighten them.
+
+    Over fifteen seeds the error was 1.1 to 4.4 times that of least squares, 1.8 in the mean, with
+    a standard error of 0.27 for ten.
+    """
     excess = []
-    for seed in range(5):
+    for seed in range(10):
         random = np.random.RandomState(seed)
         X, slope = random.normal(size=(1600, 4)), random.normal(size=4)
         y = X @ slope + 0.3 * random.normal(size=1600)
@@ -250,7 +263,7 @@ def test_a_line_in_noise_is_not_bent():
         model = TwoLayerRegressor(random_state=seed).fit(X[:600], y[:600])
         errors = [np.mean((each[600:] - X[600:] @ slope) ** 2) for each in (model.predict(X), line)]
         excess.append(errors[0] / errors[1])
-    assert np.mean(excess) < 4
+    assert np.mean(excess) < 2.4
 
 
 @pytest.mark.parametrize("n", [45, 65, 90])

@@ -40,8 +40,7 @@ NUMBER = re.compile(r"(?<!\w)-?\d+(?:\.\d+)?")
 QUOTATION = re.compile(r"\[`([^`]+)`\]\(\.\./sklearn_twolayer/(\S+\.py)\) \|$", re.MULTILINE)
 #: A program that a page shows, and what it prints.
 PROGRAM = re.compile(
-    r"^:::\{literalinclude\} (examples/\w+\.py)\n(?::.*\n)*:::\n\n```text\n(.*?)^```$",
-    re.MULTILINE | re.DOTALL,
+    r"^\[\w+\.py\]\((examples/\w+\.py)\)\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
 #: Not asked of docstrings: an extended summary, a See Also and an example in each method, a
 #: capital where a description begins with a name (lbfgs), and ``self : object`` as scikit-learn
@@ -52,6 +51,13 @@ LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 
 def _text(path):
     return path.read_text(encoding="utf-8")
+
+
+def _module(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _assert_same_output(found, expected):
@@ -170,9 +176,7 @@ def _anchors(path):
 def test_a_link_to_the_source_leads_to_an_anchor_on_its_page(name):
     """Sphinx itself notices no link whose page is there but whose line is not."""
     highlighting = pytest.importorskip("sphinx.highlighting", reason="needs the docs extra")
-    spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "_source_pages.py")
-    pages = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(pages)
+    pages = _module(ROOT / "docs" / "_source_pages.py")
     found = pages.linkcode_resolve("py", {"module": "sklearn_twolayer", "fullname": name})
     page, anchor = re.fullmatch(r"\.\./(.+)\.html#(.+)", found).groups()
     builder = SimpleNamespace(highlighter=highlighting.PygmentsBridge("html"))
@@ -228,33 +232,90 @@ def test_results_say_how_they_were_made_and_are_shown(path):
     assert "Python 3" in results["environment"]
     for table in results["tables"]:
         assert {len(row) for row in table["rows"]} == {len(table["header"])}
+    assert _text(path) == _module(ROOT / "benchmarks" / "_report.py").as_json(results)
     pages = "".join(map(_text, DOCUMENTS))
-    shown = re.findall(rf":::\{{results\}} {path.stem}\n(?::titles: (.+)\n)?", pages)
+    link = rf"^\[(.+)\]\(\.\./benchmarks/results/{path.stem}\.json\)$"
+    shown = re.findall(link, pages, re.MULTILINE)
     assert shown, "no page shows it"
     titles = {title.strip() for text in shown for title in text.split(";")}
-    assert titles in ({""}, {table["title"] for table in results["tables"]})
+    assert titles in ({"All tables"}, {table["title"] for table in results["tables"]})
 
 
-def test_figures_of_the_readme_are_those_of_a_saved_run():
-    """Each figure is one of a file whose command is that of the row, options included."""
-    rows = _text(README).split("| measured |")[1].split("\n\n")[0].splitlines()[2:]
-    assert len(rows) == 3
-    commands = {path: json.loads(_text(path))["command"] for path in RESULTS}
-    for line in rows:
-        _, figures, command = (cell.strip() for cell in line.split("|")[1:4])
-        words = command.strip("`").split()
-        (path,) = (
-            path for path, made_by in commands.items() if made_by.split()[: len(words)] == words
-        )
-        cells = [
-            str(cell)
-            for table in json.loads(_text(path))["tables"]
-            for row in table["rows"]
-            for cell in row
-        ]
-        saved = set(re.findall(r"\d+\.\d+", " ".join(cells)))
-        for number in re.findall(r"\d+\.\d+", figures):
-            assert number in saved, f"{path.name} has no {number}"
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_tables_and_programs_are_links_on_a_forge(path):
+    """It has no directives, and shows them as they are written: nothing to look at."""
+    assert not re.findall(r"^:+\{(?:results|literalinclude)\}.*", _text(path), re.MULTILINE)
+
+
+def test_the_site_shows_what_a_link_alone_on_its_line_leads_to():
+    show = _module(ROOT / "docs" / "_shown_files.py").show
+    assert show("[All tables](../benchmarks/results/a.json)") == ":::{results} a\n:::"
+    assert show("[An x; B](../benchmarks/results/a.json)") == (
+        ":::{results} a\n:titles: An x; B\n:::"
+    )
+    assert show("[b.py](a/b.py)") == ":::{literalinclude} a/b.py\n:::"
+    assert ":pyobject: C.d\n" in show("[C.d](../a/b.py)")
+    for other in ("See [b.py](a/b.py)", "| [`line`](a/b.py) |", "[page](b.md)"):
+        assert show(other) == other
+
+
+def _saved(name):
+    """The command of a saved run, and the rows of each of its tables, nothing in bold."""
+    results = json.loads(_text(ROOT / "benchmarks" / "results" / f"{name}.json"))
+    tables = [
+        [[cell.replace("**", "") for cell in row] for row in table["rows"]]
+        for table in results["tables"]
+    ]
+    return results["command"], *tables
+
+
+def _classification():
+    command, rows = _saved("r_classification")
+    accuracy, log_loss = ({row[0]: row[column] for row in rows} for column in (1, 2))
+    ours, linear, mlp = "TwoLayerClassifier", "LogisticRegression()", "MLPClassifier()"
+    return (
+        command,
+        "accuracy on 81 small tables of R packages, everything default",
+        f"{accuracy[ours]} %, log loss {log_loss[ours]}; on scaled X "
+        f"`LogisticRegression(max_iter=1000)` {accuracy[linear]} %, {log_loss[linear]}, "
+        f"`MLPClassifier()` {accuracy[mlp]} %, {log_loss[mlp]}",
+    )
+
+
+def _regression():
+    command, sets, means = _saved("uci_regression_peers")
+    ratio, inside = dict(means), [float(row[6]) for row in sets]
+    of_ten = ratio["TwoLayerRegressor, ten sets of up to 2,000 rows"]
+    assert of_ten == ratio["GaussianProcessRegressor, the same ten"]
+    trees, forest = ratio["HistGradientBoostingRegressor"], ratio["RandomForestRegressor"]
+    return (
+        command,
+        "RMSE over that of the best of six regressors of scikit-learn, geometric mean of "
+        f"{len(sets)} UCI sets, everything default",
+        f"{ratio['TwoLayerRegressor']}; gradient boosting {trees}, random forest {forest}, "
+        f"`MLPRegressor()` {ratio['MLPRegressor']}; on ten of up to 2,000 rows {of_ten}, as a "
+        f"Gaussian process; 90 % intervals hold {min(inside)} to {max(inside)} % of new targets",
+    )
+
+
+def _speed():
+    command, rows = _saved("gradient_main")
+    _, ours, mlp, _, jax, *_ = rows[0]
+    return (
+        command,
+        "loss and gradient of 100,000 rows, 20 columns, 100 units",
+        f"{ours}; scikit-learn's MLP takes {mlp} times as long, JAX {jax}",
+    )
+
+
+@pytest.mark.parametrize("row", [0, 1, 2], ids=["classification", "regression", "speed"])
+def test_figures_of_the_readme_are_those_of_a_saved_run(row):
+    """Each is beside its model what the run has there, and the command has all its options."""
+    line = _text(README).split("| measured |")[1].split("\n\n")[0].splitlines()[2:][row]
+    found = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+    command, *cells = (_classification, _regression, _speed)[row]()
+    assert found[:2] == cells
+    assert command.split()[: len(found[2].split())] == found[2].split()
 
 
 def test_every_parameter_of_the_mlp_is_translated():
@@ -313,11 +374,23 @@ def test_docstrings_of_the_estimators_group_their_parameters(Estimator):
 
 @pytest.fixture
 def quickstart():
-    path = ROOT / "docs" / "examples" / "quickstart.py"
-    spec = importlib.util.spec_from_file_location("quickstart", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return _module(ROOT / "docs" / "examples" / "quickstart.py")
+
+
+#: StandardScaler(), TwoLayerRegressor(...) or a name that stands for ours.
+SCALED_TWICE = re.compile(r"StandardScaler\(\)\W+(?:\w+\W+)?(?:TwoLayer\w+|network|regressor)\b")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_no_snippet_scales_what_is_scaled_inside(path):
+    """Pages tell to drop a StandardScaler in front of our estimators: none shows one."""
+    for _, body in FENCE.findall(_text(path)):
+        assert not SCALED_TWICE.search(body), f"{path.name} scales what is scaled inside:\n{body}"
+
+
+def test_quickstart_scales_for_the_others_alone(quickstart):
+    for name, model, _ in (*quickstart.REGRESSORS, *quickstart.CLASSIFIERS):
+        assert ("StandardScaler" in repr(model)) == (not name.startswith("TwoLayer")), name
 
 
 @pytest.mark.slow

@@ -185,11 +185,19 @@ def test_a_warm_start_takes_the_moments_along():
 
 
 def test_the_solver_may_change_between_calls():
-    model = network(TwoLayerRegressor, warm_start=True, max_iter=3)
-    for solver in ("adam", "sgd", "adam"):
+    """From the weights that there are; only moments of the other solver are left behind."""
+    model = network(TwoLayerRegressor, warm_start=True, max_iter=3, tol=0)
+    streamed(model, X, SIGNAL, n_calls=20)
+    for solver in ("sgd", "adam"):
+        before = model.loss_
         model.set_params(solver=solver).partial_fit(X, SIGNAL)
+        assert model.solver_ == solver
+        assert model.loss_ < 1.2 * before
     for solver in ("sgd", "adam", "lm", "adam"):
+        before = model.loss_
         model.set_params(solver=solver).fit(X, SIGNAL)
+        assert model.solver_ == solver
+        assert model.loss_ < 1.2 * before
 
 
 def test_a_stream_survives_a_pickle():

@@ -15,25 +15,42 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_validate
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 
-# Each model with the penalties among which the grid search chooses. The MLPs get more than
+
+def scaled(model):
+    """Standardised inputs, then the model: ours need no scaler, as they have one inside."""
+    return make_pipeline(StandardScaler(), model)
+
+
+# Each model, and the penalties among which the grid search chooses. The MLPs get more than
 # their 200 epochs, so that they converge, and MLPRegressor the scaled target that it needs.
-SCALED_MLP = TransformedTargetRegressor(
-    MLPRegressor(max_iter=2000, random_state=0), transformer=StandardScaler()
-)
 REGRESSORS = [
-    (Ridge(), {"alpha": [1, 10, 100]}),
-    (SCALED_MLP, {"regressor__alpha": [1, 3, 10]}),
-    (TwoLayerRegressor(random_state=0), {"alpha": [0.003, 0.01, 0.03]}),
+    ("Ridge", scaled(Ridge()), {"ridge__alpha": [1, 10, 100]}),
+    (
+        "MLPRegressor",
+        TransformedTargetRegressor(
+            scaled(MLPRegressor(max_iter=2000, random_state=0)), transformer=StandardScaler()
+        ),
+        {"regressor__mlpregressor__alpha": [1, 3, 10]},
+    ),
+    ("TwoLayerRegressor", TwoLayerRegressor(random_state=0), {"alpha": [0.003, 0.01, 0.03]}),
 ]
 CLASSIFIERS = [
-    (LogisticRegression(max_iter=1000), {"C": [0.1, 1, 10]}),
-    (MLPClassifier(max_iter=1000, random_state=0), {"alpha": [0.0001, 0.01, 1]}),
-    (TwoLayerClassifier(random_state=0), {"alpha": [0.0003, 0.001, 0.003]}),
+    (
+        "LogisticRegression",
+        scaled(LogisticRegression(max_iter=1000)),
+        {"logisticregression__C": [0.1, 1, 10]},
+    ),
+    (
+        "MLPClassifier",
+        scaled(MLPClassifier(max_iter=1000, random_state=0)),
+        {"mlpclassifier__alpha": [0.0001, 0.01, 1]},
+    ),
+    ("TwoLayerClassifier", TwoLayerClassifier(random_state=0), {"alpha": [0.0003, 0.001, 0.003]}),
 ]
 # Heading of the table -> scorer of scikit-learn, and the sign to print it with.
 R2 = {"R^2": ("r2", 1)}
@@ -49,30 +66,18 @@ SOLVERS = {
 }
 
 
-def pipeline(model):
-    """Standardised inputs, then the model."""
-    return Pipeline([("scale", StandardScaler()), ("model", model)])
-
-
-def grid_search(model, grid, scoring):
-    """The pipeline, with its penalty chosen by cross-validation within the training rows."""
-    grid = {f"model__{name}": values for name, values in grid.items()}
-    return GridSearchCV(pipeline(model), grid, cv=3, scoring=scoring)
-
-
 def compare(title, models, X, y, folds, metrics):
     """Print cross-validated scores of the models, with the default and the chosen penalty.
 
-    The grid search chooses by the last metric.
+    The grid search, within the training rows, chooses by the last metric.
     """
     print(f"\n{title}: {X.shape[0]} rows, {X.shape[1]} columns, {folds.n_splits} folds")
     print(f"{'':26}" + "".join(f"{name:>18}" for name in metrics) + f"{'seconds':>10}")
     scorers = {name: scorer for name, (scorer, _) in metrics.items()}
-    for model, grid in models:
-        name = type(getattr(model, "regressor", model)).__name__
-        penalty = next(iter(grid)).removeprefix("regressor__")
-        search = grid_search(model, grid, list(scorers.values())[-1])
-        for label, estimator in (name, pipeline(model)), (f"  {penalty} by grid search", search):
+    for name, model, grid in models:
+        penalty = next(iter(grid)).rpartition("__")[2]
+        search = GridSearchCV(model, grid, cv=3, scoring=list(scorers.values())[-1])
+        for label, estimator in (name, model), (f"  {penalty} by grid search", search):
             result = cross_validate(estimator, X, y, cv=folds, scoring=scorers, n_jobs=2)
             line = f"{label:26}"
             for metric, (_, sign) in metrics.items():

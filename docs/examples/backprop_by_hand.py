@@ -1,6 +1,6 @@
 """Networks of sigmoid units trained by backward propagation: NumPy beside the estimators.
 
-Run it with ``python docs/examples/backprop_in_40_lines.py``, then change it.
+Run it with ``python docs/examples/backprop_by_hand.py``, then change it.
 """
 
 import warnings

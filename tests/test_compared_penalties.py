@@ -42,7 +42,7 @@ def test_the_chosen_penalty_predicts_left_out_rows(solver):
 
 
 def test_the_fit_learns_under_a_tenth_of_the_penalty(monkeypatch):
-    monkeypatch.setattr(compare, "RATIOS", ())
+    monkeypatch.setattr(compare, "TIMES_LESS", ())
     model = TwoLayerClassifier(5, solver="lbfgs", random_state=0).fit(X, Y)
     by_hand = TwoLayerClassifier(5, solver="lbfgs", warm_start=True, random_state=0, max_iter=100)
     assert model.penalty_[0] == model.penalty_[2]

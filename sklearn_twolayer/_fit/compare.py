@@ -22,19 +22,14 @@ from sklearn_twolayer._fit.auto import (
     rows_to_compare,
     unit_precision,
 )
-from sklearn_twolayer._fit.left_out import (
-    COMPARING_SHARE,
-    FURTHER_ITERATIONS,
-    LeftOut,
-    flat_to_compare,
-)
+from sklearn_twolayer._fit.left_out import COMPARING_SHARE, LeftOut
 from sklearn_twolayer._fit.monitor import announce
 from sklearn_twolayer._fit.training import LEARNING_STEPS
 from sklearn_twolayer._network.objective import Penalty
 
-#: How many times the alpha of W1 may be that of W2; and by what factor left-out rows must be
-#: predicted better for it: networks that have gone that far are uncertain by two per cent.
-RATIOS, MARGIN_OF_RATIOS = (10.0, 100.0, 1000.0), 0.95
+#: How many times less the alpha of W2 may be, where bends pay; and by what factor left-out rows
+#: must be predicted better for it: networks that have gone that far are uncertain by two per cent.
+TIMES_LESS, MARGIN_OF_BENDS = (10.0, 100.0, 1000.0), 0.95
 #: Left-out rows that are predicted within this share of the variance of y tell that the evidence
 #: will not take the signal for noise, and it goes further down (docs/choices.md).
 LOW_NOISE = 0.05
@@ -74,7 +69,7 @@ class Comparison:
         where = f"{n_rows} left-out rows, fold {number + 1} of {n_folds_asked(self.n_dealt)}"
         announce(settings, f"Comparing {len(strengths)} penalties on {where}")
         penalties = [self._penalty(each) for each in strengths]
-        found = self.networks.fits(self.shares[:, number], self.start, penalties, None)
+        found = self.networks.fits(self.shares[:, number], self.start, penalties)
         if len(found) == len(strengths):
             self.told.append(dict(zip(strengths, found)))
         return [loss for loss, _ in found]
@@ -117,49 +112,51 @@ class Comparison:
         """The strength, or the one of ``stronger`` up to which each loses less than that before."""
         heading = "Comparing penalties: {:g} times a unit prior"
         further = {(each, 1.0): heading.format(each) for each in stronger}
-        return self._go_on(strength, further)[0]
+        return self._go_on((strength, 1.0), further)[0]
 
-    def ratio(self, strength):
-        """The ratio under which networks predict left-out rows best.
+    def balanced(self, strength):
+        """The (strength, ratio) under which networks predict left-out rows best.
 
         A boundary that is curved all around takes the second derivative of units that bend little:
         small W1 and large W2, W2 g''(Z1) W1 W1'. One alpha for both forbids it: half of W1 takes
-        four times W2. Of units that do not bend at all only the product of both layers matters,
-        and the penalty of the best of them only knows the product of both alphas, which stays:
-        min over t of a1 t^2 |W1|^2 + a2 |W2|^2 / t^2 = 2 sqrt(a1 a2) |W1| |W2|.
+        four times W2. What the same bend costs least knows a1^2 a2 alone, which stays:
+        min over t of a1 t^2 |W1|^2 + a2 |W2|^2 / t^4 is in proportion to (a1^2 a2)^(1/3).
 
-        From 1 the ratio becomes ten times as large as long as less is lost of the same rows, by a
-        twentieth: rounding must not decide. What is told of the strength is then under that ratio.
+        From the strength on, that of W2 becomes ten times less, and that of W1 sqrt(10) times more,
+        as long as less is lost of the same rows, by a twentieth: rounding must not decide.
         """
-        heading = "Comparing penalties: W1 {:g} times as much as W2"
-        further = {(strength, each): heading.format(each) for each in RATIOS}
-        return self._go_on(strength, further, margin=MARGIN_OF_RATIOS, is_raced=True)[1]
+        heading = "Comparing penalties: W2 {:g} times less, W1 {:.3g} times more"
+        further = {
+            (strength / times**0.25, times**1.5): heading.format(times, times**0.5)
+            for times in TIMES_LESS
+        }
+        return self._go_on((strength, 1.0), further, margin=MARGIN_OF_BENDS, is_raced=True)
 
-    def _go_on(self, strength, further, *, margin=MARGIN, is_raced=False):
+    def _go_on(self, pair, further, *, margin=MARGIN, is_raced=False):
         """The (strength, ratio) of ``further`` {pair: heading} up to which each loses less.
 
-        Than that before; the first is the strength itself. In a race one that is no better in the
-        first fold is not asked of the others. What is told of a strength is then that of the pair.
+        Than that before; the first is the ``pair``. In a race one that is no better in the first
+        fold is not asked of the others. What is told of a strength is then that of the last pair.
         """
-        chosen, folds = (strength, 1.0), [fold[strength] for fold in self.told]
-        for pair, heading in further.items() if folds else ():
+        folds = [fold[pair[0]] for fold in self.told]
+        for candidate, heading in further.items() if folds else ():
             announce(self.networks.settings, heading)
-            there = self._further(folds, self._penalty(*pair), is_raced)
+            there = self._further(folds, self._penalty(*candidate), is_raced)
             if sum(loss for loss, _ in there) >= margin * sum(loss for loss, _ in folds):
                 break
-            chosen, folds = pair, there
+            pair, folds = candidate, there
         for fold, fit in zip(self.told, folds):
-            fold[chosen[0]] = fit
-        return chosen
+            fold[pair[0]] = fit
+        return pair
 
     def _further(self, folds, penalty, is_raced):
         """Losses and weights of each fold under another penalty, from where they are.
 
         One infinite loss stands for all where the race is lost, or the time is over.
         """
-        flat, further = flat_to_compare(FURTHER_ITERATIONS), []
+        further = []
         for number, (before, params) in enumerate(folds):
-            found = self.networks.fits(self.shares[:, number], params, [penalty], flat)
+            found = self.networks.further(self.shares[:, number], params, penalty)
             if not found or (is_raced and number == 0 and found[0][0] >= before > 0):
                 return [(np.inf, params)]
             further += found
@@ -223,34 +220,32 @@ def with_compared_penalty(problem, settings, random_state, *, deadline, start=No
         announce(settings, "Final fit: the evidence, under which left-out rows lose least")
         found = replace(settings, alpha="evidence")
     else:
-        found = under_compared_penalty(
-            comparison, strength, settings, problem.size, is_new=start is None
-        )
+        strength, ratio = comparison.balanced(strength)
         lost = comparison.mean_lost(strength)
+        found = under_compared_penalty(comparison, strength, ratio, settings, problem.size)
+        if start is not None:
+            found = replace(found, learning_alpha=None)
     if asks_evidence:  # so few rows that error bars ask, too
         found = replace(found, left_out_share=lost / variance_of_targets(problem))
     return found
 
 
-def under_compared_penalty(comparison, strength, settings, size, *, is_new):
-    """The settings under a strength of the comparison, and the ratio that is best with it.
+def under_compared_penalty(comparison, strength, ratio, settings, size):
+    """The settings under a strength and a ratio of the comparison, for a fit that learns first.
 
-    Where a part of the rows told the best S alpha, that of all is as many times as much as the
-    square root of S is: of units that hardly bend only the product of both layers is penalised,
-    an L1 norm of a linear model, and the gradient of the noise, which it has to outweigh, is a sum.
-
-    ``size`` is that of all rows; a fit that ``is_new`` learns before it is penalised so much.
+    Where a part of the rows told the best S alpha, that of all, of this ``size``, is as many times
+    as much as the square root of S is: of units that hardly bend only the product of both layers is
+    penalised, an L1 norm of a linear model, and the gradient of the noise, which it has to
+    outweigh, is a sum.
     """
+    strength_of_all = strength
     if comparison.told:
         S_part = comparison.networks.problem.size.n_counted
-        strength_of_all = (size.n_counted / S_part) ** 0.5 * strength
-    else:
-        strength_of_all = strength
-    ratio, alpha = comparison.ratio(strength), strength_of_all * unit_precision(size)
+        strength_of_all *= (size.n_counted / S_part) ** 0.5
+    alpha = strength_of_all * unit_precision(size)
     shared = "" if ratio == 1 else f", that of W1 {ratio:g} times that of W2"
     times = f"{strength_of_all:.3g} times a unit prior's"
     announce(settings, f"Final fit: alpha = {alpha:.3g}, {times}{shared}")
-    learns_first = is_new and settings.solver != "adam"
     is_alone = settings.n_members == 1  # of several, two may not go on from the same weights
     return replace(
         settings,
@@ -258,6 +253,6 @@ def under_compared_penalty(comparison, strength, settings, size, *, is_new):
         ratio=ratio,
         max_iter=settings.max_iter + settings.n_free_steps,
         n_free_steps=0,
-        learning_alpha=alpha / 10 if learns_first else None,
+        learning_alpha=None if settings.solver == "adam" else alpha / 10,
         compared=comparison.networks_under(strength) if is_alone else (),
     )

@@ -49,11 +49,6 @@ NEARLY_ALL = 0.9
 MAX_COST = 3e7
 
 
-def flat_to_compare(n_iterations):
-    """Flat where so many iterations together gain less than tells two penalties apart."""
-    return Flat(n_iterations, (1 - MARGIN) / n_iterations)
-
-
 @dataclass(frozen=True)
 class LeftOut:
     """Networks that are fitted without some of the rows, and predict these."""
@@ -62,19 +57,26 @@ class LeftOut:
     settings: object  # of the networks; their ``max_iter`` is that under each penalty
     deadline: object
 
-    def fits(self, out, params, candidates, flat=None):
+    def fits(self, out, params, candidates):
         """The sum of the losses of the left-out rows under each candidate, and the weights (p,).
 
         There are fewer than candidates where the deadline comes before. ``out`` (n,) is the share
         of each row that is left out; the candidates are S times penalties. The first network starts
-        at ``params`` (p,), each other one where that before it ended. Where the first goes on from
-        one that has learned, ``flat`` says when it has converged.
+        at ``params`` (p,) and learns, each other one goes on where that before it ended.
         """
-        further = flat or flat_to_compare(COMPARED_ITERATIONS)
-        searches = [partial(_under, penalty=penalty, flat=further) for penalty in candidates]
-        if flat is None:
-            searches[0] = partial(_to_learn, penalty=candidates[0])
-        return self._in_turn(out, params, searches)
+        flat = self._flat(COMPARED_ITERATIONS)
+        searches = [partial(_under, penalty=penalty, flat=flat) for penalty in candidates[1:]]
+        return self._in_turn(out, params, [partial(_to_learn, penalty=candidates[0]), *searches])
+
+    def further(self, out, params, penalty):
+        """The same [(loss, weights)] of a network that goes on under one more penalty."""
+        flat = self._flat(FURTHER_ITERATIONS)
+        return self._in_turn(out, params, [partial(_under, penalty=penalty, flat=flat)])
+
+    def _flat(self, n_iterations):
+        """Flat where so many iterations together gain less than tells two penalties apart."""
+        constant = self.problem.constant_loss
+        return Flat(n_iterations, (1 - MARGIN) / n_iterations, constant)
 
     def loss_by_evidence(self, out, params):
         """The sum of the losses of the left-out rows by a network whose penalty the evidence finds.

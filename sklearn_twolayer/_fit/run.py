@@ -7,7 +7,7 @@ that the monitor has kept.
 from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -75,19 +75,22 @@ class Problem:
             attributes["classes_"] = self.targets.classes
         return attributes
 
+    @cached_property
+    def constant_loss(self):
+        """The loss of the best constant: the entropy of classes; numbers have the variance 1."""
+        targets, table = self.targets, self.table
+        if targets.is_numeric:
+            return 1.0
+        return targets.loss.entropy(table.mean_target(targets, self.scale))
+
     @property
     def gradient_scale(self):
         """How large the gradient of F is: as large as the loss of the best constant, but 1 at most.
 
         Of a class of one row in a thousand a network that has learned nothing loses .008, and no
-        component of its gradient is larger than the share of the class. y that are numbers have
-        the variance 1.
+        component of its gradient is larger than the share of the class.
         """
-        targets, table = self.targets, self.table
-        if targets.is_numeric:
-            return 1.0
-        entropy = targets.loss.entropy(table.mean_target(targets, self.scale))
-        return min(entropy, 1.0) or 1.0  # all rows of one class
+        return min(self.constant_loss, 1.0) or 1.0  # all rows of one class
 
     def mean_loss(self, table, dtype, stack, *, width=None, is_textbook=False):
         """The mean loss of the rows of a table, which are open as long as the ``stack`` is.

@@ -65,10 +65,15 @@ class Flat:
 
     The last eighth of them must not have lowered it more than the eighth before: where F falls
     faster and faster, a plateau is being left.
+
+    Where little can be learnt, F is nearly what the best ``constant`` has, and a share of F is all
+    that there is to learn: the share is of what F is below the constant, if that is less, but at
+    least of a tenth of F.
     """
 
     n_iterations: int
     share: float
+    constant: float = np.inf
 
     @classmethod
     def within(cls, max_iter, tol):
@@ -87,9 +92,11 @@ class Flat:
         n = self.n_iterations
         if len(values) <= n or self.share == 0:
             return False
-        now, before, at_first = values[-1], values[-1 - n // 8], values[-1 - 2 * (n // 8)]
+        eighth = max(n // 8, 1)
+        now, before, at_first = values[-1], values[-1 - eighth], values[-1 - 2 * eighth]
         falls_faster = before - now > at_first - before
-        return values[-1 - n] - now <= n * self.share * abs(now) and not falls_faster
+        unit = min(now, max(self.constant - now, now / 10))
+        return values[-1 - n] - now <= n * self.share * unit and not falls_faster
 
 
 def least_decrease(tol):

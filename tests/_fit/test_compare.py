@@ -12,7 +12,7 @@ from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit import auto, compare, left_out
 from sklearn_twolayer._fit.auto import Size
-from sklearn_twolayer._fit.compare import RATIOS, Comparison
+from sklearn_twolayer._fit.compare import TIMES_LESS, Comparison
 from sklearn_twolayer._fit.left_out import LeftOut
 from sklearn_twolayer._fit.monitor import Deadline
 from sklearn_twolayer._fit.parameters import checked
@@ -34,8 +34,8 @@ def comparison(answers, weight=None):
     """
     asked = []
 
-    def fits(out, params, candidates, flat):
-        asked.append((out, params, candidates, flat))
+    def fits(out, params, candidates):
+        asked.append((out, params, candidates))
         return [(lost, len(asked)) for lost in answers.pop(0)]
 
     settings = checked(TwoLayerClassifier().get_params(), "TwoLayerClassifier")
@@ -43,15 +43,16 @@ def comparison(answers, weight=None):
     size = Size(20, 2, 1, is_regression=False)
     problem = SimpleNamespace(table=table, size=size, network=NETWORK)
     networks = SimpleNamespace(fits=fits, settings=settings, problem=problem)
+    networks.further = lambda out, params, penalty: fits(out, params, [penalty])
     return Comparison(networks, 0, SHARES, 20), asked
 
 
 def test_a_fold_leaves_out_its_rows_under_each_penalty():
     folds, asked = comparison([[2.0, 3.0]])
     assert folds.losses(1, STRENGTHS) == [2.0, 3.0]
-    [(out, params, candidates, flat)] = asked
+    [(out, params, candidates)] = asked
     np.testing.assert_array_equal(out, SHARES[:, 1])
-    assert (params, flat) == (0, None)
+    assert params == 0
     for strength, penalty in zip(STRENGTHS, candidates):  # times S
         np.testing.assert_allclose(penalty.strengths, [strength, 0, strength, 0])
 
@@ -66,31 +67,33 @@ def test_the_mean_loss_of_whole_folds(weight, lost):
 
 
 @pytest.mark.parametrize(
-    ("answers", "ratio"),
+    ("answers", "times"),
     [
-        ([[1.8], [1.8], [1.6], [1.6], [1.4], [1.4]], RATIOS[2]),
-        ([[1.8], [1.8], [1.7], [1.79]], RATIOS[0]),
+        ([[1.8], [1.8], [1.6], [1.6], [1.4], [1.4]], TIMES_LESS[2]),
+        ([[1.8], [1.8], [1.7], [1.79]], TIMES_LESS[0]),
         ([[1.9], [1.95]], 1),  # within the margin
         ([[2.0]], 1),  # no less in the first fold, and the second is not asked
-        ([[1.8], [1.9], [1.7], []], RATIOS[0]),  # the time is over
+        ([[1.8], [1.9], [1.7], []], TIMES_LESS[0]),  # the time is over
         ([[]], 1),
     ],
 )
-def test_the_ratio_grows_as_long_as_less_is_lost(answers, ratio):
+def test_bends_become_cheaper_as_long_as_less_is_lost(answers, times):
+    """Of W2; those of W1 dearer, so that a bend, W2 W1 W1', costs the same."""
     folds, asked = comparison([[3.0, 2.0], [3.0, 2.0], *answers])
     for number in range(2):
         folds.losses(number, STRENGTHS)
-    assert folds.ratio(1.0) == ratio
+    strength, ratio = folds.balanced(1.0)
+    a1, a2 = strength * ratio**0.5, strength / ratio**0.5
+    assert (a1, a2) == pytest.approx((times**0.5, 1 / times))
     assert len(asked) == 2 + len(answers)
-    first = 2 * RATIOS.index(ratio) if ratio > 1 else None
+    first = 2 * TIMES_LESS.index(times) if times > 1 else None
     lost = [2.0, 2.0] if first is None else answers[first : first + 2]
-    assert folds.mean_lost(1.0) == pytest.approx(np.sum(lost) / 8)  # under what was chosen
-    for number, (_, params, [penalty], flat) in enumerate(asked[2:]):
+    assert folds.mean_lost(strength) == pytest.approx(np.sum(lost) / 8)  # under what was chosen
+    for number, (_, params, [penalty]) in enumerate(asked[2:]):
         assert params == number + 1  # where the same fold has come to
-        assert flat is not None
         a1, _, a2, _ = penalty.strengths
-        assert a1 * a2 == pytest.approx(1)
-        assert a1 / a2 == pytest.approx(RATIOS[number // 2])
+        assert a1**2 * a2 == pytest.approx(1)
+        assert a2 == pytest.approx(1 / TIMES_LESS[number // 2])
 
 
 @pytest.mark.parametrize(
@@ -100,7 +103,7 @@ def test_strengths_grow_beyond_as_long_as_less_is_lost(answers, chosen):
     folds, asked = comparison([[3.0, 2.0], *answers])
     folds.losses(0, STRENGTHS)
     assert folds.beyond(1.0, (10.0, 30.0)) == chosen
-    found = [penalty.strengths for _, _, [penalty], _ in asked[1:]]
+    found = [penalty.strengths for _, _, [penalty] in asked[1:]]
     expected = [[10, 0, 10, 0], [30, 0, 30, 0]]
     np.testing.assert_allclose(found, expected[: len(found)])
     lost, network = folds.told[0][chosen]
@@ -162,13 +165,13 @@ def test_a_first_fold_of_no_weight_is_not_the_end_of_a_race():
     folds, _ = comparison([[0.0, 0.0], [3.0, 2.0], [0.0], [1.5], [0.0], [1.5]])
     for number in range(2):
         folds.losses(number, STRENGTHS)
-    assert folds.ratio(1.0) == RATIOS[0]
+    assert folds.balanced(1.0)[1] > 1
 
 
 def test_without_a_whole_fold_there_is_nothing_beyond():
     folds, asked = comparison([[2.0]])
     folds.losses(0, STRENGTHS)
-    assert folds.ratio(1.0) == 1
+    assert folds.balanced(1.0) == (1, 1)
     assert folds.beyond(1.0, (10.0,)) == 1
     assert len(asked) == 1
 
@@ -193,21 +196,27 @@ def test_a_network_that_has_not_learned_gets_the_time_that_a_plateau_takes(loss,
 
 def test_networks_that_have_learned_go_on_from_there(monkeypatch):
     """Under another ratio; only those of the weakest penalty begin."""
-    calls, fits, to_learn = [], LeftOut.fits, left_out._to_learn
+    calls, to_learn = [], left_out._to_learn
 
-    def recorded(networks, rows, params, candidates, flat):
-        calls.append("first" if flat is None else "further")
-        return fits(networks, rows, params, candidates, flat)
+    def recorded(name):
+        method = getattr(LeftOut, name)
+
+        def record(*arguments):
+            calls.append(name)
+            return method(*arguments)
+
+        monkeypatch.setattr(LeftOut, name, record)
 
     def learning(*arguments, penalty):
         calls.append("learns")
         return to_learn(*arguments, penalty=penalty)
 
-    monkeypatch.setattr(LeftOut, "fits", recorded)
+    recorded("fits")
+    recorded("further")
     monkeypatch.setattr(left_out, "_to_learn", learning)
     X = np.random.RandomState(0).normal(size=(120, 3))
     TwoLayerClassifier(5, random_state=0).fit(X, (X**2).sum(axis=1) > 2)
-    assert calls.count("learns") == calls.count("first") == 5
+    assert calls.count("learns") == calls.count("fits") == 5
     assert calls.count("further") > 0
 
 
@@ -228,7 +237,7 @@ def settings_of(alpha):
 def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeypatch):
     """But not where it goes on from weights that have learnt."""
     monkeypatch.setattr(Grid, "choose", lambda grid, losses, n_dealt: 3.0)
-    monkeypatch.setattr(Comparison, "ratio", lambda comparison, strength: 10.0)
+    monkeypatch.setattr(Comparison, "balanced", lambda comparison, strength: (3.0, 10.0))
     problem, settings = posed(), settings_of("auto")
     options = {"deadline": Deadline()}
     found = compare.with_compared_penalty(problem, settings, np.random.RandomState(0), **options)
@@ -244,8 +253,13 @@ def test_a_fit_is_told_the_weights_that_were_compared(monkeypatch):
     """Those of each fold, under the chosen penalty and ratio."""
     problem, settings = posed(), settings_of("auto")
     told = []
-    ratio = Comparison.ratio
-    monkeypatch.setattr(Comparison, "ratio", lambda *of: (told.append(of[0].told), ratio(*of))[1])
+    balanced = Comparison.balanced
+
+    def recorded(folds, strength):
+        told.append(folds.told)
+        return balanced(folds, strength)
+
+    monkeypatch.setattr(Comparison, "balanced", recorded)
     monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, strength: np.inf)
     options = {"deadline": Deadline()}
     found = compare.with_compared_penalty(problem, settings, np.random.RandomState(0), **options)
@@ -269,7 +283,7 @@ def test_a_part_of_the_rows_tells_the_penalty_of_all(is_told, monkeypatch):
     monkeypatch.setattr(auto, "MIN_COMPARED_ROWS", 15)
     monkeypatch.setattr(Comparison, "losses", losses)
     monkeypatch.setattr(Comparison, "beyond", lambda comparison, strength, stronger: strength)
-    monkeypatch.setattr(Comparison, "ratio", lambda comparison, strength: 1.0)
+    monkeypatch.setattr(Comparison, "balanced", lambda comparison, strength: (strength, 1.0))
     monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, strength: np.inf)
     problem, settings = posed(), settings_of("auto")
     start = problem.draw_start(np.random.RandomState(3), settings)
@@ -317,7 +331,7 @@ def test_members_of_a_committee_do_not_go_on_from_the_same_weights(
 
     monkeypatch.setattr(Comparison, "losses", losses)
     monkeypatch.setattr(Comparison, "beyond", lambda comparison, strength, stronger: strength)
-    monkeypatch.setattr(Comparison, "ratio", lambda comparison, strength: 1.0)
+    monkeypatch.setattr(Comparison, "balanced", lambda comparison, strength: (strength, 1.0))
     monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, strength: np.inf)
     settings = replace(settings_of("auto"), n_members=n_members)
     options = {"deadline": Deadline()}
@@ -330,12 +344,11 @@ def test_a_fold_that_was_cut_short_does_not_tell_the_noise(loss, is_low, monkeyp
     """What whole folds lose under the chosen penalty does: here the strongest, so the first."""
     n_told = [len(FEW_NUMBERS_GRID.strengths), 1]
 
-    def fits(networks, rows, params, candidates, flat):
-        if len(candidates) == 1:  # of another ratio
-            return []
+    def fits(networks, out, params, candidates):
         return [(loss * 0.5**number, params) for number in range(n_told.pop(0))]
 
     monkeypatch.setattr(LeftOut, "fits", fits)
+    monkeypatch.setattr(LeftOut, "further", lambda networks, out, params, penalty: [])
     quiet = settings_of("evidence")
     settings = replace(settings_of("auto"), at_low_noise=quiet)
     options = {"deadline": Deadline()}

@@ -343,15 +343,31 @@ def test_flat_by_hand(max_iter, n_iterations):
     assert not Flat.within(max_iter, 0.0)([2.0, *plateau])
 
 
-@pytest.mark.parametrize("n_iterations", [10, 200])
+@pytest.mark.parametrize("n_iterations", [5, 10, 200])
 def test_a_plateau_that_is_being_left_is_not_flat(n_iterations):
     """There F falls faster and faster; towards an end it falls less and less."""
-    is_flat, part = Flat(n_iterations, 1e-3), n_iterations // 8
+    is_flat, part = Flat(n_iterations, 1e-3), max(n_iterations // 8, 1)
     before, after = np.full(n_iterations - part + 1, 2.0), np.full(part, 2 - 1e-6)
     leaving, arriving = np.append(before, after), np.append(before[: 1 - 2 * part], after)
     assert not is_flat(leaving)
     assert is_flat(np.append(before, before[:part]))
     assert is_flat(np.pad(arriving, (0, 2 * part), mode="edge"))
+
+
+def test_little_to_learn_is_learned_all_the_same():
+    """1 % of F is all of it where F is .64 and the constant has .65."""
+
+    def gains(end, gain):
+        return [end + gain] * 3 + [end] * 3
+
+    is_flat = Flat(5, 0.01 / 5, constant=0.65)
+    assert Flat(5, 0.01 / 5)(gains(0.6, 0.005))
+    assert not is_flat(gains(0.6, 0.0006))
+    assert is_flat(gains(0.6, 0.0004))
+    assert is_flat(gains(0.1, 0.0009))  # of F, which is less than what has been learned
+    assert not is_flat(gains(0.1, 0.0011))
+    assert is_flat(gains(0.7, 0.0006))  # above the constant a tenth of F is the least
+    assert not is_flat(gains(0.7, 0.0008))
 
 
 def test_a_small_tol_asks_for_more_than_a_small_decrease():

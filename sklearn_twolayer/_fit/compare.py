@@ -222,7 +222,7 @@ def with_compared_penalty(problem, settings, random_state, *, deadline, start=No
     else:
         strength, ratio = comparison.balanced(strength)
         lost = comparison.mean_lost(strength)
-        found = under_compared_penalty(comparison, strength, ratio, settings, problem.size)
+        found = under_compared_penalty(comparison, (strength, ratio), settings, problem.size)
         if start is not None:
             found = replace(found, learning_alpha=None)
     if asks_evidence:  # so few rows that error bars ask, too
@@ -230,14 +230,15 @@ def with_compared_penalty(problem, settings, random_state, *, deadline, start=No
     return found
 
 
-def under_compared_penalty(comparison, strength, ratio, settings, size):
-    """The settings under a strength and a ratio of the comparison, for a fit that learns first.
+def under_compared_penalty(comparison, pair, settings, size):
+    """The settings under a (strength, ratio) of the comparison, for a fit that learns first.
 
     Where a part of the rows told the best S alpha, that of all, of this ``size``, is as many times
     as much as the square root of S is: of units that hardly bend only the product of both layers is
     penalised, an L1 norm of a linear model, and the gradient of the noise, which it has to
     outweigh, is a sum.
     """
+    strength, ratio = pair
     strength_of_all = strength
     if comparison.told:
         S_part = comparison.networks.problem.size.n_counted

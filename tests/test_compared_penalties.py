@@ -4,6 +4,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from sklearn.datasets import make_friedman1
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 
@@ -283,3 +284,24 @@ def test_a_warm_start_goes_on_under_the_chosen_penalty():
     n_iterations = model.n_iter_
     model.fit(X, Y)
     assert model.n_iter_ < n_iterations
+
+
+@pytest.mark.parametrize("parameters", [{}, {"n_members": 1}])
+def test_five_columns_of_a_wide_table_are_found(parameters):
+    """By lbfgs, which is asked too, R^2 of new rows is .86."""
+    rows, y = make_friedman1(800, n_features=25, noise=0.5, random_state=0)
+    model = TwoLayerRegressor(random_state=0, **parameters).fit(rows[:300], y[:300])
+    assert (model.solver_, model.n_hidden_) == ("lm", 5)
+    assert len(model.coefs_[1]) in (5, 10, 15)
+    assert model.score(rows[300:], y[300:]) > 0.95
+
+
+def test_a_mixture_of_wide_columns_is_left_to_lbfgs():
+    """Few units by lm leave four times as much of the variance."""
+    random = np.random.RandomState(0)
+    sources = random.normal(size=(800, 6))
+    rows = sources @ random.normal(size=(6, 60)) + 0.02 * random.normal(size=(800, 60))
+    y = sources[:, 0] + np.sin(2 * sources[:, 1]) + sources[:, 2] * sources[:, 3]
+    y += 0.3 * random.normal(size=800)
+    model = TwoLayerRegressor(random_state=0).fit(rows[:300], y[:300])
+    assert (model.solver_, model.n_hidden_) == ("lbfgs", 10)

@@ -293,12 +293,12 @@ class BaseTwoLayer(
     @with_callbacks
     def _train(self, problem, settings, random_state, start, *, deadline):
         """Fit the members and publish them; what to complain of."""
-        self._publish(problem)
         how, watch, table = {"deadline": deadline, "start": start}, Watch(deadline), problem.table
         problem = problem.of_rows(table) if isinstance(settings.alpha, str) else problem
         if settings.alpha == "auto":
-            settings = compare.with_compared_penalty(problem, settings, random_state, **how)
+            problem, settings = compare.with_best_penalty(problem, settings, random_state, **how)
         problem, start = run.weigh_targets(problem, settings, random_state, **how)
+        self._publish(problem)
         if problem.held_out is not None and settings.scoring not in (None, "loss"):
             problem = with_scorer(problem, self, settings.scoring)
         if getattr(self, CALLBACKS, ()) and not settings.is_stream:

@@ -74,8 +74,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
         **Training.** "lm" is Levenberg-Marquardt; "lbfgs" limited-memory BFGS; "adam" and "sgd" go
         through mini-batches; "gd" is the textbook rule w <- w - learning_rate dF/dw on all rows.
-        "auto" takes "lm" where its matrix is affordable, then "lbfgs", then "adam", and "lbfgs" too
-        on noisy tables of 250 rows or more with many columns; ``solver_`` says which.
+        "auto" takes "lm" where its matrix is affordable, then "lbfgs", then "adam", and of 250 rows
+        or more with many columns "lm" or "lbfgs", by left-out rows; ``solver_`` says which.
     learning_rate : float or "auto", default="auto"
         Of gd, sgd and adam. "auto" is 0.5 / (largest eigenvalue of the Gauss-Newton
         matrix at the start), 0.05 and 0.01.

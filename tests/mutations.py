@@ -462,10 +462,7 @@ MUTATIONS = {
             'if resolved.alpha != "auto" or n_hidden >= resolved.n_hidden:',
             'if resolved.alpha != "auto":',
         ),
-        (
-            "replace(at_low_noise, n_hidden=n_hidden, n_starts=1)",
-            "replace(at_low_noise, n_hidden=n_hidden)",
-        ),
+        ("by_lm if by_lm.n_hidden <= choose_narrow_width(size) else None", "by_lm"),
         ("UNITS * np.sqrt(S", "np.sqrt(S"),
         ("size.n_rows * size.n_outputs))", "size.n_counted * size.n_outputs))"),
         (
@@ -682,6 +679,10 @@ MUTATIONS = {
         ("            if total >= most:\n", "            if False:\n"),
         ("total, most = 0.0, MARGIN * sum", "total, most = 0.0, sum"),
         ("    if asks_evidence:  # so few", "    if False:  # so few"),
+        ("by_evidence is not None and comparison.told:", "by_evidence is not None:"),
+        ("problem.of_width(settings.by_evidence.n_hidden),", "problem,"),
+        ("fit.left_out_share < MARGIN * lost", "fit.left_out_share < lost"),
+        ("                return False\n", "                return True\n"),
         ("        lost = comparison.mean_lost(strength)\n", ""),
         ("    if comparison.told:\n        S_part", "    if True:\n        S_part"),
         ('solver, max_iter = "lbfgs", LEARNING_STEPS', 'solver = "lbfgs"'),

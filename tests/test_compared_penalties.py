@@ -4,6 +4,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from sklearn.datasets import make_friedman1
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 
@@ -35,7 +36,7 @@ def test_the_chosen_penalty_predicts_left_out_rows(solver):
             network.set_params(alpha=precision / (~out).sum()).fit(scaled[~out], Y[~out])
             log_probability = network.predict_log_proba(scaled[out])
             total[precision] -= log_probability[np.arange(out.sum()), Y[out]].sum()
-    alpha = np.sqrt(model.penalty_[0] * model.penalty_[2])
+    alpha = np.cbrt(model.penalty_[0] ** 2 * model.penalty_[2])  # stays, however it is shared
     [chosen] = [total[each] for each in GRID.strengths if each / 60 == pytest.approx(alpha)]
     assert chosen <= 1.25 * min(total.values())  # other starting biases lead to other minima
     assert chosen < 0.75 * max(total.values())
@@ -73,13 +74,13 @@ def test_classes_without_weight_may_be_all_that_a_fold_leaves_out():
 
 
 def test_compared_networks_take_few_steps(monkeypatch):
-    asked, fits = [], LeftOut.fits
+    asked, in_turn = [], LeftOut._in_turn
 
-    def recorded(networks, rows, params, candidates, flat):
-        asked.append((networks.settings.max_iter, len(candidates)))
-        return fits(networks, rows, params, candidates, flat)
+    def recorded(networks, out, params, searches):
+        asked.append((networks.settings.max_iter, len(searches)))
+        return in_turn(networks, out, params, searches)
 
-    monkeypatch.setattr(LeftOut, "fits", recorded)
+    monkeypatch.setattr(LeftOut, "_in_turn", recorded)
     TwoLayerClassifier(5, solver="lbfgs", random_state=0).fit(X, Y)
     assert asked[:N_FOLDS] == [(100, len(GRID.strengths))] * N_FOLDS
     assert set(asked[N_FOLDS:]) == {(100, 1)}  # of one ratio
@@ -212,19 +213,19 @@ def test_adam_learns_under_what_lbfgs_finds_on_a_part(Estimator, monkeypatch):
     monkeypatch.setattr(auto, "MAX_FULL_BATCH_COST", 10)
     monkeypatch.setattr(auto, "MAX_COMPARED_COST", 10)
     monkeypatch.setattr(auto, "MIN_COMPARED_ROWS", 200)
-    random, asked, fits = np.random.RandomState(0), [], LeftOut.fits
+    random, asked, in_turn = np.random.RandomState(0), [], LeftOut._in_turn
 
     def recorded(networks, *arguments):
         asked.append(networks.settings.solver)
-        return fits(networks, *arguments)
+        return in_turn(networks, *arguments)
 
-    monkeypatch.setattr(LeftOut, "fits", recorded)
+    monkeypatch.setattr(LeftOut, "_in_turn", recorded)
     rows = random.normal(size=(600, 30))
     y = rows[:, 0] + 3 * random.normal(size=600)
     y = y > 0 if Estimator is TwoLayerClassifier else y
     model = Estimator(10, solver="adam", random_state=0).fit(rows, y)
     assert set(asked) == {"lbfgs"}
-    strength = (model.penalty_[0] * model.penalty_[2]) ** 0.5
+    strength = np.cbrt(model.penalty_[0] ** 2 * model.penalty_[2])
     assert strength * 600 >= 2.9
     if model.penalty_[0] == model.penalty_[2]:
         same = Estimator(10, solver="adam", alpha=strength, random_state=0).fit(rows, y)
@@ -283,3 +284,24 @@ def test_a_warm_start_goes_on_under_the_chosen_penalty():
     n_iterations = model.n_iter_
     model.fit(X, Y)
     assert model.n_iter_ < n_iterations
+
+
+@pytest.mark.parametrize("parameters", [{}, {"n_members": 1}])
+def test_five_columns_of_a_wide_table_are_found(parameters):
+    """By lbfgs, which is asked too, R^2 of new rows is .86."""
+    rows, y = make_friedman1(800, n_features=25, noise=0.5, random_state=0)
+    model = TwoLayerRegressor(random_state=0, **parameters).fit(rows[:300], y[:300])
+    assert (model.solver_, model.n_hidden_) == ("lm", 5)
+    assert len(model.coefs_[1]) in (5, 10, 15)
+    assert model.score(rows[300:], y[300:]) > 0.95
+
+
+def test_a_mixture_of_wide_columns_is_left_to_lbfgs():
+    """Few units by lm leave four times as much of the variance."""
+    random = np.random.RandomState(0)
+    sources = random.normal(size=(800, 6))
+    rows = sources @ random.normal(size=(6, 60)) + 0.02 * random.normal(size=(800, 60))
+    y = sources[:, 0] + np.sin(2 * sources[:, 1]) + sources[:, 2] * sources[:, 3]
+    y += 0.3 * random.normal(size=800)
+    model = TwoLayerRegressor(random_state=0).fit(rows[:300], y[:300])
+    assert (model.solver_, model.n_hidden_) == ("lbfgs", 10)

@@ -258,15 +258,15 @@ def test_columns_without_a_signal_are_answered_by_the_mean():
 
 
 def test_three_of_many_columns_are_found():
-    """The evidence takes what they say for noise."""
-    random = np.random.RandomState(0)
-    X = random.normal(size=(1700, 80))
+    """By few units; ten, by lm or by lbfgs, take what they say for noise, or half of it."""
+    random = np.random.RandomState(1)
+    X = random.normal(size=(1100, 40))
     signal = np.sin(2 * X[:, 0]) + X[:, 1] * X[:, 2]
-    y = signal + 0.3 * random.normal(size=1700)
-    model = TwoLayerRegressor(random_state=0).fit(X[:1200], y[:1200])
-    assert model.score(X[1200:], signal[1200:]) > 0.4
-    mean, std = model.predict(X[1200:], return_std=True)
-    assert 0.85 < np.mean(np.abs(y[1200:] - mean) < 1.645 * std) < 0.99
+    y = signal + 0.3 * random.normal(size=1100)
+    model = TwoLayerRegressor(random_state=0).fit(X[:600], y[:600])
+    assert model.score(X[600:], signal[600:]) > 0.8
+    mean, std = model.predict(X[600:], return_std=True)
+    assert 0.85 < np.mean(np.abs(y[600:] - mean) < 1.645 * std) < 0.99
 
 
 @pytest.mark.slow

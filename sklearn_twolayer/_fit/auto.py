@@ -10,7 +10,7 @@ max_iter       2000             100                       100                   
 
 The curvature is the largest eigenvalue of the Gauss-Newton matrix of F at the start. A classifier
 takes lm on small tables, or to find the evidence; a regression takes lbfgs on wide ones, by
-``learns_wide``; for n_hidden see ``choose_width``.
+``learns_wide``, or lm where that predicts left-out rows better; for n_hidden see ``choose_width``.
 
 alpha is chosen by cross-validation (classifier, lm and lbfgs, and regressor, lbfgs, and of both
 adam where lbfgs takes too long: tables in memory, of many rows a part; regressor, lm, up to 40
@@ -60,7 +60,7 @@ N_MEMBERS = 3
 N_STARTS, MAX_COST_FOR_STARTS = 5, 1e7
 #: Numbers in y, S k, up to which a regression by lm has its penalties compared by left-out rows.
 MAX_COMPARED_NUMBERS = 40
-#: A regression of so many rows and more, but fewer than so many for each weight, takes L-BFGS.
+#: A regression of so many rows and more, but fewer than so many for each weight, asks L-BFGS.
 MIN_ROWS_OF_WIDE, FEW_ROWS_OF_A_WEIGHT = 250, 1.5
 #: Units of a regression over Barron's order; the least of a regression and the most of all but a
 #: classifier of more classes, which has up to MAX_CLASSES; the least of a classifier.
@@ -121,13 +121,12 @@ def is_small(size):
 def resolve(settings, size):
     """The settings with a value for every "auto"."""
     n_hidden = choose_width(size) if settings.n_hidden == "auto" else int(settings.n_hidden)
-    solver, at_low_noise = settings.solver, None
+    solver, by_evidence = settings.solver, None
     if solver == "auto":
         solver = choose_solver(size, n_hidden, most_affordable(settings, size, n_hidden))
         if solver == "lm" and learns_wide(replace(settings, n_hidden=n_hidden), size):
-            at_low_noise = resolve(replace(settings, solver="lm"), size)
-            at_low_noise = replace(at_low_noise, n_hidden=n_hidden, n_starts=1)  # the same network
-            solver = "lbfgs"
+            solver, by_lm = "lbfgs", resolve(replace(settings, solver="lm"), size)
+            by_evidence = by_lm if by_lm.n_hidden <= choose_narrow_width(size) else None
     rate, batch_size = settings.learning_rate, settings.batch_size
     if batch_size == "auto":
         batch_size = min(max(size.n_rows // N_BATCHES, MIN_BATCH), MAX_BATCH)
@@ -139,7 +138,7 @@ def resolve(settings, size):
         batch_size=min(int(batch_size), size.n_rows),
         max_iter=int(MAX_ITER[solver] if settings.max_iter == "auto" else settings.max_iter),
         alpha=choose_alpha(replace(settings, n_hidden=n_hidden, solver=solver), size),
-        at_low_noise=at_low_noise,
+        by_evidence=by_evidence,
     )
     if settings.n_members == "auto":
         resolved = replace(resolved, n_members=choose_members(settings, resolved, size))
@@ -199,8 +198,9 @@ def rows_to_start_on(size, settings):
 def learns_wide(settings, size):
     """Whether a regression by L-BFGS learns a table of few rows for each weight of ten units.
 
-    The evidence then takes for noise what a few of the columns say, or a bend in it; left-out rows
-    do not, and L-BFGS is many times faster. Fewer rows can spare none.
+    The evidence may then take for noise what columns say, as of a spectrum, or a bend in it, and
+    left-out rows do not. A network of few units by lm is its rival: ``with_best_penalty``.
+    Fewer rows can spare none.
     """
     few = FEW_ROWS_OF_A_WEIGHT * n_params(size, MIN_HIDDEN)
     is_single = size.is_regression and size.n_outputs == 1

@@ -23,16 +23,15 @@ from sklearn_twolayer._fit.auto import (
     unit_precision,
 )
 from sklearn_twolayer._fit.left_out import COMPARING_SHARE, LeftOut
-from sklearn_twolayer._fit.monitor import announce
+from sklearn_twolayer._fit.monitor import Stop, Watch, announce
+from sklearn_twolayer._fit.run import training_of
 from sklearn_twolayer._fit.training import LEARNING_STEPS
+from sklearn_twolayer._fit.weights import member_states
 from sklearn_twolayer._network.objective import Penalty
 
 #: How many times less the alpha of W2 may be, where bends pay; and by what factor left-out rows
 #: must be predicted better for it: networks that have gone that far are uncertain by two per cent.
 TIMES_LESS, MARGIN_OF_BENDS = (10.0, 100.0, 1000.0), 0.95
-#: Left-out rows that are predicted within this share of the variance of y tell that the evidence
-#: will not take the signal for noise, and it goes further down (docs/choices.md).
-LOW_NOISE = 0.05
 
 
 @dataclass(frozen=True)
@@ -195,15 +194,16 @@ def part_to_compare(problem, settings):
     return replace(problem, table=table.part(n_rows, strata=strata))
 
 
-def with_compared_penalty(problem, settings, random_state, *, deadline, start=None):
-    """The settings with the penalty whose networks predict left-out rows best.
+def with_best_penalty(problem, settings, random_state, *, deadline, start=None):
+    """The problem, and the settings with the penalty whose networks predict left-out rows best.
 
-    They stay as they are where nothing is compared: ``compares_penalties``. Every network goes
+    Both stay as they are where nothing is compared: ``compares_penalties``. Every network goes
     through the penalties from weak to strong, and so will the fit, unless it goes on from a warm
-    ``start``. A wide regression with next to no noise has other settings.
+    ``start``. A wide regression has other settings, and fewer units, where left-out rows are
+    predicted better by these.
     """
     if not compares_penalties(settings, problem.size):
-        return settings
+        return problem, settings
     if start is None:
         params = problem.draw_start(deepcopy(random_state), settings)
     else:
@@ -211,9 +211,13 @@ def with_compared_penalty(problem, settings, random_state, *, deadline, start=No
     part = part_to_compare(problem, settings)
     comparison = Comparison.of(part, settings, params, deadline)
     strength = comparison.strength(grid_of(problem.size))
-    if settings.at_low_noise is not None and comparison.mean_lost(strength) < LOW_NOISE:
-        announce(settings, "Hardly any noise: the evidence finds the penalty, by lm")
-        return settings.at_low_noise
+    if settings.by_evidence is not None and comparison.told:
+        lost = comparison.mean_lost(strength) / variance_of_targets(part)
+        rival = problem.of_width(settings.by_evidence.n_hidden), settings.by_evidence
+        how = {"lost": lost, "deadline": deadline.share(COMPARING_SHARE), "start": start}
+        if predicts_better(*rival, deepcopy(random_state), **how):
+            announce(settings, "Final fit: the evidence, by lm, which loses less")
+            return rival
     asks_evidence = comparison.told and finds_by_evidence(settings, problem.size)
     lost = comparison.mean_lost_by_evidence(strength) if asks_evidence else np.inf
     if lost < np.inf:
@@ -227,7 +231,29 @@ def with_compared_penalty(problem, settings, random_state, *, deadline, start=No
             found = replace(found, learning_alpha=None)
     if asks_evidence:  # so few rows that error bars ask, too
         found = replace(found, left_out_share=lost / variance_of_targets(problem))
-    return found
+    return problem, found
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def predicts_better(problem, settings, random_state, *, lost, deadline, start):
+    """Whether one of the members to be, whose penalty the evidence finds, loses less than ``lost``.
+
+    Of each row when it is left out, as a share of the variance of y. They are asked in turn, as
+    many fail by where they start; it is no where the deadline comes before.
+    """
+    announce(settings, f"Comparing penalties: the evidence, {settings.n_hidden} units by lm")
+    problem, brief = replace(problem, held_out=None), replace(settings, verbose=0)
+    for state in member_states(random_state, settings.n_members):
+        with ExitStack() as stack:
+            how = {"watch": Watch(deadline), "start": start}
+            training = training_of(problem, brief, state, stack, **how)
+            try:
+                fit = training.run(start)
+            except Stop:
+                return False
+        if fit.left_out_share < MARGIN * lost:
+            return True
+    return False
 
 
 def under_compared_penalty(comparison, pair, settings, size):

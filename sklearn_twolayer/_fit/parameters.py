@@ -173,7 +173,7 @@ class Settings:
     ratio: float = 1.0
     gradient_scale: float = 1.0  # what lbfgs multiplies ``tol`` by before it holds gradients to it
     left_out_share: float = 0.0  # of the variance of y, lost under ``alpha``; 0 if unknown
-    at_low_noise: object = None  # settings to take where left-out rows tell of hardly any noise
+    by_evidence: object = None  # settings to take where left-out rows are predicted better by them
     is_stream: bool = False  # that of ``partial_fit``, which goes on as if it had never stopped
 
 

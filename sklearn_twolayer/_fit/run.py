@@ -143,6 +143,11 @@ class Problem:
         kind = {"is_steep": is_steep, "is_constant": is_constant}
         return initial_weights(random_state, self.network, constant, **kind)
 
+    def of_width(self, n_hidden):
+        """The same problem for a network of another width."""
+        f, k, activation = self.table.n_features, self.targets.n_outputs, self.network.activation
+        return replace(self, network=TwoLayerNetwork(f, n_hidden, k, activation))
+
     def weights(self, params):
         """``coefs_`` and ``intercepts_`` of the weights (p,)."""
         return published_weights(self.scale, self.network, [params], self.table.dtype)
@@ -286,7 +291,7 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
     if member_task is not None:
         member_task.begin()
     with ExitStack() as stack:
-        training = _training(problem, settings, random_state, stack, watch=watch, start=start)
+        training = training_of(problem, settings, random_state, stack, watch=watch, start=start)
         monitor = training.monitor
         if watch.number is not None:
             announce(settings, f"Member {watch.number + 1} of {settings.n_members}")
@@ -310,7 +315,7 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
     return fit
 
 
-def _training(problem, settings, random_state, stack, *, watch, start):
+def training_of(problem, settings, random_state, stack, *, watch, start):
     """The training of a network, over rows that are open as long as the ``stack`` is."""
     mean_loss, validate = problem.loss_to_train(settings, problem.table, stack), None
     if problem.held_out is not None:

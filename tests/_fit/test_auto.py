@@ -105,11 +105,8 @@ def test_a_wide_regression_asks_left_out_rows_by_lbfgs():
     in_units_of_y = {"standardize": False}, {"output_activation": "logistic"}
     for other in (*others, *in_units_of_y):
         assert solver(size, **other) == "lm"
-    at_low_noise = resolve(asked, size).at_low_noise
-    of_ten_units = replace(resolve(replace(asked, solver="lm"), size), n_hidden=10)
-    assert at_low_noise == of_ten_units
-    assert (at_low_noise.max_iter, at_low_noise.n_members) == (200, 3)
-    assert resolve(asked, Size(2500, 300, 1)).at_low_noise is None  # lm cannot afford it
+    assert resolve(asked, Size(2500, 300, 1)).solver == "lbfgs"  # lm cannot afford it
+    assert resolve(asked, Size(2500, 300, 1)).by_evidence is None
     for other in (replace(size, n_outputs=2), replace(size, is_in_memory=False)):
         assert solver(other) == "lm"
 
@@ -163,12 +160,6 @@ def test_a_classifier_takes_lm_on_small_tables_or_to_find_the_evidence(n_rows, a
     estimator = TwoLayerClassifier(n_hidden=4, alpha=alpha)
     size = Size(n_rows, 10, 1, is_regression=False)
     assert resolve(settings_of(estimator), size).solver == solver
-
-
-def test_a_single_network_at_low_noise_has_ten_units_and_one_start():
-    asked = settings_of(TwoLayerRegressor(n_members=1))
-    found = resolve(asked, Size(300, 30, 1)).at_low_noise
-    assert (found.solver, found.n_hidden, found.n_starts) == ("lm", 10, 1)
 
 
 @pytest.mark.parametrize("n_features", [2, 3, 10, 30, 100])
@@ -506,8 +497,19 @@ def test_networks_by_the_evidence_are_narrow(parameters, n_rows, width):
     assert resolve(asked, Size(n_rows, 8, 1)).n_hidden == width
 
 
-def test_what_a_wide_table_of_no_noise_takes_has_the_same_network():
-    resolved = resolve(settings_of(TwoLayerRegressor()), Size(300, 30, 1))
-    assert resolved.solver == "lbfgs"
-    assert resolved.n_hidden == resolved.at_low_noise.n_hidden == 10
-    assert resolve(settings_of(TwoLayerRegressor(solver="lm")), Size(300, 30, 1)).n_hidden == 4
+@pytest.mark.parametrize("n_members", ["auto", 1])
+def test_the_rival_of_a_wide_table_is_what_lm_takes_with_few_units(n_members):
+    """Of a width that was asked for only if each of its weights has two residuals, too."""
+    size = Size(300, 30, 1)
+
+    def rival(**parameters):
+        asked = settings_of(TwoLayerRegressor(n_members=n_members, **parameters))
+        resolved = resolve(asked, size)
+        assert (resolved.solver, resolved.n_hidden) == ("lbfgs", parameters.get("n_hidden", 10))
+        assert resolved.by_evidence in (None, resolve(replace(asked, solver="lm"), size))
+        return resolved.by_evidence
+
+    assert (rival().n_hidden, rival().max_iter) == (4, 200)
+    assert (rival().n_members, rival().n_starts) == ((3, 1) if n_members == "auto" else (1, 3))
+    assert rival(n_hidden=3).n_hidden == 3
+    assert rival(n_hidden=5) is rival(n_hidden=10) is None

@@ -18,6 +18,7 @@ from sklearn_twolayer._fit.monitor import Deadline
 from sklearn_twolayer._fit.parameters import checked
 from sklearn_twolayer._fit.run import Problem
 from sklearn_twolayer._fit.training import LEARNING_STEPS, Fit
+from sklearn_twolayer._fit.weights import member_states
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._network.scale import Standardization
@@ -240,11 +241,11 @@ def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeyp
     monkeypatch.setattr(Comparison, "balanced", lambda comparison, strength: (3.0, 10.0))
     problem, settings = posed(), settings_of("auto")
     options = {"deadline": Deadline()}
-    found = compare.with_compared_penalty(problem, settings, np.random.RandomState(0), **options)
+    _, found = compare.with_best_penalty(problem, settings, np.random.RandomState(0), **options)
     assert (found.alpha, found.learning_alpha) == pytest.approx((3 / 20, 0.3 / 20))
     assert found.ratio == 10
     start = SimpleNamespace(params=lambda network, scale: np.zeros(network.n_params))
-    found = compare.with_compared_penalty(problem, settings, None, start=start, **options)
+    _, found = compare.with_best_penalty(problem, settings, None, start=start, **options)
     assert found.alpha == pytest.approx(3 / 20)
     assert found.learning_alpha is None
 
@@ -262,7 +263,7 @@ def test_a_fit_is_told_the_weights_that_were_compared(monkeypatch):
     monkeypatch.setattr(Comparison, "balanced", recorded)
     monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, strength: np.inf)
     options = {"deadline": Deadline()}
-    found = compare.with_compared_penalty(problem, settings, np.random.RandomState(0), **options)
+    _, found = compare.with_best_penalty(problem, settings, np.random.RandomState(0), **options)
     assert len(found.compared) == len(told[-1]) > 1
     for params, fold in zip(found.compared, told[-1]):
         assert any(params is weights for _, weights in fold.values())
@@ -288,7 +289,7 @@ def test_a_part_of_the_rows_tells_the_penalty_of_all(is_told, monkeypatch):
     problem, settings = posed(), settings_of("auto")
     start = problem.draw_start(np.random.RandomState(3), settings)
     options = {"deadline": Deadline()}
-    found = compare.with_compared_penalty(problem, settings, np.random.RandomState(3), **options)
+    _, found = compare.with_best_penalty(problem, settings, np.random.RandomState(3), **options)
     root = (20 / 15) ** 0.5 if is_told else 1
     assert found.alpha == pytest.approx(FEW_NUMBERS_GRID.strengths[-1] / 20 * root)
     for y, params in seen:
@@ -335,29 +336,89 @@ def test_members_of_a_committee_do_not_go_on_from_the_same_weights(
     monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, strength: np.inf)
     settings = replace(settings_of("auto"), n_members=n_members)
     options = {"deadline": Deadline()}
-    found = compare.with_compared_penalty(posed(), settings, np.random.RandomState(0), **options)
+    _, found = compare.with_best_penalty(posed(), settings, np.random.RandomState(0), **options)
     assert len(found.compared) == n_compared
 
 
-@pytest.mark.parametrize(("loss", "is_low"), [(0.001, True), (10.0, False)])
-def test_a_fold_that_was_cut_short_does_not_tell_the_noise(loss, is_low, monkeypatch):
-    """What whole folds lose under the chosen penalty does: here the strongest, so the first."""
-    n_told = [len(FEW_NUMBERS_GRID.strengths), 1]
+def with_rival(monkeypatch, n_told):
+    """Settings with a rival of two units, and networks of which so many of a fold are told."""
 
     def fits(networks, out, params, candidates):
-        return [(loss * 0.5**number, params) for number in range(n_told.pop(0))]
+        return [(10 * 0.5**number, params) for number in range(n_told.pop(0))]
 
     monkeypatch.setattr(LeftOut, "fits", fits)
     monkeypatch.setattr(LeftOut, "further", lambda networks, out, params, penalty: [])
-    quiet = settings_of("evidence")
-    settings = replace(settings_of("auto"), at_low_noise=quiet)
+    rival = replace(settings_of("evidence"), n_hidden=2)
+    return replace(settings_of("auto"), n_hidden=3, by_evidence=rival)
+
+
+@pytest.mark.parametrize("is_better", [True, False])
+def test_a_wide_regression_takes_the_rival_that_loses_less(is_better, monkeypatch):
+    """Than whole folds under the chosen penalty: here the strongest, so the first."""
+    seen, n_told, problem = [], [len(FEW_NUMBERS_GRID.strengths), 1], posed()
+    settings = with_rival(monkeypatch, n_told)
+
+    def predicts_better(problem, settings, random_state, *, lost, deadline, start):
+        seen.append((problem.network.n_hidden, settings, lost))
+        return is_better
+
+    monkeypatch.setattr(compare, "predicts_better", predicts_better)
     options = {"deadline": Deadline()}
-    found = compare.with_compared_penalty(posed(), settings, np.random.RandomState(0), **options)
+    found = compare.with_best_penalty(problem, settings, np.random.RandomState(0), **options)
     assert not n_told
-    if is_low:
-        assert found is quiet
+    lost = 10 * 0.5 ** (len(FEW_NUMBERS_GRID.strengths) - 1) / 4  # of the four rows of a fold
+    [(n_hidden, asked, told)] = seen
+    assert (n_hidden, asked) == (2, settings.by_evidence)
+    assert told == pytest.approx(lost / problem.table.encoded.var())
+    if is_better:
+        assert (found[0].network.n_hidden, found[1]) == (2, settings.by_evidence)
     else:
-        assert found.alpha == pytest.approx(FEW_NUMBERS_GRID.strengths[-1] / 20)
+        assert found[0] is problem
+        assert found[1].alpha == pytest.approx(FEW_NUMBERS_GRID.strengths[-1] / 20)
+
+
+def test_where_no_fold_was_told_there_is_no_rival(monkeypatch):
+    settings = with_rival(monkeypatch, [1])
+    monkeypatch.setattr(compare, "predicts_better", lambda *of, **options: pytest.fail())
+    options = {"deadline": Deadline()}
+    problem = posed()
+    found = compare.with_best_penalty(problem, settings, np.random.RandomState(0), **options)
+    assert found[0] is problem
+
+
+@pytest.mark.parametrize(
+    ("shares", "n_asked", "is_better"),
+    [((0.3, 0.9, 0.1), 1, True), ((2.0, 0.499, 0.3), 3, True), ((0.5, 0.6, 0.7), 3, False)],
+)
+def test_members_of_the_evidence_are_asked_until_one_loses_less(
+    shares, n_asked, is_better, monkeypatch
+):
+    """By a margin; and from where the members to be will start."""
+    states = []
+
+    def training_of(problem, settings, random_state, stack, *, watch, start):
+        states.append(random_state.uniform())
+        fit = Fit(left_out_share=shares[len(states) - 1])
+        return SimpleNamespace(run=lambda start: fit)
+
+    monkeypatch.setattr(compare, "training_of", training_of)
+    settings = replace(settings_of("auto"), n_members=3)
+    options = {"lost": 0.5, "deadline": Deadline(), "start": None}
+    found = compare.predicts_better(posed(), settings, np.random.RandomState(3), **options)
+    assert (found, len(states)) == (is_better, n_asked)
+    expected = [state.uniform() for state in member_states(np.random.RandomState(3), 3)]
+    assert states == expected[:n_asked]
+
+
+def test_a_rival_that_is_late_is_not_better():
+    options = {"lost": np.inf, "start": None}
+    problem, settings = posed(), replace(settings_of("auto"), solver="lm", n_members=1)
+    for deadline, expected in ((Deadline(0.0), False), (Deadline(), True)):
+        state = np.random.RandomState(0)
+        assert (
+            compare.predicts_better(problem, settings, state, deadline=deadline, **options)
+            == expected
+        )
 
 
 @pytest.mark.parametrize("lost", [0.4, np.inf])
@@ -367,7 +428,7 @@ def test_the_evidence_is_taken_where_it_loses_less(lost, monkeypatch):
     monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, strength: lost)
     problem, settings = posed(), settings_of("auto")
     options = {"deadline": Deadline()}
-    found = compare.with_compared_penalty(problem, settings, np.random.RandomState(0), **options)
+    _, found = compare.with_best_penalty(problem, settings, np.random.RandomState(0), **options)
     assert (found.alpha == "evidence") == (lost < np.inf)
     assert found.left_out_share == pytest.approx(min(lost, 0.5) / problem.table.encoded.var())
     assert found.learning_alpha is None or lost == np.inf

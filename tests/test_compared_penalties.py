@@ -204,7 +204,7 @@ def test_noise_is_told_by_a_part_of_a_large_table(Estimator, monkeypatch):
     y = y > 0 if Estimator is TwoLayerClassifier else y
     model = Estimator(10, solver="lbfgs", random_state=0).fit(rows, y)
     assert counted == [200]
-    assert (model.penalty_[0] * model.penalty_[2]) ** 0.5 * 600 >= 2.9
+    assert (model.penalty_[0] ** 2 * model.penalty_[2]) ** (1 / 3) * 600 >= 2.9
 
 
 @pytest.mark.parametrize("Estimator", [TwoLayerClassifier, TwoLayerRegressor])

@@ -358,7 +358,7 @@ def test_verbose_names_the_stages_of_a_fit_that_chooses_its_penalty(capsys):
     assert [re.sub("on [0-9]+ left", "on n left", line) for line in lines[:5]] == [
         f"Comparing 5 penalties on n left-out rows, fold {number} of 5" for number in range(1, 6)
     ]
-    assert "Comparing penalties: W1 10 times as much as W2" in lines[5:]
+    assert "Comparing penalties: W2 10 times less, W1 3.16 times more" in lines[5:]
     assert lines[-3].startswith("Final fit: alpha = ")
     assert [line.split(" = ")[0] for line in lines[-2:]] == ["Learning under alpha", "Under alpha"]
 

@@ -9,8 +9,9 @@ max_iter       2000             100                       100                   
 =============  ===============  ========================  ========================  =====  ====
 
 The curvature is the largest eigenvalue of the Gauss-Newton matrix of F at the start. A classifier
-takes lm on small tables, or to find the evidence; a regression takes lbfgs on wide ones, by
-``learns_wide``, or lm where that predicts left-out rows better; for n_hidden see ``choose_width``.
+takes lm on small tables, for as many iterations as lbfgs, or to find the evidence; a regression
+takes lbfgs on wide ones, by ``learns_wide``, or lm where that predicts left-out rows better.
+For n_hidden see ``choose_width``.
 
 alpha is chosen by cross-validation (classifier, lm and lbfgs, and regressor, lbfgs, and of both
 adam where lbfgs takes too long: tables in memory, of many rows a part; regressor, lm, up to 40
@@ -136,7 +137,7 @@ def resolve(settings, size):
         solver=solver,
         learning_rate=LEARNING_RATE.get(solver) if rate == "auto" else rate,
         batch_size=min(int(batch_size), size.n_rows),
-        max_iter=int(MAX_ITER[solver] if settings.max_iter == "auto" else settings.max_iter),
+        max_iter=choose_max_iter(settings, solver, size),
         alpha=choose_alpha(replace(settings, n_hidden=n_hidden, solver=solver), size),
         by_evidence=by_evidence,
     )
@@ -153,6 +154,14 @@ def resolve(settings, size):
     is_cheap = solver == "lm" and cost <= MAX_COST_FOR_STARTS
     goes_on = settings.warm_start or settings.early_stopping
     return replace(resolved, n_starts=N_STARTS if is_cheap and not goes_on else 1)
+
+
+def choose_max_iter(settings, solver, size):
+    """The iterations; of a classifier's lm, which takes no time, as many as those of lbfgs."""
+    if settings.max_iter != "auto":
+        return int(settings.max_iter)
+    is_cheap = solver == "lm" and not size.is_regression and settings.alpha == "auto"
+    return MAX_ITER["lbfgs" if is_cheap else solver]
 
 
 def is_affordable(size, n_hidden, most=None):

@@ -31,23 +31,23 @@ from sklearn_twolayer._network.objective import Penalty
 
 #: How many times less the alpha of W2 may be, where bends pay; and by what factor left-out rows
 #: must be predicted better for it: networks that have gone that far are uncertain by two per cent.
-TIMES_LESS, MARGIN_OF_BENDS = (10.0, 100.0, 1000.0), 0.95
+TIMES_LESS, MARGIN_OF_BENDS = (10.0, 100.0), 0.95
 
 
 @dataclass(frozen=True)
 class Comparison:
     """What folds of left-out rows tell of penalties, one fold after another.
 
-    A penalty has a strength, S alpha in units of that of a unit prior, and a ratio of the alpha of
-    W1 to that of W2, whose geometric mean is alpha. ``losses`` is asked for each fold, and what it
-    has told by the others.
+    A penalty is a pair: a strength, S alpha in units of that of a unit prior, and the ratio of the
+    alpha of W1 to that of W2, whose geometric mean is alpha. ``losses`` is asked for each fold, and
+    what it has told by the others.
     """
 
     networks: LeftOut
     start: np.ndarray  # (p,), where networks start
     shares: np.ndarray  # (n, 5) of each row that each fold leaves out
     n_dealt: int  # how many rows the folds share out
-    told: list = field(default_factory=list)  # {strength: (sum of losses, weights)} of whole folds
+    told: list = field(default_factory=list)  # {pair: (sum of losses, weights)} of whole folds
 
     @classmethod
     def of(cls, problem, settings, start, deadline):
@@ -67,22 +67,23 @@ class Comparison:
         settings, n_rows = self.networks.settings, np.count_nonzero(self.shares[:, number])
         where = f"{n_rows} left-out rows, fold {number + 1} of {n_folds_asked(self.n_dealt)}"
         announce(settings, f"Comparing {len(strengths)} penalties on {where}")
-        penalties = [self._penalty(each) for each in strengths]
+        pairs = [(strength, 1.0) for strength in strengths]
+        penalties = [self._penalty(pair) for pair in pairs]
         found = self.networks.fits(self.shares[:, number], self.start, penalties)
-        if len(found) == len(strengths):
-            self.told.append(dict(zip(strengths, found)))
+        if len(found) == len(pairs):
+            self.told.append(dict(zip(pairs, found)))
         return [loss for loss, _ in found]
 
-    def mean_lost(self, strength):
-        """The mean loss under a strength of the rows that were left out; infinite if none were."""
+    def mean_lost(self, pair):
+        """The mean loss under a penalty of the rows that were left out; infinite if none were."""
         if not self.told:
             return np.inf
-        return sum(fold[strength][0] for fold in self.told) / self._told_weight
+        return sum(fold[pair][0] for fold in self.told) / self._told_weight
 
-    def mean_lost_by_evidence(self, strength):
-        """That of the evidence; infinite as soon as it is no less than under the strength."""
+    def mean_lost_by_evidence(self, pair):
+        """That of the evidence; infinite as soon as it is no less than under the penalty."""
         announce(self.networks.settings, "Comparing penalties: those that the evidence finds")
-        total, most = 0.0, MARGIN * sum(fold[strength][0] for fold in self.told)
+        total, most = 0.0, MARGIN * sum(fold[pair][0] for fold in self.told)
         for number in range(len(self.told)):
             total += self.networks.loss_by_evidence(self.shares[:, number], self.start)
             if total >= most:
@@ -96,73 +97,78 @@ class Comparison:
         out = self.shares[:, : len(self.told)].sum(axis=1)
         return out.sum() if weight is None else weight @ out
 
-    def networks_under(self, strength):
-        """The weights (p,) of the network of each fold under a strength."""
-        return tuple(fold[strength][1] for fold in self.told)
+    def networks_under(self, pair):
+        """The weights (p,) of the network of each fold under a penalty."""
+        return tuple(fold[pair][1] for fold in self.told)
 
-    def strength(self, grid):
-        """The strength of a grid under which left-out rows lose least, or one beyond it."""
+    def best_of(self, grid):
+        """The penalty of a grid under which left-out rows lose least, or one beyond it."""
         strength = grid.choose(self.losses, self.n_dealt)
         if strength != grid.strengths[-1]:
-            return strength
+            return strength, 1.0
         return self.beyond(strength, grid.stronger)
 
     def beyond(self, strength, stronger):
-        """The strength, or the one of ``stronger`` up to which each loses less than that before."""
+        """That of a strength, or of the one of ``stronger`` up to which each loses less."""
         heading = "Comparing penalties: {:g} times a unit prior"
-        further = {(each, 1.0): heading.format(each) for each in stronger}
-        return self._go_on((strength, 1.0), further)[0]
+        candidates = {(each, 1.0): heading.format(each) for each in stronger}
+        return self._last_better((strength, 1.0), candidates)
 
-    def balanced(self, strength):
-        """The (strength, ratio) under which networks predict left-out rows best.
+    def with_cheaper_bends(self, pair):
+        """The penalty, or one under which networks that bend predict left-out rows better.
 
         A boundary that is curved all around takes the second derivative of units that bend little:
         small W1 and large W2, W2 g''(Z1) W1 W1'. One alpha for both forbids it: half of W1 takes
         four times W2. What the same bend costs least knows a1^2 a2 alone, which stays:
         min over t of a1 t^2 |W1|^2 + a2 |W2|^2 / t^4 is in proportion to (a1^2 a2)^(1/3).
 
-        From the strength on, that of W2 becomes ten times less, and that of W1 sqrt(10) times more,
-        as long as less is lost of the same rows, by a twentieth: rounding must not decide.
+        The alpha of W2 becomes ten times less, and that of W1 sqrt(10) times more, as long as less
+        is lost of the same rows; by a twentieth in all, since rounding must not decide.
         """
+        strength, ratio = pair
         heading = "Comparing penalties: W2 {:g} times less, W1 {:.3g} times more"
-        further = {
-            (strength / times**0.25, times**1.5): heading.format(times, times**0.5)
+        candidates = {
+            (strength / times**0.25, ratio * times**1.5): heading.format(times, times**0.5)
             for times in TIMES_LESS
         }
-        return self._go_on((strength, 1.0), further, margin=MARGIN_OF_BENDS, is_raced=True)
+        last = self._last_better(pair, candidates, is_raced=True)
+        is_better = self.mean_lost(last) < MARGIN_OF_BENDS * self.mean_lost(pair)
+        return last if is_better else pair
 
-    def _go_on(self, pair, further, *, margin=MARGIN, is_raced=False):
-        """The (strength, ratio) of ``further`` {pair: heading} up to which each loses less.
+    def _last_better(self, pair, candidates, *, is_raced=False):
+        """The last of the candidates {pair: heading} up to which each loses less than that before.
 
-        Than that before; the first is the ``pair``. In a race one that is no better in the first
-        fold is not asked of the others. What is told of a strength is then that of the last pair.
+        Or the ``pair`` itself. In a race one that is no better in the first fold is not asked of
+        the others.
         """
-        folds = [fold[pair[0]] for fold in self.told]
-        for candidate, heading in further.items() if folds else ():
+        for candidate, heading in candidates.items() if self.told else ():
             announce(self.networks.settings, heading)
-            there = self._further(folds, self._penalty(*candidate), is_raced)
-            if sum(loss for loss, _ in there) >= margin * sum(loss for loss, _ in folds):
+            found = self._fits_from(pair, candidate, is_raced)
+            lost = sum(fold[pair][0] for fold in self.told)
+            if found is None or sum(loss for loss, _ in found) >= MARGIN * lost:
                 break
-            pair, folds = candidate, there
-        for fold, fit in zip(self.told, folds):
-            fold[pair[0]] = fit
+            for fold, fit in zip(self.told, found):
+                fold[candidate] = fit
+            pair = candidate
         return pair
 
-    def _further(self, folds, penalty, is_raced):
-        """Losses and weights of each fold under another penalty, from where they are.
+    def _fits_from(self, pair, candidate, is_raced):
+        """The loss and weights of each fold under another penalty, from where they are.
 
-        One infinite loss stands for all where the race is lost, or the time is over.
+        None where the race is lost, or the time is over.
         """
-        further = []
-        for number, (before, params) in enumerate(folds):
+        fits, penalty = [], self._penalty(candidate)
+        for number, fold in enumerate(self.told):
+            before, params = fold[pair]
             found = self.networks.further(self.shares[:, number], params, penalty)
             if not found or (is_raced and number == 0 and found[0][0] >= before > 0):
-                return [(np.inf, params)]
-            further += found
-        return further
+                return None
+            fits += found
+        return fits
 
-    def _penalty(self, strength, ratio=1.0):
+    def _penalty(self, pair):
         """S times the penalty of a strength and a ratio."""
+        strength, ratio = pair
         problem = self.networks.problem
         unit = unit_precision(problem.size) * problem.size.n_counted
         return Penalty.fixed(problem.network, strength * unit, ratio)
@@ -210,25 +216,24 @@ def with_best_penalty(problem, settings, random_state, *, deadline, start=None):
         params = start.params(problem.network, problem.scale)
     part = part_to_compare(problem, settings)
     comparison = Comparison.of(part, settings, params, deadline)
-    strength = comparison.strength(grid_of(problem.size))
+    pair = comparison.best_of(grid_of(problem.size))
     if settings.by_evidence is not None and comparison.told:
-        lost = comparison.mean_lost(strength) / variance_of_targets(part)
+        lost = comparison.mean_lost(pair) / variance_of_targets(part)
         rival = problem.of_width(settings.by_evidence.n_hidden), settings.by_evidence
         how = {"lost": lost, "deadline": deadline.share(COMPARING_SHARE), "start": start}
         if predicts_better(*rival, deepcopy(random_state), **how):
             announce(settings, "Final fit: the evidence, by lm, which loses less")
             return rival
     asks_evidence = comparison.told and finds_by_evidence(settings, problem.size)
-    lost = comparison.mean_lost_by_evidence(strength) if asks_evidence else np.inf
+    lost = comparison.mean_lost_by_evidence(pair) if asks_evidence else np.inf
     if lost < np.inf:
         announce(settings, "Final fit: the evidence, under which left-out rows lose least")
         found = replace(settings, alpha="evidence")
     else:
-        strength, ratio = comparison.balanced(strength)
-        lost = comparison.mean_lost(strength)
-        found = under_compared_penalty(comparison, (strength, ratio), settings, problem.size)
-        if start is not None:
-            found = replace(found, learning_alpha=None)
+        pair = comparison.with_cheaper_bends(pair)
+        lost = comparison.mean_lost(pair)
+        how = {"learns_first": start is None and settings.solver != "adam"}
+        found = under_compared_penalty(comparison, pair, settings, problem.size, **how)
     if asks_evidence:  # so few rows that error bars ask, too
         found = replace(found, left_out_share=lost / variance_of_targets(problem))
     return problem, found
@@ -256,8 +261,8 @@ def predicts_better(problem, settings, random_state, *, lost, deadline, start):
     return False
 
 
-def under_compared_penalty(comparison, pair, settings, size):
-    """The settings under a (strength, ratio) of the comparison, for a fit that learns first.
+def under_compared_penalty(comparison, pair, settings, size, *, learns_first):
+    """The settings under a penalty of the comparison, of a fit that may learn under less first.
 
     Where a part of the rows told the best S alpha, that of all, of this ``size``, is as many times
     as much as the square root of S is: of units that hardly bend only the product of both layers is
@@ -280,6 +285,6 @@ def under_compared_penalty(comparison, pair, settings, size):
         ratio=ratio,
         max_iter=settings.max_iter + settings.n_free_steps,
         n_free_steps=0,
-        learning_alpha=None if settings.solver == "adam" else alpha / 10,
-        compared=comparison.networks_under(strength) if is_alone else (),
+        learning_alpha=alpha / 10 if learns_first else None,
+        compared=comparison.networks_under(pair) if is_alone else (),
     )

@@ -61,18 +61,21 @@ def test_a_fold_leaves_out_its_rows_under_each_penalty():
 @pytest.mark.parametrize(("weight", "lost"), [(None, 6 / 8), (np.tile([1, 3, 0, 0, 0], 4), 6 / 16)])
 def test_the_mean_loss_of_whole_folds(weight, lost):
     folds, _ = comparison([[2.0, 3.0], [4.0, 5.0], [1.0]], weight)
-    assert folds.mean_lost(1.0) == np.inf
+    assert folds.mean_lost((1.0, 1.0)) == np.inf
     for number in range(3):
         folds.losses(number, STRENGTHS)
-    assert folds.mean_lost(0.3) == pytest.approx(lost)
+    assert folds.mean_lost((0.3, 1.0)) == pytest.approx(lost)
 
 
 @pytest.mark.parametrize(
     ("answers", "times"),
     [
-        ([[1.8], [1.8], [1.6], [1.6], [1.4], [1.4]], TIMES_LESS[2]),
-        ([[1.8], [1.8], [1.7], [1.79]], TIMES_LESS[0]),
-        ([[1.9], [1.95]], 1),  # within the margin
+        ([[1.8], [1.8], [1.6], [1.6]], TIMES_LESS[1]),
+        ([[1.94], [1.94], [1.85], [1.85]], TIMES_LESS[1]),  # together more than a twentieth
+        ([[1.94], [1.94], [1.93], [1.93]], 1),  # within the margin
+        ([[1.8], [1.8], [1.79], [1.79]], TIMES_LESS[0]),  # within the margin of a step
+        ([[1.9], [1.99], [1.8], [1.95]], TIMES_LESS[1]),
+        ([[1.99], [1.99]], 1),
         ([[2.0]], 1),  # no less in the first fold, and the second is not asked
         ([[1.8], [1.9], [1.7], []], TIMES_LESS[0]),  # the time is over
         ([[]], 1),
@@ -83,13 +86,13 @@ def test_bends_become_cheaper_as_long_as_less_is_lost(answers, times):
     folds, asked = comparison([[3.0, 2.0], [3.0, 2.0], *answers])
     for number in range(2):
         folds.losses(number, STRENGTHS)
-    strength, ratio = folds.balanced(1.0)
+    strength, ratio = found = folds.with_cheaper_bends((1.0, 1.0))
     a1, a2 = strength * ratio**0.5, strength / ratio**0.5
     assert (a1, a2) == pytest.approx((times**0.5, 1 / times))
     assert len(asked) == 2 + len(answers)
     first = 2 * TIMES_LESS.index(times) if times > 1 else None
     lost = [2.0, 2.0] if first is None else answers[first : first + 2]
-    assert folds.mean_lost(strength) == pytest.approx(np.sum(lost) / 8)  # under what was chosen
+    assert folds.mean_lost(found) == pytest.approx(np.sum(lost) / 8)  # under what was chosen
     for number, (_, params, [penalty]) in enumerate(asked[2:]):
         assert params == number + 1  # where the same fold has come to
         a1, _, a2, _ = penalty.strengths
@@ -103,12 +106,14 @@ def test_bends_become_cheaper_as_long_as_less_is_lost(answers, times):
 def test_strengths_grow_beyond_as_long_as_less_is_lost(answers, chosen):
     folds, asked = comparison([[3.0, 2.0], *answers])
     folds.losses(0, STRENGTHS)
-    assert folds.beyond(1.0, (10.0, 30.0)) == chosen
+    assert folds.beyond(1.0, (10.0, 30.0)) == (chosen, 1)
     found = [penalty.strengths for _, _, [penalty] in asked[1:]]
     expected = [[10, 0, 10, 0], [30, 0, 30, 0]]
     np.testing.assert_allclose(found, expected[: len(found)])
-    lost, network = folds.told[0][chosen]
-    assert folds.mean_lost(chosen) == lost / 4 == {1.0: 2.0, 10.0: 1.9, 30.0: 1.8}[chosen] / 4
+    lost, network = folds.told[0][chosen, 1.0]
+    assert (
+        folds.mean_lost((chosen, 1.0)) == lost / 4 == {1.0: 2.0, 10.0: 1.9, 30.0: 1.8}[chosen] / 4
+    )
     assert network == {1.0: 1, 10.0: 2, 30.0: 3}[chosen]
 
 
@@ -132,7 +137,7 @@ def test_the_evidence_is_asked_as_long_as_it_may_lose_less(answers, lost):
         return answers.pop(0)
 
     folds.networks.loss_by_evidence = loss_by_evidence
-    assert folds.mean_lost_by_evidence(1.0) == pytest.approx(lost)
+    assert folds.mean_lost_by_evidence((1.0, 1.0)) == pytest.approx(lost)
     for number, (out, params) in enumerate(asked):
         np.testing.assert_array_equal(out, SHARES[:, number])
         assert params == 0  # where networks start
@@ -151,7 +156,7 @@ def test_only_the_strongest_of_a_grid_leads_beyond_it(answers, chosen):
     folds, asked = comparison(answers)
     n_answers = len(answers)
     grid = Grid((1.0, 0.3), 3, stronger=(10.0,))
-    assert folds.strength(grid) == chosen
+    assert folds.best_of(grid) == (chosen, 1)
     assert len(asked) == n_answers
 
 
@@ -159,21 +164,21 @@ def test_no_strength_is_refused_by_the_luck_of_one_fold():
     folds, _ = comparison([[3.0, 2.0], [3.0, 2.0], [2.1], [1.5]])
     for number in range(2):
         folds.losses(number, STRENGTHS)
-    assert folds.beyond(1.0, (10.0,)) == 10
+    assert folds.beyond(1.0, (10.0,)) == (10, 1)
 
 
 def test_a_first_fold_of_no_weight_is_not_the_end_of_a_race():
     folds, _ = comparison([[0.0, 0.0], [3.0, 2.0], [0.0], [1.5], [0.0], [1.5]])
     for number in range(2):
         folds.losses(number, STRENGTHS)
-    assert folds.balanced(1.0)[1] > 1
+    assert folds.with_cheaper_bends((1.0, 1.0))[1] > 1
 
 
 def test_without_a_whole_fold_there_is_nothing_beyond():
     folds, asked = comparison([[2.0]])
     folds.losses(0, STRENGTHS)
-    assert folds.balanced(1.0) == (1, 1)
-    assert folds.beyond(1.0, (10.0,)) == 1
+    assert folds.with_cheaper_bends((1.0, 1.0)) == (1, 1)
+    assert folds.beyond(1.0, (10.0,)) == (1, 1)
     assert len(asked) == 1
 
 
@@ -238,7 +243,7 @@ def settings_of(alpha):
 def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeypatch):
     """But not where it goes on from weights that have learnt."""
     monkeypatch.setattr(Grid, "choose", lambda grid, losses, n_dealt: 3.0)
-    monkeypatch.setattr(Comparison, "balanced", lambda comparison, strength: (3.0, 10.0))
+    monkeypatch.setattr(Comparison, "with_cheaper_bends", lambda comparison, pair: (3.0, 10.0))
     problem, settings = posed(), settings_of("auto")
     options = {"deadline": Deadline()}
     _, found = compare.with_best_penalty(problem, settings, np.random.RandomState(0), **options)
@@ -254,14 +259,14 @@ def test_a_fit_is_told_the_weights_that_were_compared(monkeypatch):
     """Those of each fold, under the chosen penalty and ratio."""
     problem, settings = posed(), settings_of("auto")
     told = []
-    balanced = Comparison.balanced
+    with_cheaper_bends = Comparison.with_cheaper_bends
 
-    def recorded(folds, strength):
+    def recorded(folds, pair):
         told.append(folds.told)
-        return balanced(folds, strength)
+        return with_cheaper_bends(folds, pair)
 
-    monkeypatch.setattr(Comparison, "balanced", recorded)
-    monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, strength: np.inf)
+    monkeypatch.setattr(Comparison, "with_cheaper_bends", recorded)
+    monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, pair: np.inf)
     options = {"deadline": Deadline()}
     _, found = compare.with_best_penalty(problem, settings, np.random.RandomState(0), **options)
     assert len(found.compared) == len(told[-1]) > 1
@@ -277,15 +282,17 @@ def test_a_part_of_the_rows_tells_the_penalty_of_all(is_told, monkeypatch):
     def losses(comparison, number, strengths):
         seen.append((comparison.networks.problem.table.encoded.ravel(), comparison.start))
         if is_told:
-            comparison.told.append(dict.fromkeys(strengths, (1.0, comparison.start)))
+            comparison.told.append(
+                dict.fromkeys([(each, 1.0) for each in strengths], (1.0, comparison.start))
+            )
         return list(strengths)[::-1]
 
     monkeypatch.setattr(auto, "MAX_COMPARED_COST", 1)
     monkeypatch.setattr(auto, "MIN_COMPARED_ROWS", 15)
     monkeypatch.setattr(Comparison, "losses", losses)
-    monkeypatch.setattr(Comparison, "beyond", lambda comparison, strength, stronger: strength)
-    monkeypatch.setattr(Comparison, "balanced", lambda comparison, strength: (strength, 1.0))
-    monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, strength: np.inf)
+    monkeypatch.setattr(Comparison, "beyond", lambda folds, strength, stronger: (strength, 1.0))
+    monkeypatch.setattr(Comparison, "with_cheaper_bends", lambda comparison, pair: pair)
+    monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, pair: np.inf)
     problem, settings = posed(), settings_of("auto")
     start = problem.draw_start(np.random.RandomState(3), settings)
     options = {"deadline": Deadline()}
@@ -327,13 +334,15 @@ def test_members_of_a_committee_do_not_go_on_from_the_same_weights(
     n_members, n_compared, monkeypatch
 ):
     def losses(comparison, number, strengths):
-        comparison.told[:] = [dict.fromkeys(strengths, (1.0, comparison.start))]
+        comparison.told[:] = [
+            dict.fromkeys([(each, 1.0) for each in strengths], (1.0, comparison.start))
+        ]
         return list(strengths)[::-1]
 
     monkeypatch.setattr(Comparison, "losses", losses)
-    monkeypatch.setattr(Comparison, "beyond", lambda comparison, strength, stronger: strength)
-    monkeypatch.setattr(Comparison, "balanced", lambda comparison, strength: (strength, 1.0))
-    monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, strength: np.inf)
+    monkeypatch.setattr(Comparison, "beyond", lambda folds, strength, stronger: (strength, 1.0))
+    monkeypatch.setattr(Comparison, "with_cheaper_bends", lambda comparison, pair: pair)
+    monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, pair: np.inf)
     settings = replace(settings_of("auto"), n_members=n_members)
     options = {"deadline": Deadline()}
     _, found = compare.with_best_penalty(posed(), settings, np.random.RandomState(0), **options)
@@ -424,8 +433,8 @@ def test_a_rival_that_is_late_is_not_better():
 @pytest.mark.parametrize("lost", [0.4, np.inf])
 def test_the_evidence_is_taken_where_it_loses_less(lost, monkeypatch):
     """What left-out rows lose goes with the penalty: error bars ask for it."""
-    monkeypatch.setattr(Comparison, "mean_lost", lambda comparison, strength: 0.5)
-    monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, strength: lost)
+    monkeypatch.setattr(Comparison, "mean_lost", lambda comparison, pair: 0.5)
+    monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, pair: lost)
     problem, settings = posed(), settings_of("auto")
     options = {"deadline": Deadline()}
     _, found = compare.with_best_penalty(problem, settings, np.random.RandomState(0), **options)

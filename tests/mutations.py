@@ -271,7 +271,9 @@ MUTATIONS = {
         ("else 4 * search.noise", "else search.noise"),
         ("(squares > MUCH_LEFT * first)).any()", "(squares > MUCH_LEFT * first)).all()"),
         ("if loss < MARGIN * chosen[1] else chosen", "if loss < 2 * chosen[1] else chosen"),
-        ("            elif loss < np.inf:", "            elif False:"),
+        ("            elif least <= loss < np.inf:", "            elif False:"),
+        ("            elif least <= loss < np.inf:", "            elif loss < np.inf:"),
+        ("if not values or values[-1] > MARGIN * values[0]:", "if True:"),
         (
             "    else:\n        chosen, times = _best_by_leave",
             "    elif used > EVIDENT_SHARE:\n        chosen, times = _best_by_leave",

@@ -46,9 +46,12 @@ MAX_EFFECTIVE_SHARE_AT_START = 0.25
 FREE_PENALTY = 1e-6 * np.array([1.0, 0.01, 1.0, 0.01])
 FREE_STEPS, MUCH_LEFT = (20, 100), 0.5
 #: Most accepted steps: of the evidence, and of ARD after it, where it is asked for and where
-#: "auto" tries it; under each multiple of the penalty; to the minimum under what was chosen; and
-#: of the evidence of all rows, where that of a part of them came first.
-EVIDENCE_STEPS, AUTO_STEPS, MULTIPLE_STEPS, FINISH_STEPS, ALL_ROWS_STEPS = 50, 25, 5, 10, 10
+#: "auto" tries it; to the minimum under what was chosen; and of the evidence of all rows, where
+#: that of a part of them came first.
+EVIDENCE_STEPS, AUTO_STEPS, FINISH_STEPS, ALL_ROWS_STEPS = 50, 25, 10, 10
+#: Steps under a multiple of the penalty, and how many times, while they lower F by more than tells
+#: two fits apart: where most weights go it takes more than five (docs/choices.md).
+MULTIPLE_STEPS, MOST_ROUNDS = 5, 2
 #: Iterations of L-BFGS between two re-estimations, in place of so many steps of lm.
 LBFGS_STRIDE, STRIDE_IN_STEPS = 25, 5
 #: From one multiple of a penalty to the next, and their most.
@@ -145,10 +148,14 @@ def _is_doubtful(search, loss, used):
 
 
 def _best_by_leave_one_out(search, evident):
-    """The best multiple of the penalty of a fit, with its loss, and the multiple."""
+    """The best multiple of the penalty of a fit, with its loss, and the multiple.
+
+    Multiples go on as long as the loss falls, though by less than the margin: one that takes some
+    weights may gain little, and the next, which takes most of them, much.
+    """
     chosen, times = evident, 1.0
     for factor in (FACTOR, 1 / FACTOR):
-        rival = replace(evident[0], resume=None)
+        rival, least = replace(evident[0], resume=None), evident[1]
         for number in range(1, MOST_MULTIPLES + 1):
             search.stage(f"Comparing penalties: {factor:.2g} times those before")
             rival, before = _multiplied(search, rival, factor, instead=chosen[0]), chosen
@@ -156,8 +163,9 @@ def _best_by_leave_one_out(search, evident):
             chosen = _better(chosen, rival, loss)
             if chosen is not before:
                 times = factor**number
-            elif loss < np.inf:
+            elif least <= loss < np.inf:
                 break
+            least = min(least, loss)
         if chosen is not evident:
             break
     return chosen, times
@@ -184,10 +192,20 @@ def _best_by_refits(search, start, evident):
 
 
 def _multiplied(search, fit, factor, *, instead):
-    """From a fit some steps under a multiple of its penalty; half-way it cannot be judged."""
+    """From a fit some steps under a multiple of its penalty, and some more where F still falls.
+
+    Half-way it cannot be judged: it has not lost what the stronger penalty takes, or has lost it
+    and not made up for it, and looks better, or worse, than it will be.
+    """
     penalty = Penalty(fit.penalty.groups, factor * fit.penalty.strengths)
-    n_steps = search.most(MULTIPLE_STEPS, fit.curve)
-    return search.minimize(fit, penalty, max_iter=n_steps, keep=lambda running: instead)
+    for _ in range(MOST_ROUNDS):
+        n_before = len(fit.curve)
+        n_steps = search.most(MULTIPLE_STEPS, fit.curve)
+        fit = search.minimize(fit, penalty, max_iter=n_steps, keep=lambda running: instead)
+        values = fit.curve[n_before:]
+        if not values or values[-1] > MARGIN * values[0]:
+            break
+    return fit
 
 
 STRATEGIES = {"evidence": evidence, "ard": automatic_relevance, "auto": automatic}
@@ -219,10 +237,11 @@ def most_steps(alpha, max_iter, is_gaussian, stride=1):
     """
     stages = [steps for _, steps in FIRST_PRECISIONS[is_gaussian]]
     stages += (*FREE_STEPS, ALL_ROWS_STEPS, FINISH_STEPS) if is_gaussian else ()
+    multiples = [MULTIPLE_STEPS] * MOST_ROUNDS * (MOST_MULTIPLES + 1)
     stages += {
         "evidence": [EVIDENCE_STEPS],
         "ard": [EVIDENCE_STEPS] * 2,
-        "auto": [AUTO_STEPS] * 2 + [MULTIPLE_STEPS] * (MOST_MULTIPLES + 1) + [max_iter],
+        "auto": [AUTO_STEPS] * 2 + multiples + [max_iter],
     }[alpha]
     stages += [FINISH_STEPS]
     return sum(min(steps * max(stride // STRIDE_IN_STEPS, 1), max_iter) for steps in stages)

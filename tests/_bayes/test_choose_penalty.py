@@ -74,6 +74,9 @@ def test_the_least_loss_wins_by_a_margin_and_ties_go_to_the_first(losses, index,
     [
         ([1.0, 2.0, 0.9, 0.8, 0.7], 4),  # three times as strong, nine times, ...
         ([1.0, 2.0, 0.9, 0.95, 0.5], 2),  # no further where it has become worse
+        ([1.0, 2.0, 0.995, 0.9, 0.95], 3),  # a little better is the right way
+        ([1.0, 2.0, 0.995, 0.996, 0.9, 0.95], 4),  # which ends where it is worse: a third
+        ([1.0, 2.0, 0.995, 0.994, 1.0, 1.0], 0),  # and no multiple is taken for a little
         ([1.0, 2.0, 1.5, 0.9, 0.8, 0.7], 5),  # if it never helps, a third, a ninth, ...
         ([1.0, 2.0, 1.5, 1.5, 0.5], 0),
         ([np.inf, np.inf, np.inf, np.inf, 0.9], 4),  # what cannot be judged is not worse
@@ -81,6 +84,30 @@ def test_the_least_loss_wins_by_a_margin_and_ties_go_to_the_first(losses, index,
 )
 def test_multiples_of_a_penalty_go_on_as_long_as_they_help(losses, index, monkeypatch):
     assert chosen_among(losses, monkeypatch, most_multiples=3)[0] == index
+
+
+@pytest.mark.parametrize(
+    ("factor", "n_steps"),
+    [
+        (0.999, 5),  # flat from the first step on
+        (0.9, 10),  # no end of it, but of patience
+        ((1.0, 0.9, 0.8, 0.7, 0.6, 0.59, 0.58), 7),  # until no step goes down
+        ((), 0),
+    ],
+)
+def test_multiples_are_not_judged_half_way(factor, n_steps):
+    """A fit that has not lost yet what the penalty takes, or not made up for it, says nothing."""
+    losses = factor if isinstance(factor, tuple) else tuple(factor**n for n in range(100))
+
+    def minimize(before, penalty, *, max_iter, keep):
+        end = min(len(before.curve) + max_iter, len(losses))
+        return replace(before, penalty=penalty, curve=losses[:end])
+
+    search = Search(None, None, 100, minimize)
+    fit = Fit(np.zeros(2), Penalty(np.zeros(2, int), np.ones(1)), 1.0)
+    rival = choose_penalty._multiplied(search, fit, 3.0, instead=fit)
+    assert len(rival.curve) == n_steps
+    np.testing.assert_array_equal(rival.penalty.strengths, [3.0])
 
 
 def test_multiples_are_tried_however_few_weights_are_determined(monkeypatch):

@@ -605,7 +605,8 @@ MUTATIONS = {
         ("except (ValueError, TypeError, AttributeError) as", "except ValueError as"),
         ("TypeError if isinstance(error, TypeError) else ValueError", "ValueError"),
         ('        if "pos_label" in str(error):', "        if False:"),
-        ('{error}".removesuffix(".")', '{error}"'),
+        ('str(error).removesuffix(".")', "str(error)"),
+        (" or type(error).__name__", ""),
         ('        if "sample_weight" not in str(error):', "        if False:"),
     ),
     "_fit/results.py": (

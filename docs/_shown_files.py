@@ -8,6 +8,7 @@ function that the text names, or the whole file under its own name.
 """
 
 import re
+from pathlib import Path
 
 TABLES = re.compile(r"^\[(.+)\]\(\.\./benchmarks/results/(\w+)\.json\)$", re.MULTILINE)
 PROGRAM = re.compile(r"^\[(.+)\]\((\S+\.py)\)$", re.MULTILINE)
@@ -23,7 +24,7 @@ def tables(link):
 def program(link):
     """Sphinx's own directive."""
     name, path = link.groups()
-    if path.endswith(f"/{name}"):
+    if name == Path(path).name:
         return f":::{{literalinclude}} {path}\n:::"
     return f":::{{literalinclude}} {path}\n:pyobject: {name}\n:dedent:\n:lineno-match:\n:::"
 

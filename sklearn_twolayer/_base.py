@@ -28,6 +28,7 @@ from sklearn_twolayer._validation import (
     Matrix,
     MaybeArray,
     over_collections,
+    read_columns,
     read_partitions,
     validated,
     weights_of,
@@ -116,8 +117,8 @@ class BaseTwoLayer(
         deadline = Deadline(settings.max_time)
         random_state = check_random_state(settings.random_state)
         fitted, learned = self._unfitted(), getattr(self, "_learned_", None)
-        learns_columns = learned is None or not settings.warm_start
-        table = fitted._read(X, y, sample_weight, reset=learns_columns)
+        goes_on = settings.warm_start and learned is not None
+        table = read_columns(fitted._read, (X, y, sample_weight), goes_on=goes_on)
         targets = self._targets_class.learn(table.summary(self._targets_class), settings)
         table, read = table.weigh(targets).encode(targets), partial(fitted._read, reset=False)
         held_out = validation_rows(read, X_val, y_val, sample_weight_val)
@@ -251,8 +252,7 @@ class BaseTwoLayer(
         Raises
         ------
         ValueError
-            If it has no such activation: for softplus units, and for a regressor with
-            logistic output.
+            If it has no such activation: softplus units, or a regressor with logistic output.
 
         Examples
         --------

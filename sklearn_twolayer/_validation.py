@@ -82,6 +82,21 @@ def read_partitions(estimator, collections, *, targets_class, reset):
     return read_collection(*collections, **how, targets_class=targets_class)
 
 
+def read_columns(read, arrays, *, goes_on):
+    """The table ``read(*arrays, reset=...)`` of columns that are new, or those of a warm start.
+
+    ValueError that tells the way out, if a warm start has others.
+    """
+    if not goes_on:
+        return read(*arrays, reset=True)
+    try:
+        return read(*arrays, reset=False)
+    except ValueError as error:
+        read(*arrays, reset=True)  # what is wrong with more than the columns is told as it is
+        end = "" if str(error).endswith("\n") else " "
+        raise ValueError(f"{error}{end}Set warm_start=False to begin anew.") from error
+
+
 def for_workers(estimator):
     """A copy that predicts with what a fit has left behind, and has no parameter."""
     model = type(estimator).__new__(type(estimator))

@@ -278,7 +278,11 @@ def test_a_change_of_one_weight_changes_the_prediction():
     ("change", "data", "message"),
     [
         ({"n_hidden": 5}, (X, Y), r"shapes \(3, 4\).*n_hidden=5.*warm_start=False"),
-        ({}, (X[:, :2], Y), "X has 2 features, but TwoLayerRegressor is expecting 3"),
+        (
+            {},
+            (X[:, :2], Y),
+            "X has 2 features, but .* expecting 3 .* Set warm_start=False to begin",
+        ),
         ({}, (X, np.c_[Y, Y]), "2 outputs"),
     ],
 )
@@ -286,6 +290,13 @@ def test_a_warm_start_with_other_shapes_is_refused(change, data, message):
     model = fitted(TwoLayerRegressor, warm_start=True).set_params(**change)
     with pytest.raises(ValueError, match=message):
         model.fit(*data)
+
+
+def test_a_warm_start_with_bad_rows_need_not_begin_anew():
+    model = fitted(TwoLayerRegressor, warm_start=True)
+    for columns in (X, X[:, :2]):
+        with pytest.raises(ValueError, match=r"^Input X contains NaN(?!.*warm_start)(?s:.)*$"):
+            model.fit(np.where(columns == columns[3, 1], np.nan, columns), Y)
 
 
 @pytest.mark.parametrize("y", [Y == 1, Y + 1, Y.astype(str), np.eye(3)[Y].astype(int)])

@@ -243,7 +243,7 @@ def test_results_say_how_they_were_made_and_are_shown(path):
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_tables_and_programs_are_links_on_a_forge(path):
-    """It has no directives, and shows them as they are written: nothing to look at."""
+    """A forge shows the directives of both as they are written: nothing to look at."""
     assert not re.findall(r"^:+\{(?:results|literalinclude)\}.*", _text(path), re.MULTILINE)
 
 
@@ -254,6 +254,7 @@ def test_the_site_shows_what_a_link_alone_on_its_line_leads_to():
         ":::{results} a\n:titles: An x; B\n:::"
     )
     assert show("[b.py](a/b.py)") == ":::{literalinclude} a/b.py\n:::"
+    assert show("[b.py](b.py)") == ":::{literalinclude} b.py\n:::"
     assert ":pyobject: C.d\n" in show("[C.d](../a/b.py)")
     for other in ("See [b.py](a/b.py)", "| [`line`](a/b.py) |", "[page](b.md)"):
         assert show(other) == other

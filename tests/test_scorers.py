@@ -156,3 +156,11 @@ def test_a_scorer_that_asks_for_error_bars_is_told_that_the_fit_has_not_ended(Es
     """And not that the network is too large for any."""
     with pytest.raises(ValueError, match=r"no error bars: .* this one has not ended: let scorers"):
         fitted(Estimator, lambda model, X, y: asks(model, X), None, early_stopping=True)
+
+
+def test_an_error_without_words_is_named_by_its_kind():
+    def scorer(model, X, y):
+        raise ValueError
+
+    with pytest.raises(ValueError, match=r"cannot score these rows: ValueError\. Choose another"):
+        fitted(TwoLayerRegressor, scorer, None)

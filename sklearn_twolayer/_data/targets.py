@@ -44,7 +44,11 @@ class RealTargets:
 
     @staticmethod
     def check(y):
-        """Y in float32, or in float64; ValueError of missing values, of dates and of no numbers."""
+        """Y in float32, or in float64.
+
+        ValueError of missing and infinite values, also in objects and texts, where scikit-learn
+        looks for none; of dates, and of what is no number.
+        """
         refuse_missing(y)
         if y.dtype.kind in "mM":
             raise ValueError(
@@ -52,12 +56,16 @@ class RealTargets:
                 "numbers: y / np.timedelta64(1, 'D') for days, of dates (y - y.min()) in its place."
             )
         try:
-            return y if y.dtype == np.float32 else np.asarray(y, np.float64)
+            numbers = y if y.dtype == np.float32 else np.asarray(y, np.float64)
         except (ValueError, TypeError, OverflowError) as error:
             raise ValueError(
                 f"y does not hold real numbers: {error}. Pass numbers, or labels to "
                 "TwoLayerClassifier."
             ) from error
+        if numbers is not y:
+            refuse_missing(numbers)
+            refuse_rows(np.isinf(numbers), "infinite values", "clip them")
+        return numbers
 
     @staticmethod
     def summarize(y, weight, weightless=None):
@@ -165,12 +173,16 @@ class RealTargets:
 
 def refuse_missing(y):
     """Refuse None, nan and NaT, which pass scikit-learn's own check in objects and in dates."""
-    is_missing = are_missing(y)
-    if is_missing.any():
-        rows = np.unique(np.nonzero(is_missing)[0])
+    refuse_rows(are_missing(y), "missing values (None, nan, NA or NaT)", "fill them in")
+
+
+def refuse_rows(is_bad, what, remedy):
+    """Refuse a y of which some values are ``what``, and name the first row that has one."""
+    if is_bad.any():
+        rows = np.unique(np.nonzero(is_bad)[0])
         raise ValueError(
-            f"y has missing values (None, nan, NA or NaT) in {len(rows)} row(s), the first of them "
-            f"row {rows[0]}. Drop these rows from X and y, or fill them in."
+            f"y has {what} in {len(rows)} row(s), the first of them row {rows[0]}. Drop these rows "
+            f"from X and y, or {remedy}."
         )
 
 

@@ -91,7 +91,8 @@ def _number_of(score_weights, coefs, intercepts, *, scoring, others):
         choices = ", ".join(map(repr, (*others, "loss")))
         if "pos_label" in str(error):
             choices += ", or name the positive class: sklearn.metrics.make_scorer(..., pos_label=)"
-        reason = f"scoring={scoring!r} cannot score these rows: {error}".removesuffix(".")
+        why = str(error).removesuffix(".") or type(error).__name__
+        reason = f"scoring={scoring!r} cannot score these rows: {why}"
         raise kind(f"{reason}. Choose another scoring, such as {choices}.") from error
     if np.ndim(score) or np.asarray(score).dtype.kind not in "biuf":
         raise TypeError(f"scoring={scoring!r} returned {score!r}. It must return one number.")

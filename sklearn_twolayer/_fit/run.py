@@ -77,7 +77,10 @@ class Problem:
 
     @cached_property
     def constant_loss(self):
-        """The loss of the best constant: the entropy of classes; numbers have the variance 1."""
+        """The loss of the best constant: the entropy of classes, and 1 of numbers.
+
+        That is their variance where y is standardised; elsewhere it is not, and 1 is taken as well.
+        """
         targets, table = self.targets, self.table
         if targets.is_numeric:
             return 1.0
@@ -192,11 +195,6 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
         scale, moments = standardization_of(table, targets, settings.standardize)
         if settings.alpha == "auto" and targets.is_numeric and "encoded" not in moments:
             targets = targets.in_units(moments_of(table, "encoded"))
-    if settings.n_members == "auto" and not targets.is_numeric:
-        raise ValueError(
-            "n_members='auto' is for TwoLayerRegressor: for classes no rule says how many members "
-            "pay. Set an integer >= 1."
-        )
     problem = Problem(targets, scale, table, held_out, moments=moments)
     if settings.n_hidden == "auto" and start is not None:
         settings = replace(settings, n_hidden=start.coefs[0].shape[1])
@@ -205,9 +203,14 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
         size = replace(size, independence=independence_of_targets(table))
     if settings.is_stream and start is not None:  # whose earlier rows count, too
         size = replace(size, total_weight=start.n_rows + size.n_counted)
-    settings = resolve(settings, size)
+    n_members, settings = settings.n_members, resolve(settings, size)
     if settings.solver == "lbfgs" or settings.alpha == "auto":  # which may ask lbfgs
         settings = replace(settings, gradient_scale=problem.gradient_scale)
+    if n_members == "auto" and not targets.is_numeric:
+        raise ValueError(
+            "n_members='auto' is for TwoLayerRegressor: for classes no rule says how many members "
+            "pay. Set an integer >= 1."
+        )
     if settings.n_members > 1 and settings.warm_start:
         raise ValueError(
             f"n_members={settings.n_members} cannot be used with warm_start=True: a committee is "

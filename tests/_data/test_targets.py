@@ -364,3 +364,18 @@ def test_scores_are_those_of_scikit_learn():
     expected = accuracy_score(labels, Z2 > 0, sample_weight=weight)
     found = LabelTargets(np.arange(2), True).score(rows_of(labels), prediction)
     assert found == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (np.array(["0.1", "0.2", "nan", "nan"], object), "missing values"),
+        (np.array(["0.1", "0.2", "nan", "0.3"]), "missing values"),
+        (np.array([0.1, 0.2, np.inf, 0.3], object), "infinite values"),
+        (np.array(["0.1", "0.2", "-inf", "0.3"], object), "infinite values"),
+        (np.array([[0.1], [0.2], [-np.inf], [np.inf]], object), "infinite values"),
+    ],
+)
+def test_missing_and_infinite_values_are_found_in_objects_and_texts(bad, message):
+    with pytest.raises(ValueError, match=f"y has {message}.* the first of them row 2. Drop"):
+        RealTargets.check(bad)

@@ -1,4 +1,4 @@
-"""Weights of classes, multiplied into those of the rows; what labels weigh in all."""
+"""What labels weigh: the weights of classes times those of the rows, and totals of parts."""
 
 import numpy as np
 import pytest

@@ -66,7 +66,7 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         S n_outputs alpha, with the sum S of the sample weights, is chosen by five-fold
         cross-validation from 0.00001 to 30 up to 40 numbers in y (S n_outputs), unless "evidence"
         predicts left-out rows better, and from 0.1 to 1000 for lbfgs, where no part is drawn, and
-        adam on tables too large for lbfgs; then W2's up to 1000 times less and W1's up to 32 times
+        adam on tables too large for lbfgs; then W2's up to 100 times less and W1's up to ten times
         more. Otherwise (other solvers, early stopping, y of lbfgs not standardised) it is 1 for
         both; in ``partial_fit`` of all calls so far. Where y is not standardised these are in units
         of its standard deviation, at least 0.3, with logistic output of its variance (in

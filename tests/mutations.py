@@ -423,7 +423,7 @@ MUTATIONS = {
     "_fit/auto.py": (
         "_fit/test_auto.py _fit/test_training.py test_parameters.py test_validation.py "
         "test_choose_penalty.py",
-        ('MAX_ITER["lbfgs" if is_cheap else solver]', "MAX_ITER[solver]"),
+        ('MAX_ITER["lbfgs" if takes_long else solver]', "MAX_ITER[solver]"),
         ("MAX_CLASSIFIER_COST = 1e5", "MAX_CLASSIFIER_COST = 1e9"),
         ("MATRICES_OF_MANY_ROWS = 225", "MATRICES_OF_MANY_ROWS = 300"),
         (

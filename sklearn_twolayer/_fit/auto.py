@@ -128,6 +128,9 @@ def resolve(settings, size):
         if solver == "lm" and learns_wide(replace(settings, n_hidden=n_hidden), size):
             solver, by_lm = "lbfgs", resolve(replace(settings, solver="lm"), size)
             by_evidence = by_lm if by_lm.n_hidden <= choose_narrow_width(size) else None
+    # A classifier takes lm where steps cost nothing, and the way to a W2 that is free is narrow.
+    takes_long = solver == "lm" and not size.is_regression and settings.alpha == "auto"
+    most = MAX_ITER["lbfgs" if takes_long else solver]
     rate, batch_size = settings.learning_rate, settings.batch_size
     if batch_size == "auto":
         batch_size = min(max(size.n_rows // N_BATCHES, MIN_BATCH), MAX_BATCH)
@@ -137,7 +140,7 @@ def resolve(settings, size):
         solver=solver,
         learning_rate=LEARNING_RATE.get(solver) if rate == "auto" else rate,
         batch_size=min(int(batch_size), size.n_rows),
-        max_iter=choose_max_iter(settings, solver, size),
+        max_iter=int(most if settings.max_iter == "auto" else settings.max_iter),
         alpha=choose_alpha(replace(settings, n_hidden=n_hidden, solver=solver), size),
         by_evidence=by_evidence,
     )
@@ -154,14 +157,6 @@ def resolve(settings, size):
     is_cheap = solver == "lm" and cost <= MAX_COST_FOR_STARTS
     goes_on = settings.warm_start or settings.early_stopping
     return replace(resolved, n_starts=N_STARTS if is_cheap and not goes_on else 1)
-
-
-def choose_max_iter(settings, solver, size):
-    """The iterations; of a classifier's lm, which takes no time, as many as those of lbfgs."""
-    if settings.max_iter != "auto":
-        return int(settings.max_iter)
-    is_cheap = solver == "lm" and not size.is_regression and settings.alpha == "auto"
-    return MAX_ITER["lbfgs" if is_cheap else solver]
 
 
 def is_affordable(size, n_hidden, most=None):

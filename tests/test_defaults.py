@@ -150,6 +150,15 @@ def test_bends_of_few_rows_in_several_columns_are_cheap_enough():
     assert np.mean(found) < 0.32
 
 
+def test_few_rows_do_not_tell_what_bends_cost():
+    """Of 20 rows of a parabola: no penalty of W2 is freed, which made probabilities too sure."""
+    for seed in range(4):
+        X = np.random.RandomState(seed).normal(size=(20, 5))
+        y = (X[:, 0] ** 2 > X[:, 1]).astype(int)
+        few = TwoLayerClassifier(random_state=seed).fit(X, y)
+        assert few.penalty_[0] == few.penalty_[2]
+
+
 def test_labels_that_are_noise_are_answered_by_their_rate():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(200, 2)), rng.integers(2, size=200)

@@ -34,6 +34,7 @@ class Grid:
     preference: tuple  # in the order in which ties are decided
     min_rows: int  # fewer distinct rows say nothing by being left out: the weakest learns them
     stronger: tuple = ()  # asked one after the other where the strongest wins
+    min_rows_of_bends: int = 0  # with fewer it is luck under which costs of bends they lose less
 
     @property
     def strengths(self):
@@ -82,7 +83,10 @@ def n_folds_asked(n_dealt):
 
 #: For classes: unit precision first.
 CLASSES_GRID = Grid(
-    (1.0, 0.3, 3.0, 0.1, 0.03), 2 * N_FOLDS, stronger=(10.0, 30.0, 100.0, 300.0, 1000.0)
+    (1.0, 0.3, 3.0, 0.1, 0.03),
+    2 * N_FOLDS,
+    stronger=(10.0, 30.0, 100.0, 300.0, 1000.0),
+    min_rows_of_bends=40,
 )
 #: For targets that are numbers, whose noise may be anything. Under a precision of f the Z1 of f
 #: standardised inputs has a variance of 1 at most, and inputs are many where these are compared.

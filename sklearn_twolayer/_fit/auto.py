@@ -9,9 +9,8 @@ max_iter       2000             100                       100                   
 =============  ===============  ========================  ========================  =====  ====
 
 The curvature is the largest eigenvalue of the Gauss-Newton matrix of F at the start. A classifier
-takes lm on small tables, for as many iterations as lbfgs, or to find the evidence; a regression
-takes lbfgs on wide ones, by ``learns_wide``, or lm where that predicts left-out rows better.
-For n_hidden see ``choose_width``.
+takes lm on small tables, or to find the evidence; a regression takes lbfgs on wide ones, by
+``learns_wide``, or lm where that predicts left-out rows better; for n_hidden see ``choose_width``.
 
 alpha is chosen by cross-validation (classifier, lm and lbfgs, and regressor, lbfgs, and of both
 adam where lbfgs takes too long: tables in memory, of many rows a part; regressor, lm, up to 40
@@ -128,9 +127,6 @@ def resolve(settings, size):
         if solver == "lm" and learns_wide(replace(settings, n_hidden=n_hidden), size):
             solver, by_lm = "lbfgs", resolve(replace(settings, solver="lm"), size)
             by_evidence = by_lm if by_lm.n_hidden <= choose_narrow_width(size) else None
-    # A classifier takes lm where steps cost nothing, and the way to a W2 that is free is narrow.
-    takes_long = solver == "lm" and not size.is_regression and settings.alpha == "auto"
-    most = MAX_ITER["lbfgs" if takes_long else solver]
     rate, batch_size = settings.learning_rate, settings.batch_size
     if batch_size == "auto":
         batch_size = min(max(size.n_rows // N_BATCHES, MIN_BATCH), MAX_BATCH)
@@ -140,7 +136,7 @@ def resolve(settings, size):
         solver=solver,
         learning_rate=LEARNING_RATE.get(solver) if rate == "auto" else rate,
         batch_size=min(int(batch_size), size.n_rows),
-        max_iter=int(most if settings.max_iter == "auto" else settings.max_iter),
+        max_iter=int(MAX_ITER[solver] if settings.max_iter == "auto" else settings.max_iter),
         alpha=choose_alpha(replace(settings, n_hidden=n_hidden, solver=solver), size),
         by_evidence=by_evidence,
     )

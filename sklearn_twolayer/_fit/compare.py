@@ -216,7 +216,8 @@ def with_best_penalty(problem, settings, random_state, *, deadline, start=None):
         params = start.params(problem.network, problem.scale)
     part = part_to_compare(problem, settings)
     comparison = Comparison.of(part, settings, params, deadline)
-    pair = comparison.best_of(grid_of(problem.size))
+    grid = grid_of(problem.size)
+    pair = comparison.best_of(grid)
     if settings.by_evidence is not None and comparison.told:
         lost = comparison.mean_lost(pair) / variance_of_targets(part)
         rival = problem.of_width(settings.by_evidence.n_hidden), settings.by_evidence
@@ -230,7 +231,8 @@ def with_best_penalty(problem, settings, random_state, *, deadline, start=None):
         announce(settings, "Final fit: the evidence, under which left-out rows lose least")
         found = replace(settings, alpha="evidence")
     else:
-        pair = comparison.with_cheaper_bends(pair)
+        if comparison.n_dealt >= grid.min_rows_of_bends:
+            pair = comparison.with_cheaper_bends(pair)
         lost = comparison.mean_lost(pair)
         how = {"learns_first": start is None and settings.solver != "adam"}
         found = under_compared_penalty(comparison, pair, settings, problem.size, **how)

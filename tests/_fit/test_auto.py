@@ -230,17 +230,6 @@ def test_auto_values_are_those_of_the_documented_table():
     assert " ".join(rows["learning_rate"]) == expected
 
 
-def test_a_classifier_may_take_as_many_iterations_by_lm_as_by_lbfgs():
-    """Where it takes lm by itself, on a few rows; not under the evidence."""
-    few = Size(12, 2, 1, is_regression=False)
-    classifier = settings_of(TwoLayerClassifier())
-    assert resolve(classifier, few).solver == "lm"
-    assert resolve(classifier, few).max_iter == MAX_ITER["lbfgs"]
-    for options in ({"alpha": "evidence"}, {"alpha": 0.1, "solver": "lm"}):
-        assert resolve(replace(classifier, **options), few).max_iter == MAX_ITER["lm"]
-    assert resolve(replace(classifier, max_iter=7), few).max_iter == 7
-
-
 @pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])
 def test_the_estimators_document_the_constants(Estimator):
     text = " ".join(Estimator.__doc__.split())

@@ -498,7 +498,7 @@ MUTATIONS = {
         "test_defaults.py test_parameters.py test_data_kinds.py",
         ('len(found.scale) == 1 and title == "y"', "False"),
         ('len(found.scale) == 1 and title == "y"', 'title == "y"'),
-        ('if n_members == "auto" and not targets.is_numeric:', "if False:"),
+        ('if settings.n_members == "auto" and not targets.is_numeric:', "if False:"),
         ("return min(self.constant_loss, 1.0) or 1.0", "return self.constant_loss or 1.0"),
         ("return min(self.constant_loss, 1.0) or 1.0", "return min(self.constant_loss, 1.0)"),
         ("gradient_scale=problem.gradient_scale", "gradient_scale=1.0"),

@@ -35,18 +35,18 @@ COMPARING_SHARE = 0.5
 #: Else there may be a plateau, which takes so many times more iterations (docs/choices.md).
 LEARNED_SHARE, PLATEAU = 0.5, 3
 #: To compare penalties lbfgs has gone far enough where so many iterations together gain less than
-#: tells two of them apart: ten chose no better, and took longer. From one ratio to another there
-#: is further to go, and five were too few (docs/choices.md).
+#: tells two of them apart: ten chose no better, and took longer. To a penalty that is far stronger,
+#: or with cheaper bends, there is further to go, and five were too few (docs/choices.md).
 COMPARED_ITERATIONS, FURTHER_ITERATIONS = 5, 10
 #: Steps of lm under each penalty of a refit.
 REFIT_STEPS = 30
 #: Values of S alpha while the rival learns, and after it: with alpha = 2 v / S they are priors of
 #: precision 1 for noise of 0.5% and 5% of the variance of y.
-STRENGTHS = (0.01, 0.1)
+RIVAL_STRENGTHS = (0.01, 0.1)
 #: A fit whose F is more than this share of the constant's explains next to nothing.
 NEARLY_ALL = 0.9
 #: Most multiply-adds of the matrix of a step: a rival of a few hundred steps takes seconds at most.
-MAX_COST = 3e7
+MAX_RIVAL_COST = 3e7
 
 
 @dataclass(frozen=True)
@@ -194,19 +194,19 @@ def constant_or_better(training, fit, deadline):
     n_residuals = training.mean_loss.distinct_weight * network.n_outputs
     _, cost = gauss_newton_size_and_cost(problem.size.repeated, network.n_hidden)
     has_freedom = MUCH_USED_SHARE * n_residuals < network.n_params
-    is_tried = has_freedom and cost <= MAX_COST and problem.table.is_in_memory
+    is_tried = has_freedom and cost <= MAX_RIVAL_COST and problem.table.is_in_memory
     if not is_tried or fit.loss < NEARLY_ALL * Likelihood.of(training.mean_loss).variance:
         return fit
     start = problem.draw_start(training.random_state, settings)
     left_out_share = _left_out_share(training, start, fit.loss, deadline)
     if left_out_share == np.inf:
         return fit
-    learned = _rival(training, Fit(start), STRENGTHS[0], LEARNING_STEPS, instead=fit)
+    learned = _rival(training, Fit(start), RIVAL_STRENGTHS[0], LEARNING_STEPS, instead=fit)
     n_steps = settings.max_iter - len(learned.curve)
     if not n_steps:
         return fit
     learned = replace(learned, resume=None)
-    rival = _rival(training, learned, STRENGTHS[1], n_steps, instead=fit)
+    rival = _rival(training, learned, RIVAL_STRENGTHS[1], n_steps, instead=fit)
     return replace(rival, left_out_share=left_out_share)
 
 
@@ -231,7 +231,7 @@ def _left_out_share(training, start, loss, deadline):
     weight = problem.table.weight
     weight = np.ones(len(fold)) if weight is None else weight
     announce(training.settings, "The evidence ends at the constant: a rival on left-out rows")
-    strengths, lost = problem.copies * np.array(STRENGTHS), 0.0  # S is that of distinct rows
+    strengths, lost = problem.copies * np.array(RIVAL_STRENGTHS), 0.0  # S is that of distinct rows
     candidates = [Penalty.fixed(network, strength) for strength in strengths]
     for number in range(N_FOLDS):
         out = fold == number

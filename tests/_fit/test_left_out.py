@@ -170,5 +170,5 @@ def test_the_rival_of_a_constant_is_penalised_as_if_copies_were_one():
     y = 3 * X[:, 0] * X[:, 1] + 0.15 * random.normal(size=60)
     model = TwoLayerRegressor(8, n_members=1, random_state=2)
     penalty = model.fit(X, y).penalty_
-    assert penalty[0] == pytest.approx(module.STRENGTHS[1] / 60)  # the rival's
+    assert penalty[0] == pytest.approx(module.RIVAL_STRENGTHS[1] / 60)  # the rival's
     np.testing.assert_allclose(model.fit(X, y, np.full(60, 12.0)).penalty_, penalty)

@@ -122,6 +122,7 @@ def test_a_regression_by_lbfgs_asks_left_out_rows():
     assert several.penalty_[0] * 800 >= 30 - 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["auto", "lbfgs"])
 def test_wide_noise_is_not_learned_where_rows_count_several_times(solver):
     """Rows of a few categories repeat each other; of many numbers each is left out alone."""
@@ -132,6 +133,7 @@ def test_wide_noise_is_not_learned_where_rows_count_several_times(solver):
     assert model.fit(X, y, sample_weight=np.full(300, 3.0)).score(new, new_y) > -0.15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_members", ["auto", 1])
 def test_a_wide_regression_without_noise_is_learned(n_members):
     """Whichever solver is asked; and with as much noise as signal most of it."""

@@ -112,6 +112,7 @@ def default_peer(seed):
     return make_pipeline(StandardScaler(), MLPClassifier(random_state=seed))
 
 
+@pytest.mark.slow
 def test_one_positive_in_a_thousand_is_not_answered_by_the_rate():
     """The loss of the rate alone is .008, and its gradient no larger than ``tol``."""
     found = []
@@ -127,6 +128,7 @@ def test_one_positive_in_a_thousand_is_not_answered_by_the_rate():
     assert np.mean(found) > 0.6
 
 
+@pytest.mark.slow
 def test_many_rows_that_say_little_are_not_learned_by_heart():
     """Log loss on new rows: .64 of the truth, .69 of the rate, .74 of networks judged too early."""
     found = []
@@ -150,6 +152,7 @@ def test_bends_of_few_rows_in_several_columns_are_cheap_enough():
     assert np.mean(found) < 0.32
 
 
+@pytest.mark.slow
 def test_few_rows_do_not_tell_what_bends_cost():
     """Of 20 rows of a parabola: no penalty of W2 is freed, which made probabilities too sure."""
     for seed in range(4):
@@ -177,6 +180,7 @@ def test_error_bars_of_a_calibration_curve_are_small_and_honest(n):
         assert std.max() < 0.3 * (x[:, 0] ** 2).std()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("f", "seed"), [(8, 0), (8, 1), (15, 4), (15, 7)])
 def test_many_columns_of_few_rows_are_not_interpolated_without_doubt(f, seed):
     """A line and a little noise: of these draws the bars were too small by up to ten times."""
@@ -257,6 +261,7 @@ def test_columns_without_a_signal_are_answered_by_the_rate(n):
     assert -log_probability[np.arange(500), target].mean() < 0.72
 
 
+@pytest.mark.slow
 def test_columns_without_a_signal_are_answered_by_the_mean():
     """Over twelve seeds R^2 was -0.03 to 0."""
     for seed in SEEDS[:3]:
@@ -266,6 +271,7 @@ def test_columns_without_a_signal_are_answered_by_the_mean():
         assert model.score(rng.normal(size=(500, 200)), rng.normal(size=500)) > -0.1
 
 
+@pytest.mark.slow
 def test_three_of_many_columns_are_found():
     """By few units; ten, by lm or by lbfgs, take what they say for noise, or half of it."""
     random = np.random.RandomState(1)
@@ -339,6 +345,7 @@ BENDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BENDS)
 def test_bends_are_learned_where_ten_units_have_as_many_weights_as_rows(name):
     """Their standard deviations are 2.2, 0.9 and 2.4; of five seeds two to four missed a bend."""
@@ -351,6 +358,7 @@ def test_bends_are_learned_where_ten_units_have_as_many_weights_as_rows(name):
         assert np.sqrt(np.mean((model.predict(X_new) - truth(X_new)) ** 2)) < most
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("single", [{"n_members": 1}, {"warm_start": True}])
 def test_a_single_network_learns_bends_as_a_committee_does(single):
     """With ten units, which have as many weights as rows, it fell to a line (R^2 .32)."""

@@ -289,6 +289,7 @@ def test_a_module_can_be_imported_on_its_own():
     """Each in a package of its own, without the imports of ``__init__``."""
     code = """
 import importlib, sys, types
+sys.dont_write_bytecode = False  # each source is compiled once
 folder, *names = sys.argv[1:]
 for name in names:
     for known in [known for known in sys.modules if known.startswith("sklearn_twolayer")]:

@@ -162,8 +162,7 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         How many weights the data determine. There where error bars are.
     curvature_rows_ : int
         Rows of which the Gauss-Newton matrix was made: all, or a random part where all would
-        take more than a second. Most fits of more than 5,000 weights have none, as have some of
-        4,400 and more.
+        take more than a second. Most fits of more than 5,000 weights have none.
     log_marginal_likelihood_ : float
         Laplace's approximation of ln p(y), in the units of y, where all groups have a
         prior precision.

@@ -94,6 +94,8 @@ MUTATIONS = {
         ("return RA1 @ W2 + A1 @ V2 + c2", "return RA1 @ W2 + A1 @ V2"),
         ("        M *= D[:, None, :]\n".removeprefix("    "), ""),
         ("output[:, d, :, c] = output[:, c, :, d]", "output[:, d, :, c] = 0"),
+        ("sums[a, b] = sums[b, a] = products", "sums[a, b] = products"),
+        ("= of_unit, of_unit.transpose(0, 2, 1)", "= of_unit, 0"),
         ("root=np.sqrt(hessian[:, 0, 0])", "root=hessian[:, 0, 0]"),
         ("    J -= J.mean(axis=1, keepdims=True)\n", ""),
     ),
@@ -145,6 +147,7 @@ MUTATIONS = {
     "_network/products.py": (
         "_network/test_products.py _network/test_textbook_lines.py _network/test_blocks.py",
         ("    first *= W2.T\n", ""),
+        ("        done += m - a\n", "        done += m\n"),
         ("        out += X[stacked:].T @ D[stacked:]\n", "        pass\n"),
         ("        np.matmul(X[stacked:], W, out=out[stacked:])\n", "        pass\n"),
     ),

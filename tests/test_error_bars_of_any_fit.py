@@ -85,7 +85,7 @@ def test_bars_are_honest_where_targets_repeat_each_other(eps, n_copies, n_rows):
         (Size(20_000, 48, 1), 99, 9902),  # p = 4951: 2 p rows
         (Size(6000, 48, 1), 99, 6000),
         (Size(40_000, 40, 10), 95, 971),  # p = 4855, of several outputs
-        (Size(40_000, 40, 2), 110, 0),  # p = 4732, of several outputs
+        (Size(40_000, 40, 2), 110, 4732),  # p = 4732, of several outputs
         (Size(40_000, 48, 1), 101, 0),  # p = 5051
         (Size(60, 10_000, 1), 50, 60),  # the dual form
     ],
@@ -262,14 +262,6 @@ def test_more_weights_than_a_matrix_is_afforded_for(monkeypatch):
     assert not hasattr(model, "noise_precision_")
     with pytest.raises(ValueError, match=r"no error bars: its 26 weights.*smaller n_hidden"):
         bars(model)
-
-
-@ESTIMATORS
-def test_a_matrix_that_takes_too_long(Estimator, monkeypatch):
-    monkeypatch.setattr(auto, "MAX_GAUSS_NEWTON_COST", 0)
-    monkeypatch.setattr(results, "MAX_COST_OF_PART", 1e3)
-    with pytest.raises(ValueError, match=r"more than ten seconds: choose a smaller n_hidden"):
-        bars(fitted(Estimator))
 
 
 @ESTIMATORS

@@ -24,13 +24,9 @@ import numpy as np
 from scipy import sparse
 from threadpoolctl import ThreadpoolController
 
-from sklearn_twolayer._network.products import Workspace, dense
+from sklearn_twolayer._network.products import BLOCK_BYTES, Workspace, dense
 
 N_LANES = 16
-#: Bytes of the widest (rows, width) array of a block. Larger ones leave the second-level cache:
-#: gradients of 4 MiB blocks took 1.1 to 1.2 times as long. In smaller ones threads wait for the
-#: interpreter lock more than they compute.
-BLOCK_BYTES = 2**20
 #: Numbers of an only block that is kept once it is read; larger ones cost memory, and little time.
 MAX_KEPT = 2**14
 #: Large blocks have a multiple of so many rows, which suits vectors and matrix products.

@@ -32,23 +32,16 @@ MOST_TIMES_THE_LEAST = 2.0
 SWING = 1e-3
 #: Most weights of a network that has error bars; fits of few rows may have more, in dual form.
 MAX_WEIGHTS = 5000
-#: n p^2 of the rows that a matrix is made of, about a second on one core (2.5 to 3.5e10), and of a
-#: part and its factors together, ten seconds.
-MAX_COST, MAX_COST_OF_PART = 3e10, 3.8e11
-#: Several outputs take so many times as long for the same n p^2.
-COST_OF_SEVERAL_OUTPUTS = 3.5
+#: n p^2 of the rows that a matrix is made of, about a second on one core (2.5 to 3.5e10).
+MAX_COST = 3e10
+#: Several outputs take so many times as long for the same n p^2 (1.3 to 3.6 of 2 to 10).
+COST_OF_SEVERAL_OUTPUTS = 2
 #: n k p^2 of the rows whose own predictions are judged, a tenth of a second or two; and their least
 #: number.
 MAX_COST_OF_JUDGED, MIN_JUDGED = 3e9, 100
-#: Entries of the Jacobian of a block that stays in cache.
-ENTRIES_IN_CACHE = 2**19
 
 TOO_MANY_WEIGHTS = (
     "its {p} weights are more than the {most:,} of a Gauss-Newton matrix that can be afforded: "
-    "choose a smaller n_hidden"
-)
-TOO_LONG = (
-    "its Gauss-Newton matrix of {p} weights and {k} outputs would take more than ten seconds: "
     "choose a smaller n_hidden"
 )
 STREAM = (
@@ -208,7 +201,7 @@ def _complaint_of_steps(settings, fit):
 
 
 def rows_of_curvature(size, n_hidden):
-    """How many rows the matrix is made of; 0 where it would take too long.
+    """How many rows the matrix is made of; 0 of too many weights.
 
     All of them if their n p^2 is not more than a second. Otherwise as many as that, but no
     fewer than have 2 p residuals: the prior helps where they leave a direction out.
@@ -219,16 +212,14 @@ def rows_of_curvature(size, n_hidden):
     if p > MAX_WEIGHTS:
         return 0
     cost_of_row = p**2 * (1 if k == 1 else COST_OF_SEVERAL_OUTPUTS)
-    n_rows = min(size.n_rows, max(int(MAX_COST / cost_of_row), -(-2 * p // k)))
-    return n_rows if n_rows * cost_of_row + p**3 <= MAX_COST_OF_PART else 0
+    return min(size.n_rows, max(int(MAX_COST / cost_of_row), -(-2 * p // k)))
 
 
 def why_no_error_bars(problem, settings):
     """Why a fit has no posterior, and what to do."""
     if settings.is_stream:
         return STREAM
-    p, k = problem.network.n_params, problem.network.n_outputs
-    return (TOO_MANY_WEIGHTS if p > MAX_WEIGHTS else TOO_LONG).format(p=p, k=k, most=MAX_WEIGHTS)
+    return TOO_MANY_WEIGHTS.format(p=problem.network.n_params, most=MAX_WEIGHTS)
 
 
 def posterior_of_fit(problem, fit, left_out_share=0.0):
@@ -247,13 +238,9 @@ def posterior_of_fit(problem, fit, left_out_share=0.0):
         return PointMass(network, fit.params)
     is_alone = size.is_regression and k == 1  # with all of the leverages
     n_judged = n_rows if is_alone else max(int(MAX_COST_OF_JUDGED / (k * p**2)), MIN_JUDGED)
-    # A block of a few weights stays in cache. One of many has as many rows as weights, as each
-    # block adds p^2 numbers; or fewer where its (h, h) of each row would be larger.
-    widest = p if k == 1 else max(p, network.n_hidden**2)
-    width = max(min(widest, widest * ENTRIES_IN_CACHE // p**2), 1)
     with ExitStack() as stack:
         over = partial(problem.mean_loss, dtype=np.float64, stack=stack)
-        part = over(problem.table.part(n_rows), width=width)
+        part = over(problem.table.part(n_rows), width=network.width_of_matrix)
         few = problem.table.part(min(n_judged, n_rows))
         few = over(few, width=max(network.width, network.n_first))
         everything = part if n_rows == size.n_rows else over(problem.table)

@@ -111,7 +111,7 @@ class Problem:
         """
         needs_matrix = settings.solver == "lm" or settings.alpha in ("evidence", "ard")
         dtype = np.float64 if needs_matrix else table.dtype
-        width = self.network.width_of_steps if needs_matrix else self.network.width
+        width = self.network.width_of_matrix if needs_matrix else self.network.width
         options = {"width": width, "is_textbook": settings.solver == "gd"}
         return self.mean_loss(table, dtype, stack, **options)
 

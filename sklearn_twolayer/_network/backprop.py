@@ -14,7 +14,12 @@ argument, and ``objective`` sums over blocks, divides and penalises.
 import numpy as np
 
 from sklearn_twolayer._network.activations import ACTIVATIONS
-from sklearn_twolayer._network.products import Workspace, product, product_over_rows
+from sklearn_twolayer._network.products import (
+    BLOCK_BYTES,
+    Workspace,
+    product,
+    product_over_rows,
+)
 
 
 def raw_prediction(coefs, intercepts, X, activation):
@@ -47,8 +52,11 @@ class TwoLayerNetwork:
         self.n_first = (n_features + 1) * n_hidden
         self.n_params = self.n_first + (n_hidden + 1) * n_outputs
         self.width = max(n_hidden, n_features + 1, n_outputs)  # columns of the widest array
-        # Where blocks have a Jacobian, with a column for each weight, but each adds p^2 numbers.
-        self.width_of_steps = max(self.width, self.n_first // (4 if n_outputs == 1 else 1))
+        # Blocks of a matrix have as many rows as weights, as each adds p^2 numbers, or more while
+        # their Jacobian, or for several outputs the (h, h) of each row, stays in cache.
+        widest = self.n_first // 4 if n_outputs == 1 else max(self.n_first, n_hidden**2)
+        as_many = BLOCK_BYTES // (8 * self.n_params)
+        self.width_of_matrix = max(self.width, min(widest, as_many))
         self.workspace = Workspace()
 
     def pack(self, coefs, intercepts, dtype):

@@ -7,7 +7,7 @@ as an argument. A1 is what ``network.forward(params, X)`` returned, and stays as
 import numpy as np
 
 from sklearn_twolayer._network.activations import ACTIVATIONS
-from sklearn_twolayer._network.products import dense
+from sklearn_twolayer._network.products import dense, products_of_pairs
 
 
 def jacobian(network, params, X, A1, *, root=1.0):
@@ -82,6 +82,7 @@ def gauss_newton(network, params, X, A1, *, hessian):
 
 
 def _collapsed_gauss_newton(network, params, X, A1, *, hessian):
+    """Each pair of hidden units and each pair of inputs is summed once: both are symmetric."""
     n, f, h, k = len(A1), network.n_features, network.n_hidden, network.n_outputs
     n_first = network.n_first
     _, _, W2, _ = network.unpack(params)
@@ -95,11 +96,14 @@ def _collapsed_gauss_newton(network, params, X, A1, *, hessian):
     first = matrix[:n_first, :n_first].reshape(f + 1, h, f + 1, h)
     cross = matrix[:n_first, n_first:].reshape(f + 1, h, h + 1, k)
     output = matrix[n_first:, n_first:].reshape(h + 1, k, h + 1, k)
-    for i in range(h):  # the upper triangle of the hidden units, j >= i
-        weighted = Xd[:, None, :] * M[:, i, i:, None]  # (n, h - i, f + 1)
-        block = Xd.T @ weighted.reshape(n, -1)
-        first[:, i, :, i:] = block.reshape(f + 1, h - i, f + 1).transpose(0, 2, 1)
-        first[:, i:, :, i] = first[:, i, :, i:].transpose(0, 2, 1)
+    (a, b), (i, j) = np.triu_indices(f + 1), np.triu_indices(h)
+    sums = np.empty((f + 1, f + 1, len(i)), params.dtype)
+    sums[a, b] = sums[b, a] = products_of_pairs(Xd, network.workspace) @ M[:, i, j]
+    done = 0
+    for i in range(h):
+        of_unit = sums[:, :, done : done + h - i]
+        first[:, i, :, i:], first[:, i:, :, i] = of_unit, of_unit.transpose(0, 2, 1)
+        done += h - i
     for c in range(k):
         weighted = Xd[:, :, None] * WH[:, None, :, c]
         cross[:, :, :, c] = (weighted.reshape(n, -1).T @ Ad).reshape(f + 1, h, h + 1)

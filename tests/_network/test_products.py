@@ -14,6 +14,7 @@ from sklearn_twolayer._network.products import (
     one_output_gradient,
     product,
     product_over_rows,
+    products_of_pairs,
 )
 
 
@@ -72,6 +73,14 @@ def test_stacked_products(n, h):
     found = np.full((33, h), np.nan)
     product_over_rows(X, D, found, Workspace())
     np.testing.assert_allclose(found, X.T @ D, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("m", [1, 2, 7])
+def test_products_of_pairs_are_those_of_two_columns(m):
+    X = np.random.default_rng(0).normal(size=(11, m))
+    first, second = np.triu_indices(m)
+    found = products_of_pairs(X, Workspace())
+    np.testing.assert_array_equal(found, (X[:, first] * X[:, second]).T)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

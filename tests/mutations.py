@@ -296,6 +296,7 @@ MUTATIONS = {
         ("losses.get(chosen, 0.0)", "losses.get(chosen, np.inf)"),
         ("if number == 0 or not is_cut:", "if True:"),
         ("            if is_cut:\n", "            if False:\n"),
+        ("    n_told = n_dealt * min(bits, 1.0)", "    n_told = n_dealt"),
         ("        if n_dealt < self.min_rows:", "        if False:"),
     ),
     "_data/targets.py": (
@@ -672,6 +673,7 @@ MUTATIONS = {
         ("ratio * times**1.5", "ratio * times"),
         ("            pair = comparison.with_cheaper_bends(pair)", "            pass"),
         ("return last if is_better else pair", "return last"),
+        ("mean_target(table.encoded, table.frequency,", "mean_target(table.encoded, table.weight,"),
         ("if comparison.n_dealt >= grid.min_rows_of_bends:", "if True:"),
         ("            pair = candidate\n", "            pass\n"),
         ("min(settings.max_iter, LEARNING_STEPS)", "settings.max_iter"),

@@ -12,6 +12,7 @@ never leave the constant.
 """
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -52,17 +53,17 @@ class Grid:
                 chosen = strength
         return chosen
 
-    def choose(self, left_out_losses, n_dealt):
+    def choose(self, left_out_losses, n_dealt, n_folds):
         """The strength with the least loss of left-out rows, of the ``n_dealt`` of the folds.
 
-        ``left_out_losses(number, strengths)`` are the sums of the losses of what a fold leaves out
-        under each strength, by networks that were fitted to the rest; under the first of them
-        where the time is over.
+        ``n_folds`` of them are asked. ``left_out_losses(number, strengths)`` are the sums of the
+        losses of what a fold leaves out under each strength, by networks that were fitted to the
+        rest; under the first of them where the time is over.
         """
         if n_dealt < self.min_rows:
             return self.strengths[0]
         total = {}
-        for number in range(n_folds_asked(n_dealt)):
+        for number in range(n_folds):
             raced = [s for s in self.strengths if total.get(s, 0.0) < np.inf]
             losses = left_out_losses(number, raced)
             is_cut = len(losses) < len(raced)
@@ -76,9 +77,13 @@ class Grid:
         return self.least(total)
 
 
-def n_folds_asked(n_dealt):
-    """How many of the folds are left out in turn, until they have enough rows together."""
-    return min(-(-ENOUGH_ROWS * N_FOLDS // n_dealt), N_FOLDS, n_dealt)
+def n_folds_asked(n_dealt, bits=1.0):
+    """How many of the folds are left out in turn, until they have enough rows together.
+
+    A label that tells less than a bit is no whole row: of a rare class one fold has few.
+    """
+    n_told = n_dealt * min(bits, 1.0)
+    return min(ceil(ENOUGH_ROWS * N_FOLDS / max(n_told, 1)), N_FOLDS, n_dealt)
 
 
 #: For classes: unit precision first.

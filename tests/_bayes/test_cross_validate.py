@@ -9,6 +9,7 @@ from sklearn_twolayer._bayes.cross_validate import (
     FEW_NUMBERS_GRID,
     MIN_RACED,
     NUMBERS_GRID,
+    n_folds_asked,
 )
 
 GRID = CLASSES_GRID
@@ -36,7 +37,7 @@ def test_beyond_the_strongest_are_stronger_ones():
 
 
 def test_few_rows_are_learned_under_the_weakest_penalty():
-    assert GRID.choose(None, GRID.min_rows - 1) == GRID.strengths[0]
+    assert GRID.choose(None, GRID.min_rows - 1, N_FOLDS) == GRID.strengths[0]
 
 
 def test_every_fold_is_left_out_once():
@@ -46,7 +47,7 @@ def test_every_fold_is_left_out_once():
         seen.append(number)
         return np.ones(len(strengths))
 
-    GRID.choose(losses, 20)
+    GRID.choose(losses, 20, N_FOLDS)
     assert seen == list(range(N_FOLDS))
 
 
@@ -59,13 +60,13 @@ def falling(n_told):
 def test_where_the_time_is_over_the_best_that_was_told_is_chosen(n_told, chosen):
     """The preferred one before it was told: what was told are networks that had to learn first."""
     answers = [falling(n_told), []]
-    assert GRID.choose(lambda number, strengths: answers.pop(0), 20) == chosen
+    assert GRID.choose(lambda number, strengths: answers.pop(0), 20, N_FOLDS) == chosen
 
 
 def test_a_fold_that_was_cut_short_does_not_count():
     """Its losses are of rows by which not all were judged."""
     answers = [falling(5)[::-1], [1e9] * 4]
-    assert GRID.choose(lambda number, strengths: answers.pop(0), 20) == 0.03
+    assert GRID.choose(lambda number, strengths: answers.pop(0), 20, N_FOLDS) == 0.03
     assert not answers
 
 
@@ -76,8 +77,20 @@ def test_what_is_hopeless_in_the_first_fold_is_not_asked_again():
         asked.append(strengths)
         return [1.0 if strength == 1 else 1.2 if strength > 1 else 3.0 for strength in strengths]
 
-    assert GRID.choose(losses, MIN_RACED) == 1
+    assert GRID.choose(losses, MIN_RACED, N_FOLDS) == 1
     assert asked == [list(GRID.strengths), *[[1.0, 3.0]] * 4]
     asked.clear()
-    assert GRID.choose(losses, MIN_RACED - 1) == 1
+    assert GRID.choose(losses, MIN_RACED - 1, N_FOLDS) == 1
     assert asked == [list(GRID.strengths)] * 5
+
+
+def test_folds_are_asked_until_they_have_a_hundred_rows():
+    assert [n_folds_asked(n) for n in (3, 20, 100, 101, 250, 499, 500, 10**6)] == [
+        *(3, 5, 5, 5, 2, 2, 1, 1)
+    ]
+
+
+def test_rows_of_a_rare_class_tell_less():
+    assert [n_folds_asked(1000, bits) for bits in (0.0, 0.08, 0.2, 0.4, 1.0, 3.0)] == [
+        *(5, 5, 3, 2, 1, 1)
+    ]

@@ -45,7 +45,7 @@ def comparison(answers, weight=None):
     problem = SimpleNamespace(table=table, size=size, network=NETWORK)
     networks = SimpleNamespace(fits=fits, settings=settings, problem=problem)
     networks.further = lambda out, params, penalty: fits(out, params, [penalty])
-    return Comparison(networks, 0, SHARES, 20), asked
+    return Comparison(networks, 0, SHARES, 20, 5), asked
 
 
 def test_a_fold_leaves_out_its_rows_under_each_penalty():
@@ -242,7 +242,7 @@ def settings_of(alpha):
 
 def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeypatch):
     """But not where it goes on from weights that have learnt."""
-    monkeypatch.setattr(Grid, "choose", lambda grid, losses, n_dealt: 3.0)
+    monkeypatch.setattr(Grid, "choose", lambda grid, losses, n_dealt, n_folds: 3.0)
     monkeypatch.setattr(Comparison, "with_cheaper_bends", lambda comparison, pair: (3.0, 10.0))
     problem, settings = posed(), settings_of("auto")
     options = {"deadline": Deadline()}
@@ -320,6 +320,18 @@ def test_a_part_of_the_rows_has_the_rare_class(monkeypatch):
     counts = np.bincount(part.table.encoded)
     assert counts.sum() == 40
     assert counts[2] == 2
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_more_folds_are_asked_where_one_has_few_of_a_class(class_weight, capsys):
+    """By the rows that there are, weights counted: what a class weighs tells nothing."""
+    X, rare = np.random.RandomState(0).normal(size=(600, 2)), np.repeat([0, 1], [540, 60])
+    twice, even = np.repeat([2.0, 1.0], [300, 300]), np.arange(600) % 2
+    options = {"class_weight": class_weight, "max_iter": 2, "random_state": 0, "verbose": 1}
+    for y, weight, asked in ((rare, None, 2), (rare, twice, 3), (even, None, 1)):
+        TwoLayerClassifier(2, **options).fit(X, y, weight)
+        assert f"fold 1 of {asked}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("max_iter", [1, 1000])

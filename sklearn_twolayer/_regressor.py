@@ -282,8 +282,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         weights, T J (c G)^-1 J', plus the noise, each in proportion to the noise variance of
         its target; over a committee the mean of the variances plus the variance of the means.
         T is 1.75, because fits from other starts differ by more than the posterior around one
-        of them knows (1 for a linear network, where they do not). The memory it takes is that
-        of a few rows and of the answer.
+        of them knows (1 for a linear network, where they do not), and up to twice as much where
+        a committee has left out members. It takes the memory of a few rows and of the answer.
 
         Parameters
         ----------

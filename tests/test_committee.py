@@ -1,6 +1,7 @@
 """A committee of networks is one network: the mean of its members, each from its own start."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss, mean_squared_error, r2_score
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._fit import run
 from sklearn_twolayer._fit.weights import member_states
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
@@ -128,6 +130,24 @@ def test_std_is_mean_of_variances_plus_variance_of_means(n_outputs):
     expected = np.sqrt(np.mean(np.square(stds), axis=0) + np.var(means, axis=0))
     np.testing.assert_allclose(mean, np.mean(means, axis=0), rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(std, expected, rtol=1e-10)
+
+
+def test_the_only_member_that_is_left_has_twice_the_variance_of_a_single_network(monkeypatch):
+    """What the others would have told of starts is not known of it (their rows are lost here)."""
+    y = X[:, 0] + np.sin(2 * X[:, 1]) + 0.1 * np.random.RandomState(1).normal(size=60)
+    one = fitted(TwoLayerRegressor, y=y, alpha="auto", n_members=1)
+    fit_member = run.fit_member
+
+    def lost(*problem, watch):
+        fit = fit_member(*problem, watch=watch)
+        return replace(fit, left_out_share=np.inf) if watch.number else fit
+
+    monkeypatch.setattr(run, "fit_member", lost)
+    left = fitted(TwoLayerRegressor, y=y, alpha="auto", n_members=3)
+    np.testing.assert_array_equal(raw(left), raw(one))
+    assert left.noise_precision_ == one.noise_precision_
+    variances = (m.predict(X, True)[1] ** 2 - 1 / m.noise_precision_ for m in (left, one))
+    np.testing.assert_allclose(next(variances), 2 * next(variances), rtol=1e-6)
 
 
 @pytest.mark.parametrize("y", [Y, (Y > 0).astype(int), np.c_[Y > 0, Y > 1].astype(int)])

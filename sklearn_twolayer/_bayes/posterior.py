@@ -64,7 +64,7 @@ PRECISION_OF_CLASSES = 1.0
 TRACE = LOW_RANK_FLOOR
 #: Temperature under squared error: the variance of predictions from different starts was
 #: 0.7 to 1 times that within a valley (docs/choices.md). A linear network has one valley
-#: (Baldi & Hornik 1989).
+#: (Baldi & Hornik 1989). It is up to twice as much where members of a committee are left out.
 VALLEYS_TEMPERATURE = 1.75
 #: Temperatures among which the moderation chooses, and the ratio of losses that count as equal.
 #: The posterior leans from the minimum towards larger margins, a Gaussian around it does not: with

@@ -6,6 +6,7 @@ sum scaled by S / S_part. The residuals are those of all rows.
 """
 
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 
@@ -54,17 +55,37 @@ MAX_ROWS = 2**14
 ROWS_AT_ONCE = 1024
 
 
+def uncut_members(fits):
+    """The members that were not cut short; if all were, those that have begun."""
+    begun = [fit for fit in fits if fit.params is not None]
+    return [fit for fit in begun if fit.ending is None] or begun
+
+
 def whole_members(fits):
     """The members that were not cut short; if all were, those that have begun.
 
     Of them those that predict left-out rows no worse than twice as badly as the best: some
     starts end where the network has not learned, and would be averaged with those that have.
     """
-    begun = [fit for fit in fits if fit.params is not None]
-    whole = [fit for fit in begun if fit.ending is None] or begun
-    least = min(map(attrgetter("left_out_share"), whole))
+    uncut = uncut_members(fits)
+    least = min(map(attrgetter("left_out_share"), uncut))
     least = max(least, 1 / NOISE_PRECISION_BOUNDS[1])
-    return [fit for fit in whole if fit.left_out_share <= MOST_TIMES_THE_LEAST * least]
+    return [fit for fit in uncut if fit.left_out_share <= MOST_TIMES_THE_LEAST * least]
+
+
+def posteriors_of(fits):
+    """The posteriors of the whole members; where others have been left out, wider ones.
+
+    How far networks of different starts differ is told by n members with n - 1 degrees of freedom,
+    and by the M that are left with M - 1. The share that they no longer tell takes the variance of
+    a network for that between starts: all of it where one is left, for which M - 1 = 0.
+    """
+    posteriors = [fit.posterior for fit in whole_members(fits)]
+    n, M = len(uncut_members(fits)), len(posteriors)
+    if n == M:
+        return posteriors
+    times = 1 + (n - M) / (n - 1)
+    return [replace(each, temperature=times * each.temperature) for each in posteriors]
 
 
 def published(problem, settings, fits, *, start, random_state):
@@ -115,7 +136,7 @@ def published(problem, settings, fits, *, start, random_state):
     if best.posterior is None:
         left["no_error_bars"] = why_no_error_bars(problem, settings)
         return attributes, left
-    left["posteriors"] = [fit.posterior for fit in members]
+    left["posteriors"] = posteriors_of(fits)
     return attributes | _statistics(problem, best, left["posteriors"]), left
 
 

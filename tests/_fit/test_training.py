@@ -1,6 +1,6 @@
 """From settings to a minimiser: each solver gets what it needs, and what comes out is whole."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +14,7 @@ from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit.auto import choose_width
 from sklearn_twolayer._fit.monitor import Deadline, Monitor, Stop, Watch
 from sklearn_twolayer._fit.parameters import checked
-from sklearn_twolayer._fit.results import whole_members, why_unfinished
+from sklearn_twolayer._fit.results import posteriors_of, whole_members, why_unfinished
 from sklearn_twolayer._fit.run import (
     Problem,
     fit_member,
@@ -492,6 +492,33 @@ def test_whole_members_are_those_that_were_not_cut_short():
 def test_members_that_predict_left_out_rows_far_worse_than_the_best_are_left_out(losses, kept):
     members = whole_members([Fit(np.ones(1), left_out_share=loss) for loss in losses])
     assert [fit.left_out_share for fit in members] == kept
+
+
+@dataclass(frozen=True)
+class Bars:
+    temperature: float = 1.75
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        ([0.1, 0.15, 0.19], [1.75] * 3),
+        ([0.1, 0.3, 0.15], [1.5 * 1.75] * 2),
+        ([0.3, 0.1, np.inf], [2 * 1.75]),
+        ([0.1, 0.15, 0.5, 0.3, 0.2], [1.5 * 1.75] * 3),
+        ([0.1], [1.75]),
+        ([np.inf, np.inf], [1.75] * 2),
+    ],
+)
+def test_members_that_are_left_when_others_were_left_out_have_wider_bars(losses, expected):
+    fits = [Fit(np.ones(1), left_out_share=loss, posterior=Bars()) for loss in losses]
+    assert [bars.temperature for bars in posteriors_of(fits)] == pytest.approx(expected)
+
+
+def test_members_that_the_clock_took_widen_no_bars():
+    whole = Fit(np.ones(1), left_out_share=0.1, posterior=Bars())
+    cut = replace(whole, left_out_share=1.0, ending="interrupt")
+    assert posteriors_of([whole, cut, Fit(ending="interrupt")]) == [Bars()]
 
 
 def test_a_problem_is_posed_with_the_width_of_a_warm_start():

@@ -548,6 +548,13 @@ MUTATIONS = {
         ),
         (" or rows.fill_a_table(table.X, weight)", ""),
         ("are_labels and (rows", "(rows"),
+        ("is_by_setting = are_few and", "is_by_setting ="),
+        ("is_several = N_FOLDS <= self.n", "is_several = 0 <= self.n"),
+        (" and len(self.numbers(X)) > 0", ""),
+        ("            is_between[self.inputs[is_end]] = False", "            pass"),
+        ("        if is_between.sum() < MIN_BETWEEN:", "        if False:"),
+        ("(X) and 2 * rows.n_inputs <=", "(X) and rows.n_inputs <="),
+        ("return rows.are_replicates(X) and 2", "return 2"),
     ),
     "_fit/training.py": (
         "_fit/test_training.py test_train.py test_compared_penalties.py test_defaults.py "
@@ -664,7 +671,9 @@ MUTATIONS = {
         ("if is_even else S", "if True else S"),
     ),
     "_fit/compare.py": (
-        "_fit/test_compare.py test_choose_penalty.py test_compared_penalties.py",
+        "_fit/test_compare.py test_choose_penalty.py test_compared_penalties.py "
+        "_bayes/test_copies.py",
+        ("asks_evidence and not replicates_tell_noise(*rows)", "asks_evidence"),
         ("alpha / 10 if learns_first else None", "None"),
         ('start is None and settings.solver != "adam"', "start is None"),
         ('start is None and settings.solver != "adam"', 'settings.solver != "adam"'),
@@ -691,7 +700,7 @@ MUTATIONS = {
         ("is_raced=True", "is_raced=False"),
         ("            if total >= most:\n", "            if False:\n"),
         ("total, most = 0.0, MARGIN * sum", "total, most = 0.0, sum"),
-        ("    if asks_evidence:  # so few", "    if False:  # so few"),
+        ("    if asks_evidence and not repl", "    if False and not repl"),
         ("by_evidence is not None and comparison.told:", "by_evidence is not None:"),
         ("problem.of_width(settings.by_evidence.n_hidden),", "problem,"),
         ("fit.left_out_share < MARGIN * lost", "fit.left_out_share < lost"),

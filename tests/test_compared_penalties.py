@@ -165,9 +165,9 @@ def test_weights_of_classes_copy_no_rows():
 def test_rows_are_counted_by_the_weights_of_the_user(weight, monkeypatch):
     counted = []
 
-    def shares(*rows, frequency, are_labels):
+    def shares(*rows, frequency, **options):
         counted.append(frequency)
-        return left_out_shares(*rows, frequency=frequency, are_labels=are_labels)
+        return left_out_shares(*rows, frequency=frequency, **options)
 
     monkeypatch.setattr(compare, "left_out_shares", shares)
     TwoLayerClassifier(5, class_weight={0: 1, 1: 10}, random_state=0).fit(X, Y, weight)

@@ -6,8 +6,12 @@ frequencies they say where F weighs more; but where penalties and error bars are
 rows, residuals and degrees of freedom are those of distinct rows, of repeats as of weights, and
 all copies of a row are dealt to the same fold.
 
-Rows of a few inputs, of which many come with several y, or which fill a table of their columns,
-are equal by chance. Each of them tells something, and is dealt by itself.
+Rows of a few inputs, of which many come with several labels, or which fill a table of their
+columns, are equal by chance. Each of them tells something, and is dealt by itself.
+
+Numbers that were measured several times at a setting, as at each dose of a series, tell of the
+noise more than of the curve: beside its siblings a row says nothing of what lies between two
+settings, and all that was measured at one of them is dealt to the same fold.
 """
 
 from dataclasses import dataclass
@@ -24,6 +28,8 @@ N_FOLDS = 5
 #: Share of the repeated inputs that have several labels, above which rows meet by chance: errors
 #: in copies are fewer, and the noise of categories shows in more (docs/choices.md).
 CONTESTED = 0.05
+#: Settings between others that say enough: of fewer the outermost are left out, too.
+MIN_BETWEEN = 4
 #: Most units that are dealt, where weights are huge; and the digits of a share, so that rounding
 #: leaves no trace of a row behind.
 MOST_UNITS, ROUNDED = 10**6, 12
@@ -48,7 +54,7 @@ def without_copies(table, scale):
     return table, float(weight.sum() / n_distinct)
 
 
-def left_out_shares(X, y, standardization, *, frequency=None, are_labels=True):
+def left_out_shares(X, y, standardization, *, frequency=None, are_labels=True, are_few=False):
     """The share (n, 5) of each row that each fold leaves out, and how many rows are dealt.
 
     Rows with the same inputs and the same y are copies of one, as a row of weight 2 is, and are
@@ -57,14 +63,25 @@ def left_out_shares(X, y, standardization, *, frequency=None, are_labels=True):
     would be to know no such input, or the contrary of it, and new rows will be no such rows.
 
     ``frequency`` (n,) are the user's own weights: those of classes copy nothing. Only labels may be
-    equal by chance, numbers are not.
+    equal by chance, numbers are not. Of ``are_few`` numbers settings are dealt.
     """
     rows = SortedRows.of(X, y, standardization)
     frequency = frequencies(frequency, len(rows.order))
     if are_labels and (rows.meet_by_chance(frequency) or rows.fill_a_table(X, frequency)):
         return rows.deal_units(frequency)
-    fold, n_distinct = rows.deal_distinct()
-    return np.equal.outer(fold, np.arange(N_FOLDS)).astype(float), n_distinct
+    is_by_setting = are_few and not are_labels and rows.are_replicates(X)
+    fold, n_dealt = rows.deal_settings(X) if is_by_setting else rows.deal_distinct()
+    return np.equal.outer(fold, np.arange(N_FOLDS)).astype(float), n_dealt
+
+
+def replicates_tell_noise(X, y, standardization):
+    """Whether rows are dealt by settings, and at most half as many as distinct rows.
+
+    No weights can use up what the rows of one setting differ by. So there are residuals, and what
+    is lost of a setting that was left out is not their noise alone.
+    """
+    rows = SortedRows.of(X, y, standardization)
+    return rows.are_replicates(X) and 2 * rows.n_inputs <= np.count_nonzero(rows.is_new)
 
 
 def frequencies(weight, n_rows):
@@ -102,6 +119,25 @@ class SortedRows:
         is_new[1:] = (np.diff(labels[order]) != 0) | (np.diff(inputs[order]) != 0)
         return cls(labels, inputs, order, is_new)
 
+    @property
+    def n_inputs(self):
+        """The number of distinct inputs."""
+        return int(self.inputs.max()) + 1
+
+    def numbers(self, X):
+        """The columns (n,) that alone tell all inputs apart, and so are taken for numbers.
+
+        What others say of a number that is left out they do not say of a level of a factor, or of
+        a corner of a design.
+        """
+        columns = (dense(X[:, [column]])[:, 0] for column in range(X.shape[1]))
+        return [values for values in columns if len(np.unique(values)) == self.n_inputs]
+
+    def are_replicates(self, X):
+        """Whether settings of a number, as many as folds or more, come with several y."""
+        is_several = N_FOLDS <= self.n_inputs < np.count_nonzero(self.is_new)
+        return is_several and len(self.numbers(X)) > 0
+
     def deal_distinct(self):
         """The fold (n,) of each row, and the number of distinct ones, dealt in turn as sorted.
 
@@ -110,6 +146,26 @@ class SortedRows:
         fold = np.empty(len(self.order), int)
         fold[self.order] = (np.cumsum(self.is_new) - 1) % N_FOLDS
         return fold, int(self.is_new.sum())
+
+    def deal_settings(self, X):
+        """The fold (n,) of each row, and the number of settings dealt, in turn by their least y.
+
+        That depends on no weights. Settings with the least or the greatest of a number are in no
+        fold, -1, but in all that is kept: new rows lie between them, and where a network goes
+        beyond what it was shown says nothing of these. Unless they are nearly all.
+        """
+        is_between = np.ones(self.n_inputs, bool)
+        for values in self.numbers(X):
+            is_end = (values == values.min()) | (values == values.max())
+            is_between[self.inputs[is_end]] = False
+        if is_between.sum() < MIN_BETWEEN:
+            is_between[:] = True
+        _, first = np.unique(self.inputs[self.order], return_index=True)
+        by_least_y = np.argsort(first)
+        dealt = by_least_y[is_between[by_least_y]]
+        fold = np.full(self.n_inputs, -1)
+        fold[dealt] = np.arange(len(dealt)) % N_FOLDS
+        return fold[self.inputs], len(dealt)
 
     def weigh_distinct(self, weight):
         """The weight of each distinct row, with its copies, where rows have these (n,)."""

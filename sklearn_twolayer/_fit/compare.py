@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sklearn_twolayer._bayes.copies import left_out_shares
+from sklearn_twolayer._bayes.copies import left_out_shares, replicates_tell_noise
 from sklearn_twolayer._bayes.cross_validate import (
     CLASSES_GRID,
     FEW_NUMBERS_GRID,
@@ -55,6 +55,7 @@ class Comparison:
         """The comparison of a problem, before any fold; it has a part of the time at most."""
         table, are_labels = problem.table, not problem.size.is_regression
         options = {"frequency": table.frequency, "are_labels": are_labels}
+        options["are_few"] = is_small(problem.size)
         shares, n_dealt = left_out_shares(table.X, table.encoded, problem.scale, **options)
         solver, max_iter = settings.solver, min(settings.max_iter, LEARNING_STEPS)
         if solver == "adam":  # whose max_iter counts epochs
@@ -245,7 +246,8 @@ def with_best_penalty(problem, settings, random_state, *, deadline, start=None):
         lost = comparison.mean_lost(pair)
         how = {"learns_first": start is None and settings.solver != "adam"}
         found = under_compared_penalty(comparison, pair, settings, problem.size, **how)
-    if asks_evidence:  # so few rows that error bars ask, too
+    rows = part.table.X, part.table.encoded, part.scale
+    if asks_evidence and not replicates_tell_noise(*rows):  # so few that error bars ask, too
         found = replace(found, left_out_share=lost / variance_of_targets(problem))
     return problem, found
 

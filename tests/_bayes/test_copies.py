@@ -13,6 +13,7 @@ from sklearn_twolayer._bayes.copies import (
     SortedRows,
     frequencies,
     left_out_shares,
+    replicates_tell_noise,
     without_copies,
 )
 from sklearn_twolayer._data.table import Table
@@ -390,3 +391,124 @@ def test_numbers_are_never_equal_by_chance():
     fold, n_distinct = SortedRows.of(rows, y, plain(rows)).deal_distinct()
     assert n_dealt == n_distinct < 40
     np.testing.assert_array_equal(shares.argmax(axis=1), fold)
+
+
+# Settings that are measured several times
+
+
+def series(n_settings=8, times=5):
+    """Doses in no order, each measured several times, with more for the larger ones."""
+    dose = np.repeat(3.0 ** -np.arange(n_settings), times)
+    return dose[:, None], 10 * dose + 0.1 * np.random.RandomState(0).normal(size=len(dose))
+
+
+def dealt_few(X, y, frequency=None):
+    options = {"frequency": frequency, "are_labels": False, "are_few": True}
+    return left_out_shares(X, y, plain(X), **options)
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+def test_a_setting_is_left_out_whole_and_the_outermost_never(is_sparse):
+    X, y = series()
+    shares, n_dealt = dealt_few(sparse.csr_array(X) if is_sparse else X, y)
+    assert n_dealt == 6
+    assert (np.ptp(shares.reshape(8, 5, N_FOLDS), axis=1) == 0).all()
+    assert shares.sum(axis=1).tolist() == [0] * 5 + [1] * 30 + [0] * 5
+    assert np.sort(shares.sum(axis=0)).tolist() == [5, 5, 5, 5, 10]
+
+
+def test_of_five_settings_each_is_left_out():
+    X, y = series(5)
+    shares, n_dealt = dealt_few(X, y)
+    assert n_dealt == 5
+    assert (shares.sum(axis=0) == 5).all()
+
+
+def test_settings_of_two_numbers_have_ends_of_both():
+    number = np.repeat(np.arange(9.0), 3)
+    X = np.c_[number, (number - 4.25) ** 2]  # least at 4, and greatest at 0, as the first
+    shares, n_dealt = dealt_few(X, RNG.normal(size=27))
+    assert n_dealt == 6
+    assert set(number[shares.sum(axis=1) == 0]) == {0, 4, 8}
+
+
+@pytest.mark.parametrize("are_few", [False, True])
+def test_only_settings_of_few_numbers_are_left_out_whole(are_few):
+    X, y = series()
+    n_dealt = left_out_shares(X, y, plain(X), are_labels=False, are_few=are_few)[1]
+    assert n_dealt == (6 if are_few else 40)
+
+
+def single_rows():
+    return rows_of_numbers(30)
+
+
+def copies_of_rows():
+    X, y = single_rows()
+    return X.repeat(3, axis=0), y.repeat(3)
+
+
+def corners():
+    X = np.repeat(np.indices((2, 2, 2)).reshape(3, -1).T, 4, axis=0).astype(float)
+    return X, X @ [1, 2, 3] + RNG.normal(size=32)
+
+
+def levels():
+    return np.repeat(np.eye(6), 5, axis=0), RNG.normal(size=30)
+
+
+def too_few_settings():
+    return series(4)
+
+
+@pytest.mark.parametrize("draw", [single_rows, copies_of_rows, corners, levels, too_few_settings])
+def test_rows_that_are_no_replicates_of_a_number_are_dealt_one_by_one(draw):
+    X, y = draw()
+    shares, n_dealt = dealt_few(X, y)
+    fold, n_distinct = SortedRows.of(X, y, plain(X)).deal_distinct()
+    assert n_dealt == n_distinct
+    np.testing.assert_array_equal(shares.argmax(axis=1), fold)
+    assert (shares.sum(axis=1) == 1).all()
+    assert not replicates_tell_noise(X, y, plain(X))
+
+
+def test_weights_and_order_leave_the_folds_of_settings_as_they_were():
+    X, y = series(8, 3)
+    expected, n_dealt = dealt_few(X, y)
+    times = np.random.RandomState(1).randint(1, 4, size=24)
+    rows = np.random.RandomState(2).permutation(np.repeat(np.arange(24), times))
+    found, n_found = dealt_few(X[rows], y[rows])
+    assert n_found == n_dealt
+    np.testing.assert_array_equal(found, expected[rows])
+    weighted, _ = dealt_few(X, y, times.astype(float))
+    np.testing.assert_array_equal(weighted, expected)
+
+
+@pytest.mark.parametrize(("times", "tells"), [(1, False), (2, True), (5, True)])
+def test_replicates_tell_the_noise_where_half_of_the_residuals_are_theirs(times, tells):
+    X, y = series(times=times)
+    assert replicates_tell_noise(X, y, plain(X)) == tells
+    if times == 2:  # equal ones tell nothing
+        y[1] = y[0]
+        assert not replicates_tell_noise(X, y, plain(X))
+        assert dealt_few(X, y)[1] == 6
+
+
+def test_a_dilution_series_is_no_flight_of_stairs():
+    """Beside its siblings a left-out row had said nothing of the penalty: .02 to .67 for .02."""
+    errors, new = [], np.linspace(0, 100, 201)
+    for seed in range(50, 54):
+        X = np.repeat(100 * 3.0 ** -np.arange(8), 5)[:, None]
+        y = 2 * X[:, 0] + 3 * np.random.default_rng(seed).normal(size=40)
+        model = TwoLayerRegressor(random_state=seed).fit(X, y)
+        error = model.predict(new[:, None]) - 2 * new
+        errors.append(np.sqrt(np.mean(error**2)) / y.std())
+    assert np.mean(errors) < 0.1
+
+
+def test_what_is_lost_of_a_left_out_setting_is_not_the_noise():
+    """Replicates tell the noise, and the others little of how a curve goes on."""
+    x = np.repeat(3.0 ** -np.arange(5), 8)
+    y = x / (x + 0.15) + 0.02 * np.random.RandomState(0).normal(size=40)
+    model = TwoLayerRegressor(random_state=0).fit(x[:, None], y)
+    assert 0.01 < model.noise_precision_**-0.5 < 0.04

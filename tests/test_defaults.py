@@ -130,7 +130,7 @@ def test_one_positive_in_a_thousand_is_not_answered_by_the_rate():
 
 @pytest.mark.slow
 def test_few_rows_of_a_class_are_not_judged_by_two_of_them():
-    """Of 1,000 rows 20 are: log loss, of classes that count alike, .55 by one fold, .47 by five."""
+    """Of 1,000 rows 20 are: log loss, of classes that count alike, .55 by one fold, .47 by four."""
     losses = []
     for seed in range(10):
         random = np.random.RandomState(seed)

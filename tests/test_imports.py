@@ -285,12 +285,13 @@ def test_folders_export_nothing_again(name):
     assert len(TREES[name].body) == 1, "more than a docstring"
 
 
-def test_a_module_can_be_imported_on_its_own():
+def test_a_module_can_be_imported_on_its_own(tmp_path):
     """Each in a package of its own, without the imports of ``__init__``."""
     code = """
 import importlib, sys, types
-sys.dont_write_bytecode = False  # each source is compiled once
-folder, *names = sys.argv[1:]
+import scipy.optimize, sklearn.neural_network
+cache, folder, *names = sys.argv[1:]
+sys.pycache_prefix, sys.dont_write_bytecode = cache, False  # each source is compiled once
 for name in names:
     for known in [known for known in sys.modules if known.startswith("sklearn_twolayer")]:
         del sys.modules[known]
@@ -300,7 +301,7 @@ for name in names:
     importlib.import_module("sklearn_twolayer." + name)
 """
     names = [name.removesuffix(".py").replace("/", ".") for name in SOURCES]
-    command = [sys.executable, "-c", code, str(FOLDER), *names]
+    command = [sys.executable, "-c", code, str(tmp_path), str(FOLDER), *names]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
 

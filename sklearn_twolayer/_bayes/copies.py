@@ -45,9 +45,10 @@ def without_copies(table, scale):
     if len(np.unique(table.encoded[:, 0])) == table.n_rows:  # which is cheaper to see
         return table, float(weight.sum() / table.n_rows)
     rows = SortedRows.of(table.X, table.encoded, scale)
-    if rows.meet_by_chance(weight) or rows.fill_a_table(table.X, weight):
-        return table, 1.0
     n_distinct = np.count_nonzero(rows.is_new)
+    do_meet = rows.labels.max() + 1 < n_distinct  # different rows with the same y
+    if do_meet and (rows.meet_by_chance(weight) or rows.fill_a_table(table.X, weight)):
+        return table, 1.0
     if table.n_rows > MANY_COPIES * n_distinct:
         own = np.ones(table.n_rows) if table.weight is None else table.weight
         table = table.merged(rows.order[rows.is_new], rows.weigh_distinct(own))
@@ -125,13 +126,14 @@ class SortedRows:
         return int(self.inputs.max()) + 1
 
     def numbers(self, X):
-        """The columns (n,) that alone tell all inputs apart, and so are taken for numbers.
+        """The columns (m, n) that alone tell all inputs apart, and so are taken for numbers.
 
         What others say of a number that is left out they do not say of a level of a factor, or of
         a corner of a design.
         """
-        columns = (dense(X[:, [column]])[:, 0] for column in range(X.shape[1]))
-        return [values for values in columns if len(np.unique(values)) == self.n_inputs]
+        X = dense(X)
+        n_values = 1 + np.count_nonzero(np.diff(np.sort(X, axis=0), axis=0), axis=0)
+        return X[:, n_values == self.n_inputs].T
 
     def are_replicates(self, X):
         """Whether settings of a number, as many as folds or more, come with several y."""

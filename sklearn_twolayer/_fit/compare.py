@@ -62,7 +62,7 @@ class Comparison:
             solver, max_iter = "lbfgs", LEARNING_STEPS
         brief = replace(settings, solver=solver, max_iter=max_iter)
         networks = LeftOut(problem, brief, deadline.share(COMPARING_SHARE))
-        bits = bits_of_labels(problem) if are_labels else 1.0
+        bits = bits_of_labels(problem) or 1.0 if are_labels else 1.0  # none of a single class
         return cls(networks, start, shares, n_dealt, n_folds_asked(n_dealt, bits))
 
     def losses(self, number, strengths):
@@ -178,7 +178,10 @@ class Comparison:
 
 
 def bits_of_labels(problem):
-    """How many bits the label of a row tells: less than one of two classes, if one is rare."""
+    """How many bits the label of a row tells: less than one of two classes, if one is rare.
+
+    Those of several labels add up, as what is lost of them does.
+    """
     targets, table = problem.targets, problem.table
     shares = targets.loss.mean_target(table.encoded, table.frequency, targets.n_outputs)
     return targets.loss.entropy(shares) / np.log(2)

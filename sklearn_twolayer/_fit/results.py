@@ -62,10 +62,9 @@ def uncut_members(fits):
 
 
 def whole_members(fits):
-    """The members that were not cut short; if all were, those that have begun.
+    """The uncut members that predict left-out rows no worse than twice as badly as the best.
 
-    Of them those that predict left-out rows no worse than twice as badly as the best: some
-    starts end where the network has not learned, and would be averaged with those that have.
+    Some starts end where the network has not learned, and would be averaged with those that have.
     """
     uncut = uncut_members(fits)
     least = min(map(attrgetter("left_out_share"), uncut))
@@ -244,7 +243,7 @@ def why_no_error_bars(problem, settings):
 
 
 def posterior_of_fit(problem, fit, left_out_share=0.0):
-    """The posterior of the weights of a fit, or None where its matrix would take too long.
+    """The posterior of the weights of a fit, or None where these are too many.
 
     Of a classifier that is not moderated the matrix has only the evidence to tell, where all
     weights have a prior; else there is none.

@@ -53,10 +53,10 @@ class TwoLayerNetwork:
         self.n_params = self.n_first + (n_hidden + 1) * n_outputs
         self.width = max(n_hidden, n_features + 1, n_outputs)  # columns of the widest array
         # Blocks of a matrix have as many rows as weights, as each adds p^2 numbers, or more while
-        # their Jacobian, or for several outputs the (h, h) of each row, stays in cache.
-        widest = self.n_first // 4 if n_outputs == 1 else max(self.n_first, n_hidden**2)
-        as_many = BLOCK_BYTES // (8 * self.n_params)
-        self.width_of_matrix = max(self.width, min(widest, as_many))
+        # the derivatives of their first layer (a quarter of them, if one product takes all) stay in
+        # cache.
+        widest = max(self.width, self.n_first // (4 if n_outputs == 1 else 1))
+        self.width_of_matrix = min(widest, max(BLOCK_BYTES // (8 * self.n_params), 1))
         self.workspace = Workspace()
 
     def pack(self, coefs, intercepts, dtype):

@@ -55,17 +55,31 @@ def inner_products(A, weight):
     return A.T @ (A if weight is None else A * weight[:, None])
 
 
-def products_of_pairs(X, workspace):
-    """x_a x_b (m (m + 1) / 2, n) of the columns a <= b of X (n, m), as ``triu_indices`` has them.
+def pairs_of_columns(X):
+    """The products x_a x_b (m (m + 1) / 2, n) of columns a <= b of X (n, m), rows innermost.
 
-    In the workspace, with the rows of X innermost.
+    And the number (m, m) of that of each a and b.
     """
     (n, m), Xt = X.shape, np.ascontiguousarray(X.T)
-    pairs, done = workspace("pairs", (m * (m + 1) // 2, n), X.dtype), 0
+    products, numbers, done = np.empty((m * (m + 1) // 2, n), X.dtype), np.empty((m, m), int), 0
     for a in range(m):
-        np.multiply(Xt[a], Xt[a:], out=pairs[done : done + m - a])
+        np.multiply(Xt[a], Xt[a:], out=products[done : done + m - a])
+        numbers[a, a:] = numbers[a:, a] = range(done, done + m - a)
         done += m - a
-    return pairs
+    return products, numbers
+
+
+def outer_products(X, M, pairs=None):
+    """sum_n x_n x_n' M_nj (m, m, j) of the rows of X (n, m), by ``pairs_of_columns(X)`` if given.
+
+    These take half of the multiplications, as x_n x_n' is symmetric.
+    """
+    if pairs is not None:
+        products, numbers = pairs
+        return (products @ M)[numbers]
+    (n, m), j = X.shape, M.shape[1]
+    weighted = X[:, None, :] * M[:, :, None]
+    return (X.T @ weighted.reshape(n, -1)).reshape(m, j, m).transpose(0, 2, 1)
 
 
 def product(X, W, out):

@@ -7,7 +7,11 @@ as an argument. A1 is what ``network.forward(params, X)`` returned, and stays as
 import numpy as np
 
 from sklearn_twolayer._network.activations import ACTIVATIONS
-from sklearn_twolayer._network.products import dense, products_of_pairs
+from sklearn_twolayer._network.products import dense, outer_products, pairs_of_columns
+
+#: With more inputs for each hidden unit products of their pairs are wider than those of inputs and
+#: units, and no faster.
+MANY_INPUTS = 3
 
 
 def jacobian(network, params, X, A1, *, root=1.0):
@@ -82,7 +86,10 @@ def gauss_newton(network, params, X, A1, *, hessian):
 
 
 def _collapsed_gauss_newton(network, params, X, A1, *, hessian):
-    """Each pair of hidden units and each pair of inputs is summed once: both are symmetric."""
+    """Each pair of hidden units is summed once, and so is each pair of inputs, if they are few.
+
+    Of wide rows pairs of inputs would be too many to keep, and products of matrices as fast.
+    """
     n, f, h, k = len(A1), network.n_features, network.n_hidden, network.n_outputs
     n_first = network.n_first
     _, _, W2, _ = network.unpack(params)
@@ -90,20 +97,16 @@ def _collapsed_gauss_newton(network, params, X, A1, *, hessian):
     Xd = dense(X)
     Ad = np.column_stack([A1, np.ones(n, A1.dtype)])
     WH = D[:, :, None] * (W2 @ hessian)  # (n, h, k): D_j (W2 H)_jc
-    M = np.matmul(WH, W2.T)  # (n, h, h): D_i (W2 H W2')_ij
-    M *= D[:, None, :]
     matrix = np.empty((network.n_params, network.n_params), params.dtype)
     first = matrix[:n_first, :n_first].reshape(f + 1, h, f + 1, h)
     cross = matrix[:n_first, n_first:].reshape(f + 1, h, h + 1, k)
     output = matrix[n_first:, n_first:].reshape(h + 1, k, h + 1, k)
-    (a, b), (i, j) = np.triu_indices(f + 1), np.triu_indices(h)
-    sums = np.empty((f + 1, f + 1, len(i)), params.dtype)
-    sums[a, b] = sums[b, a] = products_of_pairs(Xd, network.workspace) @ M[:, i, j]
-    done = 0
-    for i in range(h):
-        of_unit = sums[:, :, done : done + h - i]
-        first[:, i, :, i:], first[:, i:, :, i] = of_unit, of_unit.transpose(0, 2, 1)
-        done += h - i
+    pairs = pairs_of_columns(Xd) if f + 1 <= MANY_INPUTS * h else None
+    for i in range(h):  # the upper triangle of the hidden units, j >= i
+        M = WH[:, i] @ W2[i:].T
+        M *= D[:, i:]  # D_i (W2 H W2')_ij D_j
+        block = outer_products(Xd, M, pairs)  # sum_n x_n x_n' M_nj
+        first[:, i, :, i:], first[:, i:, :, i] = block, block.transpose(0, 2, 1)
     for c in range(k):
         weighted = Xd[:, :, None] * WH[:, None, :, c]
         cross[:, :, :, c] = (weighted.reshape(n, -1).T @ Ad).reshape(f + 1, h, h + 1)

@@ -417,11 +417,12 @@ def test_a_setting_is_left_out_whole_and_the_outermost_never(is_sparse):
     assert np.sort(shares.sum(axis=0)).tolist() == [5, 5, 5, 5, 10]
 
 
-def test_of_five_settings_each_is_left_out():
-    X, y = series(5)
+@pytest.mark.parametrize(("n_settings", "n_left_out"), [(5, 5), (6, 4)])
+def test_of_five_settings_each_is_left_out(n_settings, n_left_out):
+    X, y = series(n_settings)
     shares, n_dealt = dealt_few(X, y)
-    assert n_dealt == 5
-    assert (shares.sum(axis=0) == 5).all()
+    assert n_dealt == n_left_out
+    assert shares.sum() == 5 * n_left_out
 
 
 def test_settings_of_two_numbers_have_ends_of_both():
@@ -512,3 +513,16 @@ def test_what_is_lost_of_a_left_out_setting_is_not_the_noise():
     y = x / (x + 0.15) + 0.02 * np.random.RandomState(0).normal(size=40)
     model = TwoLayerRegressor(random_state=0).fit(x[:, None], y)
     assert 0.01 < model.noise_precision_**-0.5 < 0.04
+
+
+@pytest.mark.parametrize(("n_settings", "times"), [(6, 3), (10, 6)])
+def test_weights_are_repeats_of_rows_that_share_their_setting(n_settings, times):
+    """As no y comes at two of them, equal rows are copies, and settings do not meet by chance."""
+    random = np.random.RandomState(0)
+    x = np.repeat(np.linspace(0, 1, n_settings), times)[:, None]
+    y = np.sin(7 * x[:, 0]) + 0.3 * random.normal(size=len(x))
+    count = random.randint(1, 4, size=len(x))
+    weighted = TwoLayerRegressor(random_state=0).fit(x, y, count.astype(float))
+    repeated = TwoLayerRegressor(random_state=0).fit(x.repeat(count, axis=0), y.repeat(count))
+    for found, expected in zip(*(m.predict(x, return_std=True) for m in (weighted, repeated))):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)

@@ -12,9 +12,10 @@ from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.products import (
     Workspace,
     one_output_gradient,
+    outer_products,
+    pairs_of_columns,
     product,
     product_over_rows,
-    products_of_pairs,
 )
 
 
@@ -76,11 +77,15 @@ def test_stacked_products(n, h):
 
 
 @pytest.mark.parametrize("m", [1, 2, 7])
-def test_products_of_pairs_are_those_of_two_columns(m):
-    X = np.random.default_rng(0).normal(size=(11, m))
-    first, second = np.triu_indices(m)
-    found = products_of_pairs(X, Workspace())
-    np.testing.assert_array_equal(found, (X[:, first] * X[:, second]).T)
+def test_outer_products_are_the_same_by_pairs_of_columns(m):
+    rng = np.random.default_rng(0)
+    X, M = rng.normal(size=(11, m)), rng.normal(size=(11, 3))
+    pairs, numbers = pairs_of_columns(X)
+    for a, b in np.ndindex(m, m):
+        np.testing.assert_array_equal(pairs[numbers[a, b]], X[:, a] * X[:, b])
+    expected = np.einsum("na,nb,nj->abj", X, X, M)
+    np.testing.assert_allclose(outer_products(X, M), expected, atol=1e-13)
+    np.testing.assert_allclose(outer_products(X, M, (pairs, numbers)), expected, atol=1e-13)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -1,5 +1,7 @@
 """Jacobian, Gauss-Newton matrix and second derivative of one block, by differences."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from gradient_check import directional_derivative, numerical_jacobian, random_problem
@@ -71,6 +73,24 @@ def test_gauss_newton_equals_its_plain_form(activation, n_outputs):
     found = gauss_newton(network, params, X1, A1, hessian=hessian)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(found, found.T, rtol=1e-12, atol=1e-12)
+
+
+def test_a_matrix_of_wide_rows_takes_the_memory_of_the_products_with_units():
+    """Not that of the products of all pairs of inputs, which are 20,000 for each row."""
+    network = TwoLayerNetwork(200, 2, 2, "tanh")
+    rng = np.random.default_rng(0)
+    params = rng.normal(size=network.n_params)
+    X1 = np.column_stack([rng.normal(size=(100, 200)), np.ones(100)])
+    A1, hessian = network.forward(params, X1)[1], np.tile(np.eye(2), (100, 1, 1))
+    tracemalloc.start()
+    try:
+        found = gauss_newton(network, params, X1, A1, hessian=hessian)
+        assert tracemalloc.get_traced_memory()[1] < 6e6
+    finally:
+        tracemalloc.stop()
+    J = jacobian(network, params, X1, A1)
+    expected = np.einsum("ncp,ncq->pq", J, J)
+    np.testing.assert_allclose(found, expected, atol=1e-11)
 
 
 def test_gauss_newton_of_one_output_collapses_too():

@@ -336,7 +336,7 @@ def test_a_calibration_sees_raw_scores(outputs, base, name, dtype):
 @pytest.mark.parametrize("base", [classifier, scaled_classifier])
 @pytest.mark.parametrize("method", ["decision_function", "predict_proba"])
 def test_a_stack_sees_what_it_was_fitted_to(outputs, base, method):
-    members = [("network", base()), ("linear", LogisticRegression(max_iter=5000))]
+    members = [("network", base()), ("linear", LogisticRegression(solver="newton-cholesky"))]
     model = StackingClassifier(members, stack_method=method, cv=2).fit(X_WINE, Y_WINE)
     assert_same_classification(outputs, model, X_WINE.astype(np.float32))
 

@@ -52,6 +52,7 @@ CLASSIFIERS = [
     ),
     ("TwoLayerClassifier", TwoLayerClassifier(random_state=0), {"alpha": [0.0003, 0.001, 0.003]}),
 ]
+N_FOLDS = 3
 # Heading of the table -> scorer of scikit-learn, and the sign to print it with.
 R2 = {"R^2": ("r2", 1)}
 ACCURACY_AND_LOG_LOSS = {"accuracy": ("accuracy", 1), "log loss": ("neg_log_loss", -1)}
@@ -130,13 +131,10 @@ def main():
     """Compare the models on three data sets, then draw the loss curves."""
     start = time.perf_counter()
     print("Cross-validation: mean ± standard error over the folds, and seconds for each fit.")
-    folds = KFold(5, shuffle=True, random_state=0)
+    folds = KFold(N_FOLDS, shuffle=True, random_state=0)
     compare("Diabetes", REGRESSORS, *load_diabetes(return_X_y=True), folds, R2)
-    for title, load, n_folds in (
-        ("Breast cancer", load_breast_cancer, 5),
-        ("Digits", load_digits, 3),
-    ):
-        folds = StratifiedKFold(n_folds, shuffle=True, random_state=0)
+    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=0)
+    for title, load in (("Breast cancer", load_breast_cancer), ("Digits", load_digits)):
         compare(title, CLASSIFIERS, *load(return_X_y=True), folds, ACCURACY_AND_LOG_LOSS)
     draw_loss_curves("loss_curves.png")
     print(f"Done in {time.perf_counter() - start:.0f} seconds.")

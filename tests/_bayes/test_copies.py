@@ -418,7 +418,7 @@ def test_a_setting_is_left_out_whole_and_the_outermost_never(is_sparse):
 
 
 @pytest.mark.parametrize(("n_settings", "n_left_out"), [(5, 5), (6, 4)])
-def test_of_five_settings_each_is_left_out(n_settings, n_left_out):
+def test_of_five_settings_each_is_left_out_and_of_six_those_between(n_settings, n_left_out):
     X, y = series(n_settings)
     shares, n_dealt = dealt_few(X, y)
     assert n_dealt == n_left_out

@@ -143,6 +143,7 @@ MUTATIONS = {
         ("NOTHING_BETWEEN = 1e-11", "NOTHING_BETWEEN = 1e-3"),
         ("10 * np.finfo(np.float64).eps * np.abs(shift)", "0 * np.abs(shift)"),
         ("        X, weight = X[weight > 0], weight[weight > 0]\n", "        pass\n"),
+        ("sum_.astype(np.float64, copy=False) for sum_ in sums", "sum_ for sum_ in sums"),
     ),
     "_network/products.py": (
         "_network/test_products.py _network/test_textbook_lines.py _network/test_blocks.py",

@@ -249,7 +249,8 @@ def _block_moments(shift, X, y, weight):
         weight, deviation = weight[X.row], X.data - shift[X.col]
         powers = (weight, weight * (X.data != 0), weight * deviation, weight * deviation**2)
         sums = (np.bincount(X.col, weights=power, minlength=width) for power in powers)
-        return *sums, *extremes
+        # of no entries it is integers, to which the sums of the next block cannot be added
+        return *(sum_.astype(np.float64, copy=False) for sum_ in sums), *extremes
     deviation = X - shift
     first = weight @ deviation
     deviation *= deviation

@@ -144,6 +144,16 @@ def test_rows_without_weight_are_no_extremes(container):
     assert (found.mean, found.scale) == (1.5, 0.5)
 
 
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_blocks_without_weight(container):
+    """A class of weight 0 may come first, and fill the blocks of a lane."""
+    X = np.random.default_rng(0).normal(size=(2000, 2))
+    weight = np.repeat([0.0, 1.0, 0.0], [1000, 500, 500])
+    found = moments(container(X), weight)
+    for one, expected in zip(found, plain_moments(X[1000:1500])):
+        np.testing.assert_allclose(one, expected, rtol=1e-12)
+
+
 def unit(X, weight=None, container=np.asarray):
     """What a column is divided by."""
     with Rows(container(X), None, weight, standardization=None, dtype=float, block_size=64) as rows:

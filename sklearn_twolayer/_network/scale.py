@@ -182,6 +182,8 @@ class Moments:
     is_constant: np.ndarray
     least: np.ndarray  # of the rows that have a weight
     greatest: np.ndarray
+    least_share: np.ndarray  # of S, in the rows that hold the least value
+    greatest_share: np.ndarray
     total_weight: float  # S, or the number of rows if that is more
 
 
@@ -200,13 +202,13 @@ def column_moments(rows):
     shift = rows.first("X")
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         block = partial(_block_moments, np.append(shift, 1.0))
-        stored, nonzero, first, second, least, greatest = rows.sum(block, _merge_moments)
+        stored, nonzero, first, second, *ends = rows.sum(block, _merge_moments)
         total = stored[-1]  # S, summed in the same order as the other columns
         absent = total - stored[:-1]
         offset = (first[:-1] - absent * shift) / total
         variance = (second[:-1] + absent * shift**2) / total - offset**2
         scale = np.sqrt(np.maximum(variance, 0))
-        least, greatest = least[:-1], greatest[:-1]
+        (least, of_least), (greatest, of_greatest) = (end[:, :-1] for end in ends)
         between = (greatest - shift - offset) * (offset - (least - shift)) - variance
         two_valued = between <= NOTHING_BETWEEN * (greatest - least) ** 2
         mean, share = shift + offset, nonzero[:-1] / total
@@ -217,26 +219,30 @@ def column_moments(rows):
     unit = np.where((share < 0.5) & ~is_constant, np.maximum(scale, half_root), scale)
     unit = np.where(two_valued & ~is_constant, greatest / 2 - least / 2, unit)
     unit = np.where(is_constant & (mean != 0), np.abs(mean), unit)
-    return Moments(mean, scale, unit, is_constant, least, greatest, rows.total_weight)
+    ends = least, greatest, of_least / total, of_greatest / total
+    return Moments(mean, scale, unit, is_constant, *ends, rows.total_weight)
 
 
 def _merge_moments(total, parts):
-    """Sums, and the least and the greatest, of rows of which there were ``total`` before."""
+    """Sums, and the least and the greatest, each with its weight, of ``total`` and more rows."""
     if total is None:
         return parts
     *sums, least, greatest = total
     for sum_, part in zip(sums, parts):
         sum_ += part
-    np.minimum(least, parts[-2], out=least)
-    np.maximum(greatest, parts[-1], out=greatest)
+    for end, part, further in ((least, parts[-2], np.minimum), (greatest, parts[-1], np.maximum)):
+        value = further(end[0], part[0])
+        end[1] = np.where(end[0] == value, end[1], 0) + np.where(part[0] == value, part[1], 0)
+        end[0] = value
     return total
 
 
 def _block_moments(shift, X, y, weight):
-    """Per column: sum of w, of w [x != 0], of w (x - shift) and w (x - shift)^2, and the extremes.
+    """Per column: sum of w, of w [x != 0], of w (x - shift) and w (x - shift)^2, and both ends.
 
-    Over a block [X 1]. For sparse X the sums run over the stored entries; what is not stored
-    is exactly zero and is added at the end.
+    Over a block [X 1]; an end (2, width) is an extreme value and the w of the rows that hold it.
+    For sparse X the sums run over the stored entries; what is not stored is exactly zero and is
+    added at the end.
     """
     width = X.shape[1]
     if weight is not None and not weight.all():
@@ -245,18 +251,25 @@ def _block_moments(shift, X, y, weight):
     weight = np.ones(X.shape[0]) if weight is None else weight
     if sparse.issparse(X):
         X.sum_duplicates()
-        X = X.tocoo()
+        X, total = X.tocoo(), weight.sum()
         weight, deviation = weight[X.row], X.data - shift[X.col]
-        powers = (weight, weight * (X.data != 0), weight * deviation, weight * deviation**2)
-        sums = (np.bincount(X.col, weights=power, minlength=width) for power in powers)
+        powers = [weight, weight * (X.data != 0), weight * deviation, weight * deviation**2]
+        powers += [weight * (X.data == end[X.col]) for end in extremes]
+        sums = [np.bincount(X.col, weights=power, minlength=width) for power in powers]
         # of no entries it is integers, to which the sums of the next block cannot be added
-        return *(sum_.astype(np.float64, copy=False) for sum_ in sums), *extremes
+        *sums, of_least, of_greatest = (sum_.astype(np.float64, copy=False) for sum_ in sums)
+        held = zip(extremes, (of_least, of_greatest))
+        return *sums, *(np.array([x, w + (x == 0) * (total - sums[0])]) for x, w in held)
     deviation = X - shift
     first = weight @ deviation
     deviation *= deviation
     second = weight @ deviation
     nonzero = weight @ np.not_equal(X, 0, out=deviation, casting="unsafe")
-    return np.full(width, weight.sum()), nonzero, first, second, *extremes
+    ends = (
+        np.array([end, weight @ np.equal(X, end, out=deviation, casting="unsafe")])
+        for end in extremes
+    )
+    return np.full(width, weight.sum()), nonzero, first, second, *ends
 
 
 def _extremes(X):

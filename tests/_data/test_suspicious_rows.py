@@ -1,4 +1,4 @@
-"""Columns whose variance one row makes are named, ordinary heavy tails are not."""
+"""Columns whose variance one row or one far value makes are named, ordinary laws are not."""
 
 import warnings
 
@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 from scipy.stats import t as student
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import QuantileTransformer
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._data.suspicious_rows import complaint_of_columns
+from sklearn_twolayer._data.suspicious_rows import complaints_of_columns
 from sklearn_twolayer._data.table import Table, read_arrays
 from sklearn_twolayer._network.scale import column_moments
 
@@ -17,14 +19,19 @@ X = RANDOM.normal(size=(200, 3))
 Y = np.sin(2 * X[:, 0])
 SPOILED = X.copy()
 SPOILED[17, 1] = 1e9
+CODED = X.copy()
+CODED[5:21, 1] = -999
 FAST = {"n_hidden": 3, "alpha": 0.1, "max_iter": 3, "random_state": 0}
 
 
-def complaint(X, weight=None, names=None):
+def table_and_moments(X, weight=None):
     table = read_arrays(lambda X, y: (X, y), X, np.zeros(X.shape[0]), weight)
     with table.raw_rows("X", 64) as rows:
-        moments = {"X": column_moments(rows)}
-    return complaint_of_columns(table, moments, names)
+        return table, {"X": column_moments(rows)}
+
+
+def complaint(X, weight=None, names=None):
+    return "\n".join(complaints_of_columns(*table_and_moments(X, weight), names)) or None
 
 
 def messages(model, X, y, *weight, method="fit"):
@@ -128,14 +135,125 @@ def test_fewer_than_twenty_rows_do_not_tell_what_is_usual():
 
 def test_weights_are_frequencies_here_too():
     weight = np.ones(200)
-    for times, is_told in ((1, True), (2, False)):
-        weight[17] = times  # two equal rows, neither of which makes it all
+    for times in (1, 2):
+        weight[17] = times  # two equal rows make it all, too
         repeated = SPOILED[np.repeat(np.arange(200), weight.astype(int))]
-        assert (complaint(SPOILED, weight) is not None) == is_told
-        assert (complaint(repeated) is not None) == is_told
+        assert "row 17 alone" in complaint(SPOILED, weight)
+        assert ("1000000000 in 2 rows" in complaint(repeated)) == (times == 2)
     weight[17] = 1e-20  # which spoils nothing
     assert complaint(SPOILED, weight) is None
     assert complaint(SPOILED, np.full(200, 1e-3)) is not None  # of which only the ratios count
+
+
+@pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])
+def test_a_code_for_missing_values_is_named_and_the_remedy_ends_the_warning(Estimator):
+    model = Estimator(**FAST)
+    (message,) = messages(model, CODED, Y > 0)
+    assert message.startswith("In column 1 of X, -999 in 16 rows makes 100 % of the variance")
+    assert "by SimpleImputer(missing_values=-999, add_indicator=True) in a Pipeline" in message
+    imputer = SimpleImputer(missing_values=-999, add_indicator=True)
+    assert messages(model, imputer.fit_transform(CODED), Y > 0) == []
+    assert messages(model, QuantileTransformer(n_quantiles=50).fit_transform(CODED), Y > 0) == []
+    assert messages(model.set_params(standardize=False), CODED / 1e3, Y > 0) == []
+
+
+CONTAINERS = {
+    "array": np.asarray,
+    "float32": np.float32,
+    "Fortran": np.asfortranarray,
+    "csr": sparse.csr_array,
+    "csc": sparse.csc_array,
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("value", [-999.0, 99999.0, 0.0])
+def test_codes_in_all_kinds_of_tables(container, value):
+    """Zeros that a sparse table does not store are values like others."""
+    table = np.round(np.where(RANDOM.uniform(size=X.shape) < 0.5, X, 0), 2)
+    table[:, 1] = 2000 + X[:, 1] if value == 0 else table[:, 1]
+    table[::12, 1] = value
+    (message,) = messages(TwoLayerRegressor(**FAST), CONTAINERS[container](table), Y)
+    assert message.startswith(f"In column 1 of X, {value:.0f} in 17 rows makes ")
+
+
+def test_codes_in_a_memory_map_a_stream_and_partitions(tmp_path):
+    X = np.tile(CODED, (12, 1))
+    np.save(tmp_path / "X.npy", X)
+    mapped, expected = np.load(tmp_path / "X.npy", mmap_mode="r"), "-999 in 192 rows makes 100 %"
+    assert expected in messages(TwoLayerRegressor(**FAST), mapped, np.tile(Y, 12))[0]
+    model = TwoLayerRegressor(4, solver="sgd", random_state=0)
+    assert expected in messages(model, X, np.tile(Y, 12), method="partial_fit")[0]
+    assert messages(model, X, np.tile(Y, 12), method="partial_fit") == []
+    array = pytest.importorskip("dask.array")
+    data = array.from_array(X, (110, -1)), array.from_array(np.tile(Y, 12), 110)
+    assert expected in messages(TwoLayerRegressor(**FAST), *data)[0]
+
+
+def test_rows_of_a_class_without_weight_are_not_counted():
+    y = np.where(Y > 0, "a", "b")
+    y[10:15] = "c"
+    model = TwoLayerClassifier(class_weight={"a": 1, "b": 2, "c": 0}, **FAST)
+    assert "-999 in 11 rows" in messages(model, CODED, y)[0]
+
+
+def test_codes_by_the_names_of_columns():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(CODED, columns=["age", "income", "height"])
+    frame.loc[3:30, "height"] = 9999999.0
+    frame.loc[40, "age"] = 1e9
+    row, value = messages(TwoLayerRegressor(**FAST), frame, Y)
+    assert row.startswith("In column 'age' of X, row 40 alone") and row.endswith("drop the row.")
+    assert value.startswith("In column 'income' of X, -999 in 16 rows")
+    assert value.endswith("The same goes for 1 more column(s).")
+    (message,) = messages(TwoLayerRegressor(**FAST), frame[["height"]], Y)
+    assert "missing_values=9999999," in message  # as Python reads it
+
+
+def test_codes_in_y():
+    y = Y.copy()
+    y[::10] = 9999
+    (message,) = messages(TwoLayerRegressor(**FAST), X, y)
+    assert message.startswith("In y, 9999 in 20 rows makes 100 % of the variance")
+    assert "If it is a code for missing values, drop the rows; else use a Transformed" in message
+    (message,) = messages(TwoLayerRegressor(**FAST), X, np.column_stack([Y, y]))
+    assert message.startswith("In column 1 of y, 9999 in 20 rows")
+    assert messages(TwoLayerClassifier(**FAST), X, y == 9999) == []
+
+
+def variance(x, weight):
+    return np.average((x - np.average(x, weights=weight)) ** 2, weights=weight)
+
+
+@pytest.mark.parametrize("n_coded", [6, 40, 140])
+@pytest.mark.parametrize("weight", [None, np.arange(200.0) % 7])
+def test_what_the_others_vary(n_coded, weight):
+    """The shares come of the moments alone: here of the rows without the value."""
+    counts = np.ones(200) if weight is None else weight
+    for distance in (8, 20, 60):
+        x = X[:, 0].copy()
+        x[:n_coded] = -distance
+        share = variance(x[n_coded:], counts[n_coded:]) / variance(x, counts)
+        message = complaint(x[:, None], weight)
+        assert (message is not None) == (share < 0.02)
+        if message is not None:
+            n_rows = np.count_nonzero(counts[:n_coded])
+            expected = f"-{distance} in {n_rows} rows makes {100 * (1 - share):.4g} % of"
+            assert expected in message
+
+
+def test_zero_in_most_rows_is_no_code():
+    amounts = 1000 + X[:, :1]
+    assert "0 in 90 rows" in complaint(np.where(np.arange(200)[:, None] < 90, 0, amounts))
+    assert complaint(np.where(np.arange(200)[:, None] < 110, 0, amounts)) is None
+    assert "-1 in 110 rows" in complaint(np.where(np.arange(200)[:, None] < 110, -1, amounts))
+
+
+def test_what_is_not_suspicious_is_not_read_again():
+    """Two values, a constant, a heavy tail, counts with their maximum in many rows."""
+    columns = [np.arange(200) < 3, np.ones(200), np.exp(2 * X[:, 0]), np.arange(200) % 30]
+    _, moments = table_and_moments(np.column_stack(columns).astype(float))
+    assert complaints_of_columns(None, moments) == []
 
 
 LAWS = {
@@ -146,6 +264,17 @@ LAWS = {
     "Student's t": lambda random, n: student(3).rvs(size=n, random_state=random),
     "one-hot": lambda random, n: np.arange(n) == 7,
     "rare levels": lambda random, n: np.minimum(random.poisson(0.05, size=n), 9),
+    "chi-squared": lambda random, n: random.chisquare(1, size=n),
+    "counts": lambda random, n: random.negative_binomial(0.3, 0.01, size=n),
+    "whole numbers": lambda random, n: np.round(random.lognormal(size=n)),
+    "many zeros": lambda random, n: (random.uniform(size=n) < 0.1) * random.lognormal(8, 1, size=n),
+    "far from zero": lambda random, n: (random.uniform(size=n) < 0.7) * random.normal(9, 2, size=n),
+    "top-coded": lambda random, n: np.minimum(random.lognormal(10, 1, size=n), 2e5),
+    "gains": lambda random, n: np.select(
+        [random.uniform(size=n) < 0.005, random.uniform(size=n) < 0.08],
+        [99999, random.lognormal(8.5, 1, size=n).clip(0, 41310)],
+    ),
+    "words": lambda random, n: (random.uniform(size=n) < 0.03) * random.normal(0.3, 0.05, size=n),
     "a code among levels": lambda random, n: np.where(np.arange(n) == 7, 999, np.arange(n) % 5),
 }
 

@@ -154,6 +154,23 @@ def test_blocks_without_weight(container):
         np.testing.assert_allclose(one, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("block_size", [1, 64, 1000])
+def test_shares_of_the_rows_at_both_ends(block_size, is_weighted, container):
+    """An end that a later block has, one that an earlier one has, zeros that are not stored."""
+    rng = np.random.default_rng(0)
+    X = np.array([0.0, -3.0, 5.0]) + rng.integers(0, 4, size=(300, 3))
+    X[:150, 2] = 6  # neither end
+    weight = rng.integers(0, 4, size=300).astype(float) if is_weighted else None
+    options = {"standardization": None, "dtype": float, "block_size": block_size}
+    with Rows(container(X), None, weight, **options) as rows:
+        found = column_moments(rows)
+    weight = np.ones(300) if weight is None else weight
+    for share, end in ((found.least_share, found.least), (found.greatest_share, found.greatest)):
+        np.testing.assert_allclose(share, weight @ (end == X) / weight.sum(), rtol=1e-14)
+
+
 def unit(X, weight=None, container=np.asarray):
     """What a column is divided by."""
     with Rows(container(X), None, weight, standardization=None, dtype=float, block_size=64) as rows:

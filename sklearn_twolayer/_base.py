@@ -123,7 +123,7 @@ class BaseTwoLayer(
         table, read = table.weigh(targets).encode(targets), partial(fitted._read, reset=False)
         held_out = validation_rows(read, X_val, y_val, sample_weight_val)
         if held_out is not None:
-            held_out = held_out.encode(targets, "y_val does not fit to y: ")
+            held_out = held_out.encode(targets, "y_val")
         elif settings.early_stopping:
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
         start = WarmStart.of(vars(self), learned) if settings.warm_start else None

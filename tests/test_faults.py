@@ -92,10 +92,10 @@ def test_two_columns_are_not_twice_the_rows(y, settings, kind):
     if kind == "dask":
         array = pytest.importorskip("dask.array")
         data, columns = ([array.from_array(part, 20) for part in pair] for pair in (data, columns))
-    refusal = pytest.raises(ValueError, match=r", 2\), but one column .*\[0, 1.*\] was fitted")
+    refusal = pytest.raises(ValueError, match=r"y(_val)? has .*, 2\), but one column .*\[0, 1")
     with refusal as error:
         model.fit(*data, X_val=columns[0], y_val=columns[1])
-    assert str(error.value).startswith("y_val does not fit to y: ")
+    assert str(error.value).startswith("y_val has shape (")
     model.fit(*data)
     with refusal:
         model.loss_and_gradient(*columns)
@@ -115,7 +115,7 @@ def test_missing_values_of_y_are_called_missing(kind, missing):
     model = Estimator(4, alpha=0.1, random_state=0).fit(X, y.tolist())
     y[(3, 0) if y.ndim == 2 else 3] = missing
     for method in (model.fit, model.loss_and_gradient):
-        with pytest.raises(ValueError, match=r"missing values.* row 3|contains NaN"):
+        with pytest.raises(ValueError, match=r"y has missing values.* row 3"):
             method(X, y)
 
 
@@ -294,7 +294,7 @@ def test_validation_rows_of_partitions_are_named():
     y_val = np.append(LABELS[:-1], 9)
     data = array.from_array(X, (20, -1)), array.from_array(LABELS, 20)
     val = {"X_val": data[0], "y_val": array.from_array(y_val, 20)}
-    message = r"^y_val does not fit to y: Partition 1: y has the labels \[9\], not among \[0, 1\]"
+    message = r"^Partition 1: y_val has the labels \[9\], not among \[0, 1\]"
     with pytest.raises(ValueError, match=message):
         TwoLayerClassifier(4, alpha=0.1).fit(*data, **val)
 

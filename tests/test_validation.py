@@ -203,7 +203,7 @@ def test_sparse_validation_rows_equal_dense_ones():
         ({"sample_weight_val": WEIGHT_VAL}, "needs X_val and y_val"),
         ({"X_val": X_VAL[:, :2], "y_val": noisy(X_VAL)}, "X has 2 features, but .* 3 features"),
         ({"X_val": X_VAL, "y_val": noisy(X_VAL)[:5]}, "inconsistent numbers of samples"),
-        ({"X_val": X_VAL, "y_val": np.c_[X_VAL[:, :2]]}, "y_val does not fit to y: .* 1 output"),
+        ({"X_val": X_VAL, "y_val": np.c_[X_VAL[:, :2]]}, "^y_val has shape .* 1 output"),
         (
             {"X_val": X_VAL, "y_val": noisy(X_VAL), "sample_weight_val": -WEIGHT_VAL},
             "must not be negative",
@@ -219,7 +219,7 @@ def test_bad_validation_data_are_refused(arguments, message):
 
 
 def test_unknown_labels_are_refused():
-    with pytest.raises(ValueError, match=r"y_val does not fit to y: y has the labels \['odd'\]"):
+    with pytest.raises(ValueError, match=r"^y_val has the labels \['odd'\]"):
         TwoLayerClassifier().fit(X, three(X), X_val=X_VAL, y_val=["odd"] * 60)
 
 

@@ -67,10 +67,10 @@ class DaskTable:
         weights = f"class_weight={targets.class_weight!r}"
         return _summarized(self._partitions.map(weigh), type(targets), weights)
 
-    def encode(self, targets, complaint=""):
-        """The table with y as the losses want it; errors begin with the complaint."""
-        head, numbers = self._head.encode(targets, complaint), range(len(self._partitions))
-        partitions = self._partitions.map(_encode, targets, complaint, each=numbers).keep()
+    def encode(self, targets, name="y"):
+        """The table with y, which errors call by this name, as the losses want it."""
+        head, numbers = self._head.encode(targets, name), range(len(self._partitions))
+        partitions = self._partitions.map(_encode, targets, name, each=numbers).keep()
         return DaskTable(partitions, self._seen, head)
 
     def split(self, fraction, targets, random_state):
@@ -191,9 +191,9 @@ def _summarize(table, targets_class):
     )
 
 
-def _encode(table, targets, complaint, index):
-    with about(f"{complaint}Partition {index}"):
-        return table.encode(targets)
+def _encode(table, targets, name, index):
+    with about(f"Partition {index}"):
+        return table.encode(targets, name)
 
 
 def _part(table, seed_and_number):

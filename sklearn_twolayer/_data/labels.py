@@ -112,7 +112,7 @@ class LabelTargets:
         """The log loss of the output activation."""
         return MulticlassLogLoss() if self.output_activation == "softmax" else BinaryLogLoss()
 
-    def encode(self, y):
+    def encode(self, y, name="y"):
         """Labels as the losses want them.
 
         Two classes and multilabel indicators become floats (n, k), one class or more than two
@@ -123,14 +123,17 @@ class LabelTargets:
         if y.shape[1:] != ((len(classes),) if self.is_multilabel else ()):
             labels = f"{len(classes)} labels were fitted: pass 0/1 indicators (n, {len(classes)})"
             one = f"one column of the classes {listed(classes)} was fitted: pass one label a row"
-            raise ValueError(f"y has shape {y.shape}, but {labels if self.is_multilabel else one}.")
+            fitted = labels if self.is_multilabel else one
+            raise ValueError(f"{name} has shape {y.shape}, but {fitted}.")
         if self.is_multilabel:
-            refuse_codes(y)
+            refuse_codes(y, name)
             return y.astype(np.float64)
         indices = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
         unknown = np.setdiff1d(y[classes[indices] != y], classes)
         if len(unknown):
-            raise ValueError(f"y has the labels {listed(unknown)}, not among {listed(classes)}.")
+            raise ValueError(
+                f"{name} has the labels {listed(unknown)}, not among {listed(classes)}."
+            )
         return indices.astype(np.float64).reshape(-1, 1) if len(classes) == 2 else indices
 
     def decode(self, Z2):
@@ -268,12 +271,12 @@ def checked_classes(classes):
     )
 
 
-def refuse_codes(labels):
+def refuse_codes(labels, name="y"):
     """Refuse labels (m,) of a multilabel indicator that are not 0 and 1."""
     if not np.isin(labels, (0, 1)).all():
         raise ValueError(
-            f"A multilabel y must be coded 0 and 1, but y holds {listed(np.unique(labels))}. "
-            "Pass (y == the code of a label that is there).astype(int)."
+            f"A multilabel y must be coded 0 and 1, but {name} holds {listed(np.unique(labels))}. "
+            f"Pass ({name} == the code of a label that is there).astype(int)."
         )
 
 

@@ -15,19 +15,25 @@ from numbers import Number
 import numpy as np
 
 from sklearn_twolayer._data.rows import SINGLE_THREADED_BLAS, add, on_one_thread
-from sklearn_twolayer._data.table import is_collection
+from sklearn_twolayer._data.table import array_of_rows, is_collection
 
 #: Partial sums that one task of the tree adds up, or that are added here.
 FAN_IN = 16
 
 
-def whole_rows(X):
-    """A collection in whole rows; TypeError if X is neither a Dask array nor a data frame."""
-    if not (is_collection(X) and hasattr(X, "to_delayed") and hasattr(X, "ndim")):
+def refuse_others(X):
+    """TypeError if X is neither a Dask array nor a data frame, but a bag, say, or an array."""
+    has_rows = isinstance(getattr(X, "ndim", None), int)  # a Delayed object has any attribute
+    if not (is_collection(X) and hasattr(X, "to_delayed") and has_rows):
         raise TypeError(
             f"Got {type(X).__name__} where a Dask array or a Dask data frame is needed: X, y and "
             "sample_weight must be Dask collections together."
         )
+
+
+def whole_rows(X):
+    """A collection in whole rows; TypeError if X is neither a Dask array nor a data frame."""
+    refuse_others(X)
     if getattr(X, "numblocks", (1, 1))[1:] in ((), (1,)):
         return X
     return X.rechunk({1: -1})
@@ -36,11 +42,13 @@ def whole_rows(X):
 def one_row(X, n_columns=None, dtype=np.float64):
     """A row of zeros with the columns of a data frame X and their names, or of an array X.
 
-    ``n_columns`` stands for those of an array that may not know its own.
+    ``n_columns`` stands for those of an array that does not know its own.
     """
     if hasattr(X, "columns"):
         return type(X._meta)(np.zeros((1, len(X.columns))), columns=X.columns)
-    shape = X.shape[1:] if n_columns is None else (n_columns,)
+    shape = X.shape[1:]
+    if np.isnan(shape).any() and n_columns is not None:
+        shape = (n_columns,)
     if np.isnan(shape).any():
         raise ValueError("X has an unknown number of columns: call X.compute_chunk_sizes() first.")
     return np.zeros((1, *shape), dtype)
@@ -75,7 +83,7 @@ def _delayed(collection):
 
 
 def _aligned(X, name, other):
-    """``other`` in the partitions of X, where their lengths are known."""
+    """``other`` in the partitions of X, where their lengths are known; TypeError if it has none."""
     lengths = getattr(X, "chunks", ((np.nan,),))[0]
     is_known = not np.isnan(lengths).any()
     if not is_collection(other):
@@ -86,8 +94,9 @@ def _aligned(X, name, other):
             )
         import dask.array
 
-        other = np.asarray(other)
+        other = array_of_rows(name, other)
         other = dask.array.from_array(other, chunks=(-1,) * other.ndim)
+    refuse_others(other)
     if not is_known or np.isnan(getattr(other, "chunks", ((np.nan,),))[0]).any():
         return other
     if other.shape[0] != X.shape[0]:

@@ -59,12 +59,9 @@ class Table:
             return self
         return replace(self, weight=targets.weigh(self.y, self.weight))
 
-    def encode(self, targets, complaint=""):
-        """The table with y as the losses want it; errors begin with the complaint."""
-        try:
-            return replace(self, encoded=targets.encode(self.y))
-        except ValueError as error:
-            raise ValueError(f"{complaint}{error}") from error
+    def encode(self, targets, name="y"):
+        """The table with y, which errors call by this name, as the losses want it."""
+        return replace(self, encoded=targets.encode(self.y, name))
 
     def batch(self, targets, dtype=None):
         """The encoded table of one call of a stream, with X in a dtype if there is one."""
@@ -180,11 +177,24 @@ def valid_rows(validate, targets_class, X, y):
         X, y = validate(X, y, accept_sparse="csr", dtype=FLOATS, multi_output=True)
         if are_dates(of_user):
             refuse_missing_dates(X)
-    except TypeError:  # of a y with NA, which is neither true nor false
-        if not sparse.issparse(y):
-            refuse_missing(np.asarray(y))
+    except (TypeError, ValueError):  # which names neither y nor a row where y is of objects
+        if y is not None and not sparse.issparse(y):
+            values = array_of_rows("y", y)
+            if values.dtype.kind == "O":
+                refuse_missing(values)
         raise
     return X, targets_class.check(y.toarray() if sparse.issparse(y) else y)
+
+
+def array_of_rows(name, values):
+    """The values as an array; TypeError if there is not one for each row, as in a generator."""
+    array = np.asarray(values)
+    if not array.ndim:
+        raise TypeError(
+            f"{name} is of type {type(values).__name__}, which has no value for each row. Pass an "
+            "array or a list."
+        )
+    return array
 
 
 def are_dates(array):
@@ -236,7 +246,8 @@ def validation_rows(read, X_val, y_val, sample_weight_val):
     if X_val is None or y_val is None:
         missing = "X_val" if X_val is None else "y_val"
         raise ValueError(f"X_val and y_val go together, but {missing} is missing: pass both.")
-    with about("X_val and y_val"):
+    names = "X_val and y_val" if sample_weight_val is None else "X_val, y_val and sample_weight_val"
+    with about(names):
         return read(X_val, y_val, sample_weight_val)
 
 

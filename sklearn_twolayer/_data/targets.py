@@ -112,12 +112,13 @@ class RealTargets:
             unit = variance if variance > LEAST_VARIANCE else 1.0
         return replace(self, penalty_unit=float(unit))
 
-    def encode(self, y):
+    def encode(self, y, name="y"):
         """Targets as the losses want them: (n, k); ValueError if their number is another one."""
         encoded = y.reshape(len(y), -1)
         if encoded.shape[1] != self.n_outputs:
             raise ValueError(
-                f"y has shape {y.shape}, but the network was fitted to {self.n_outputs} outputs."
+                f"{name} has shape {y.shape}, but the network was fitted to {self.n_outputs} "
+                "outputs."
             )
         return encoded
 

@@ -234,8 +234,8 @@ def test_errors_name_the_partition(data):
     with pytest.raises(ValueError, match="nothing is left to fit"):
         collection(X, y, 0 * weight, 20)
     targets = LabelTargets(np.array(["a", "b"]), False)
-    with pytest.raises(ValueError, match=r"^y_val: Partition \d: .*labels \['c'\]"):
-        table = collection(X, labels, None, 60, LabelTargets).encode(targets, "y_val: ")
+    with pytest.raises(ValueError, match=r"^Partition \d: y_val has the labels \['c'\]"):
+        table = collection(X, labels, None, 60, LabelTargets).encode(targets, "y_val")
         table._partitions.collect(len)
 
 

@@ -514,6 +514,8 @@ MUTATIONS = {
         ("        if not is_valid(value):", "        if False:"),
         ("= float(value) if name in REAL and", "= value if name in REAL and"),
         ("number = float(value) if kind is Real else value", "number = value"),
+        ("partial(_is_number, low=1, high=TOO_MANY, kind", "partial(_is_number, low=1, kind"),
+        ("{name}={_shown(value)} is ignored", "{name}={value!r} is ignored"),
         ("            value = _plain(value)\n", "            pass\n"),
         ("partial(NOT_NEGATIVE, high=1e30)", "NOT_NEGATIVE"),
         ("if settings.early_stopping:\n        raise", "if False:\n        raise"),

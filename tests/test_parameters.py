@@ -11,7 +11,9 @@ from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._fit.parameters import RULES
 
 NAN, INF = float("nan"), float("inf")
+TOO_LARGE = [2**63, np.uint64(2**64 - 1), 10**99]
 NOT_POSITIVE_INTEGERS = [0, -1, 2.5, 3.0, "3", True, np.bool_(True), None, NAN, INF, [3], (3,)]
+NOT_POSITIVE_INTEGERS += TOO_LARGE
 NOT_BOOLEANS = ["yes", "True", 1, 0, 1.0, None, NAN, [True]]
 #: Parameter -> (values that mean nothing, what the error must offer instead).
 BAD = {
@@ -40,9 +42,9 @@ BAD = {
     "momentum": ([1, 1.0, 1.5, -0.1, NAN, INF, "0.9", None, True], [">= 0 and < 1"]),
     "nesterovs_momentum": (NOT_BOOLEANS, ["True or False"]),
     "scoring": (["no such score", 3, True], ["scoring="]),
-    "batch_size": ([*NOT_POSITIVE_INTEGERS, "all"], ["'auto'", "an integer >= 1"]),
+    "batch_size": ([*NOT_POSITIVE_INTEGERS, "all"], ["'auto'", "an integer >= 1 and < 2**63"]),
     "shuffle": (NOT_BOOLEANS, ["True or False"]),
-    "max_iter": ([*NOT_POSITIVE_INTEGERS, "none"], ["'auto'", "an integer >= 1"]),
+    "max_iter": ([*NOT_POSITIVE_INTEGERS, "none"], ["'auto'", "an integer >= 1 and < 2**63"]),
     "max_time": ([0, 0.0, -1, NAN, INF, "auto", True, [1]], ["None", "a finite number > 0"]),
     "tol": ([-1, -1e-9, NAN, INF, "auto", None, True], ["a finite number >= 0"]),
     "early_stopping": ([*NOT_BOOLEANS, "auto"], ["True or False"]),
@@ -52,7 +54,7 @@ BAD = {
     ),
     "n_iter_no_change": (
         [value for value in NOT_POSITIVE_INTEGERS if value is not INF] + [-INF],
-        ["an integer >= 1 or infinity"],
+        ["infinity or an integer >= 1 and < 2**63"],
     ),
     "warm_start": (NOT_BOOLEANS, ["True or False"]),
     "random_state": (["seed", -1, 2.5, 2**32, np.random.default_rng(0)], [">= 0 and < 2**32, or"]),
@@ -170,6 +172,37 @@ def test_integers_of_eight_bits_do_not_overflow(Estimator, solver):
     small = {name: np.int8(value) for name, value in small.items()}
     same = Estimator(**small, **settings).fit(np.tile(X, (20, 1)), np.tile(Y, 20))
     assert np.array_equal(same.coefs_[0], plain.coefs_[0])
+
+
+COUNTS = ("n_hidden", "n_members", "batch_size", "max_iter", "n_iter_no_change")
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("name", [*COUNTS, "random_state", "alpha", "tol"])
+def test_numbers_without_end_are_refused_in_words(name, Estimator):
+    """Python writes no integer of more than 4300 digits, and no float is as large."""
+    for value in (10**400, 10**5000):
+        with pytest.raises(ValueError, match=rf"^{name}=.* is not valid for {Estimator.__name__}"):
+            Estimator(**{name: value}).fit(X, Y)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", ["lm", "lbfgs", "sgd", "gd", "auto"])
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("most", [2**63 - 1, np.int64(2**63 - 1)])
+def test_the_largest_integers_are_taken(most, Estimator, solver):
+    settings = {"alpha": 0.1, "solver": solver, "tol": 0.1, "random_state": 0}
+    counts = {"max_iter": most, "batch_size": most, "verbose": 0, "n_jobs": most}
+    settings |= {"early_stopping": True, "learning_rate_schedule": "constant"}
+    model = Estimator(3, **counts, **settings).fit(X, Y)
+    assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("most", [10**400, 10**5000], ids=["400", "5000"])
+def test_jobs_and_words_may_be_as_many_as_anyone_asks_for(most, Estimator, capsys):
+    Estimator(3, alpha=0.1, n_members=1, n_jobs=most, verbose=most, random_state=0).fit(X, Y)
+    assert "is ignored: n_members=1" in capsys.readouterr().out
 
 
 def test_how_many_members_pay_is_known_for_regressions_alone():

@@ -59,7 +59,9 @@ def _one_of(names):
     return " or ".join(map(repr, names)), partial(_is_either, names=names)
 
 
-COUNT = partial(_is_number, low=1, kind=Integral)
+#: Beyond the integers of NumPy, in which rows and iterations are counted.
+TOO_MANY = 2**63
+COUNT = partial(_is_number, low=1, high=TOO_MANY, kind=Integral)
 POSITIVE, NOT_NEGATIVE = partial(_is_number, low=0, is_open=True), partial(_is_number, low=0)
 ACTIVATIONS = "logistic", "tanh", "relu", "softplus", "identity"
 SOLVERS = "auto", "lm", "lbfgs", "adam", "sgd", "gd"
@@ -67,7 +69,7 @@ SOLVERS = "auto", "lm", "lbfgs", "adam", "sgd", "gd"
 HINTS = {"sigmoid": " The sigmoid is called 'logistic' here."}
 BOOLEANS = bool, np.bool_
 BOOLEAN = "True or False", lambda v: isinstance(v, BOOLEANS)
-AUTO_OR_COUNT = "'auto' or an integer >= 1", _auto_or(COUNT)
+AUTO_OR_COUNT = "'auto' or an integer >= 1 and < 2**63", _auto_or(COUNT)
 AUTO_OR_SIZE = "'auto' or an integer >= 1 and < 1e9", _auto_or(partial(COUNT, high=10**9))
 #: Parameter -> what is valid, in words and as a predicate.
 RULES = {
@@ -102,7 +104,7 @@ RULES = {
     ),
     "validation_fraction": ("a number > 0 and < 1", partial(POSITIVE, high=1)),
     "n_iter_no_change": (
-        "an integer >= 1 or infinity",
+        "infinity or an integer >= 1 and < 2**63",
         lambda v: (isinstance(v, Real) and v == np.inf) or COUNT(v),
     ),
     "warm_start": BOOLEAN,
@@ -184,15 +186,23 @@ def checked(attributes, estimator_name):
         (words, is_valid), value = RULES[name], attributes[name]
         if not is_valid(value):
             hint = HINTS.get(str(value), "") if name.endswith("activation") else ""
-            given = repr(value)
-            given = given if len(given) <= MOST_SHOWN else f"{given[:MOST_SHOWN]}..."
+            given = f"{name}={_shown(value)}"
             raise InvalidParameterError(
-                f"{name}={given} is not valid for {estimator_name}: it must be {words}.{hint}"
+                f"{given} is not valid for {estimator_name}: it must be {words}.{hint}"
             )
         if name == "class_weight":
             value = _plain(value)
         parameters[name] = float(value) if name in REAL and isinstance(value, Real) else value
     return Settings(**parameters)
+
+
+def _shown(value):
+    """The value as an error shows it."""
+    try:
+        shown = repr(value)
+    except ValueError:  # of an integer of more than some thousand digits
+        return f"({type(value).__name__} with more digits than Python writes)"
+    return shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}..."
 
 
 def _plain(class_weight):
@@ -220,7 +230,7 @@ def ignored(settings, chosen, own_rows):
     )
     reasons["n_jobs"] = None if settings.n_members > 1 else "n_members=1"
     return [
-        f"{name}={value!r} is ignored: {reasons[name]}."
+        f"{name}={_shown(value)} is ignored: {reasons[name]}."
         for name, value in chosen.items()
         if reasons.get(name)
     ]

@@ -375,7 +375,7 @@ def test_an_error_names_the_first_parameter_and_says_what_it_may_be():
         ("tol", "a finite number >= 0", [0, 1e-300, 1e300], [-1e-300, np.inf, np.nan, 10**400]),
         ("momentum", "a number >= 0 and < 1", [0, 0.5, 1 - 1e-16], [-0.1, 1, 1.1]),
         ("validation_fraction", "a number > 0 and < 1", [1e-300, 1 - 1e-16], [0, 1]),
-        ("max_iter", "'auto' or an integer >= 1", [1, 10**30], [0, 1.0]),
+        ("max_iter", "'auto' or an integer >= 1 and < 2**63", [1, 2**63 - 1], [0, 1.0, 2**63]),
         ("n_hidden", "'auto' or an integer >= 1 and < 1e9", [1, 10**8], [0, 1.0, 10**9]),
         (
             "alpha",

@@ -73,6 +73,7 @@ class BaseTwoLayer(
     n_outputs_: int
     out_activation_: str
 
+    @np.errstate(under="ignore")  # what is too small for a float is zero in every formula
     def fit(
         self,
         X: Matrix,
@@ -121,22 +122,20 @@ class BaseTwoLayer(
         table = read_columns(fitted._read, (X, y, sample_weight), goes_on=goes_on)
         targets = self._targets_class.learn(table.summary(self._targets_class), settings)
         table, read = table.weigh(targets).encode(targets), partial(fitted._read, reset=False)
-        held_out = validation_rows(read, X_val, y_val, sample_weight_val)
-        if held_out is not None:
-            held_out = held_out.encode(targets, "y_val")
-        elif settings.early_stopping:
+        held_out = validation_rows(read, (X_val, y_val, sample_weight_val), targets)
+        if held_out is None and settings.early_stopping:
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
         start = WarmStart.of(vars(self), learned) if settings.warm_start else None
         problem, settings = run.pose(settings, targets, table, held_out=held_out, start=start)
-        warn(complaints(problem, y, vars(fitted)), UserWarning, 1)
+        warn(complaints(problem, y, vars(fitted)), UserWarning, 2)
         if settings.verbose:
             tell_ignored(settings, self.get_params(deep=False), type(self), X_val is not None)
         found = fitted._train(problem, settings, random_state, start, deadline=deadline)
-        warn(found, ConvergenceWarning, 1)
+        warn(found, ConvergenceWarning, 2)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
         return self
 
-    @np.errstate(over="ignore", invalid="ignore")
+    @np.errstate(over="ignore", invalid="ignore", under="ignore")
     def loss_and_gradient(
         self, X: Matrix, y: ArrayLike, sample_weight: MaybeArray = None
     ) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
@@ -267,6 +266,7 @@ class BaseTwoLayer(
         weights_of(self)
         return as_sklearn_mlp(vars(self), self._learned_)
 
+    @np.errstate(under="ignore")
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch of ``fit`` from where it was, at a constant learning rate."""
         settings = checked(vars(self), type(self).__name__)
@@ -284,9 +284,9 @@ class BaseTwoLayer(
         random_state = random_state_of_stream(start, settings.random_state)
         problem, settings = run.pose(settings, targets, table, scale=scale, start=start)
         if learned is None:
-            warn(complaints(problem, y, vars(fitted), is_stream=True), UserWarning, 2)
+            warn(complaints(problem, y, vars(fitted), is_stream=True), UserWarning, 3)
         found = fitted._train(problem, settings, random_state, start, deadline=Deadline())
-        warn(found, ConvergenceWarning, 2)
+        warn(found, ConvergenceWarning, 3)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
         return self
 

@@ -135,6 +135,7 @@ class Learned:
 
         return _map_rows(X, block, np.float64, rows_of_block(network))
 
+    @np.errstate(under="ignore")
     def score(self, coefs, intercepts, table):
         """R^2 or accuracy of the rows of a table, in one pass over them."""
         units = Standardization.none(table.n_features, self.targets.n_outputs)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial, wraps
 from typing import TypeVar
 
+import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.metrics import check_scoring, get_scorer_names
@@ -60,7 +61,8 @@ def over_collections(method: Method) -> Method:
     @wraps(method)
     def of_array_or_collection(self, X, *args, **kwargs):
         if not is_collection(X):
-            return method(self, X, *args, **kwargs)
+            with np.errstate(under="ignore"):  # as in a fit
+                return method(self, X, *args, **kwargs)
         check_is_fitted(self)
         model = for_workers(self)
         return map_collection(X, lambda X: method(model, X, *args, **kwargs), self.n_features_in_)

@@ -399,7 +399,7 @@ MUTATIONS = {
         ("        if len(feature_names) != len(W1):", "        if False:"),
     ),
     "_validation.py": (
-        "test_frames.py test_faults.py test_base.py test_scorers.py "
+        "test_frames.py test_faults.py test_base.py test_scorers.py test_underflow.py "
         "test_dask.py::test_data_frames_with_unknown_lengths_and_an_empty_partition",
         (
             "validate_data(estimator, row, reset=reset)",
@@ -407,6 +407,7 @@ MUTATIONS = {
         ),
         ("        read(*arrays, reset=True)  # what is wrong", "        # what is wrong"),
         ('"" if str(error).endswith("\\n") else " "', '" "'),
+        ('            with np.errstate(under="ignore"):', "            if True:"),
         ("    check_shapes(*weights, estimator.n_features_in_, estimator.n_outputs_)\n", ""),
         ("estimator.n_features_in_, estimator.n_outputs_)\n", "None, estimator.n_outputs_)\n"),
         ("estimator.n_features_in_, estimator.n_outputs_)\n", "estimator.n_features_in_)\n"),
@@ -747,7 +748,8 @@ MUTATIONS = {
     ),
     "_learned.py": (
         "test_base.py test_explain.py test_posterior.py test_copies.py test_scorers.py "
-        "_bayes/test_posterior.py",
+        "_bayes/test_posterior.py test_underflow.py",
+        ('    @np.errstate(under="ignore")\n', ""),
         ("        if not are_equal(fitted, (coefs, intercepts)):", "        if False:"),
         ("/ len(parts) + between", "/ len(parts)"),
         (
@@ -768,7 +770,10 @@ MUTATIONS = {
     ),
     "_base.py": (
         "test_base.py test_gradients.py test_validation.py test_partial_fit.py test_explain.py "
-        "test_committee.py test_refit.py test_frames.py",
+        "test_committee.py test_refit.py test_frames.py test_underflow.py",
+        ('    @np.errstate(under="ignore")  # what', "    #"),
+        ('    @np.errstate(under="ignore")\n', ""),
+        ('invalid="ignore", under="ignore")', 'invalid="ignore")'),
         ("goes_on = settings.warm_start and learned is not None", "goes_on = False"),
         ("goes_on = settings.warm_start and learned is not None", "goes_on = learned is not None"),
         ("loss + penalty.value(params), gradient + penalty", "loss, gradient + penalty"),

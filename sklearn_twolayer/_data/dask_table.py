@@ -246,5 +246,5 @@ def map_collection(X, function, n_features):
 def _of_block(function, nothing, X):
     if X.shape[0] == 0:
         return nothing
-    with on_one_thread():
+    with on_one_thread(), np.errstate(under="ignore"):
         return function(X)

@@ -234,11 +234,12 @@ def read_arrays(check, X, y, sample_weight):
     return Table(X, y, weight, frequency=weight, **of_others)
 
 
-def validation_rows(read, X_val, y_val, sample_weight_val):
-    """The table ``read(X, y, weight)`` of the user's validation rows; None without any.
+def validation_rows(read, arrays, targets):
+    """The encoded table ``read(X, y, weight)`` of the user's validation rows; None without any.
 
     ValueError if a part of them is missing.
     """
+    X_val, y_val, sample_weight_val = arrays
     if X_val is None and y_val is None:
         if sample_weight_val is not None:
             raise ValueError("sample_weight_val needs X_val and y_val: pass all three to fit.")
@@ -248,7 +249,8 @@ def validation_rows(read, X_val, y_val, sample_weight_val):
         raise ValueError(f"X_val and y_val go together, but {missing} is missing: pass both.")
     names = "X_val and y_val" if sample_weight_val is None else "X_val, y_val and sample_weight_val"
     with about(names):
-        return read(X_val, y_val, sample_weight_val)
+        table = read(X_val, y_val, sample_weight_val)
+    return table.encode(targets, "y_val")
 
 
 def valid_weights(X, sample_weight):

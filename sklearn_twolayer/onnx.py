@@ -54,7 +54,7 @@ def register_converters(*subclasses: type) -> None:
     ImportError
         If skl2onnx is not installed.
     TypeError
-        If a class inherits from neither.
+        If a class inherits from neither, or if it is an estimator, not its class.
 
     Notes
     -----
@@ -100,6 +100,8 @@ def register_converters(*subclasses: type) -> None:
     of_regressors = _regressor_shapes, _convert_regressor, {"transform": either}
     of_classifiers = _classifier_shapes, _convert_classifier, classifier_options
     for kind in (TwoLayerRegressor, TwoLayerClassifier, *subclasses):
+        if not isinstance(kind, type):
+            raise TypeError(f"register_converters takes classes: pass type(model), not {kind!r}.")
         if not issubclass(kind, BaseTwoLayer):
             raise TypeError(f"{kind.__name__} is no TwoLayerRegressor and no TwoLayerClassifier.")
         is_regressor = issubclass(kind, TwoLayerRegressor)

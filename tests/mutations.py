@@ -803,6 +803,7 @@ MUTATIONS = {
         ("return _last_step(model.steps[-1][1])", "return model.steps[-1][1]"),
         ("    if not (is_named or is_alone or", "    if not (True or"),
         ("        if not issubclass(kind, BaseTwoLayer):", "        if False:"),
+        ("        if not isinstance(kind, type):", "        if False:"),
         ("of_regressors if is_regressor else of_classifiers", "of_regressors"),
         ("    if not (is_named or is_alone or", "    if not (is_alone or"),
         ("    if not (is_named or is_alone or", "    if not (is_named or"),

@@ -395,6 +395,13 @@ def test_subclasses_are_exported_once_they_are_registered(convert, outputs):
         register_converters(Ridge)
 
 
+@pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])
+def test_a_class_is_registered_not_a_model(Estimator):
+    message = rf"takes classes: pass type\(model\), not {Estimator.__name__}\(\)"
+    with pytest.raises(TypeError, match=message):
+        register_converters(Estimator())
+
+
 def test_an_estimator_that_is_not_fitted(convert):
     with pytest.raises(NotFittedError):
         convert(regressor(), X_DIABETES)

@@ -187,7 +187,7 @@ class BaseTwoLayer(
             loss, gradient = loss + penalty.value(params), gradient + penalty.per_weight * params
         coef_gradients, intercept_gradients = scale.unfold_gradient(*network.unpack(gradient))
         check_finite(loss, coef_gradients + intercept_gradients, coefs + intercepts)
-        return loss, coef_gradients, intercept_gradients
+        return float(loss), coef_gradients, intercept_gradients
 
     @over_collections
     def transform(self, X: Matrix) -> np.ndarray:

@@ -81,6 +81,19 @@ def test_loss_is_the_objective_of_the_published_weights(Estimator, solver, stand
     assert [g.shape for g in intercept_gradients] == [b.shape for b in model.intercepts_]
 
 
+@pytest.mark.parametrize("alpha", ["evidence", 0.1])
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_numbers_are_those_of_python(Estimator, alpha):
+    """As the annotations say: those of NumPy are printed otherwise."""
+    for dtype in (np.float32, np.float64):
+        model = Estimator(4, alpha=alpha, solver="lm", random_state=0).fit(X.astype(dtype), Y)
+        numbers = [model.loss_and_gradient(X, Y)[0], model.score(X, Y), model.loss_]
+        numbers += [model.n_effective_params_, model.best_loss_, *model.loss_curve_]
+        if alpha == "evidence":
+            numbers.append(model.log_marginal_likelihood_)
+        assert {type(number) for number in numbers} == {float}
+
+
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_at_a_minimum_the_public_gradient_vanishes(Estimator):
     model = fitted(Estimator, solver="lbfgs", tol=1e-9, max_iter=20_000)

@@ -159,7 +159,7 @@ def _statistics(problem, fit, posteriors):
     if (fit.penalty.strengths > 0).all():
         statistics["prior_precision_"] = fit.penalty.strengths * posterior.scale
         shift = np.log(y_scale).sum() * posterior.total_weight
-        statistics["log_marginal_likelihood_"] = posterior.log_marginal_likelihood - shift
+        statistics["log_marginal_likelihood_"] = float(posterior.log_marginal_likelihood - shift)
     return statistics
 
 

@@ -372,6 +372,8 @@ MUTATIONS = {
         ("total > MANY_TIMES * n", "False"),
         ("if isinstance(alpha, str) and total", "if total"),
         ("if n < LEAST_ROWS or", "if"),
+        ("(squares < np.finfo(float).tiny)", "(squares == 0)"),
+        ("np.where(moments.is_constant, moments.mean, moments.scale) ** 2", "moments.scale**2"),
         ("is_constant & (m.mean != 0) & (m.mean != 1)).tolist()", "is_constant).tolist()"),
         ("    if is_stream:\n        found", "    if True:\n        found"),
         ('f", and {len(constant) - 1} more', 'f", and {len(constant)} more'),

@@ -127,8 +127,9 @@ def _of_value(table, title, suspect):
 
 def _of_small(table, title, suspect):
     return (
-        f"The values of {title} differ by so little that their squares are zero: it counts as "
-        "constant. Multiply it by a large number first."
+        f"The values of {title} differ by so little that their squares are zero in floating "
+        "point, or lose digits: it counts as constant, or predictions are off. Multiply it by a "
+        "large number first."
     )
 
 
@@ -155,10 +156,10 @@ def complaint_of_first_batch(moments, names=None):
 
 
 def _small(name, moments):
-    """The columns that vary, but whose squares are too small to be told from zero."""
-    varies = moments.least < moments.greatest
-    columns = np.flatnonzero(moments.is_constant & varies & (moments.mean**2 == 0))
-    return [Suspect(name, column) for column in columns.tolist()]
+    """The columns that vary, but whose squares are too small for all digits of a float."""
+    squares = np.where(moments.is_constant, moments.mean, moments.scale) ** 2
+    is_small = (moments.least < moments.greatest) & (squares < np.finfo(float).tiny)
+    return [Suspect(name, column) for column in np.flatnonzero(is_small).tolist()]
 
 
 def _suspects(table, name, moments):

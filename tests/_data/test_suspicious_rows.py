@@ -297,6 +297,19 @@ def test_differences_whose_squares_vanish():
     assert complaint(X * [1, 0, 1] + [0, 3.0, 1e20]) is None  # constant, but for rounding
 
 
+@pytest.mark.parametrize("far", [0, 100])
+@pytest.mark.parametrize("exponent", [-155, -160, -161, -162, -165, -200])
+def test_differences_whose_squares_lose_digits(exponent, far):
+    """Below 2e-308 a float has fewer: predictions were off by up to a fifth of the spread of y."""
+    unit = 10.0**exponent
+    (message,) = messages(TwoLayerRegressor(**FAST), (X + far) * [1, unit, 1], Y)
+    assert message.startswith("The values of column 1 of X differ by so little")
+    for still_whole in (1e-150, 1e-153):
+        assert messages(TwoLayerRegressor(**FAST), (X + far) * still_whole, Y) == []
+    (message,) = messages(TwoLayerRegressor(**FAST), X, unit * Y)
+    assert message.startswith("The values of y differ by so little")
+
+
 def test_a_table_finds_its_rows():
     table = Table(X, Y, None, encoded=Y[:, None])
     assert table.find("X", 1, X[5, 1]) == "row 5"

@@ -15,6 +15,7 @@ from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork, raw_prediction
 from sklearn_twolayer._network.objective import MeanLoss
 from sklearn_twolayer._network.scale import Standardization
+from sklearn_twolayer._version import level_of_user
 
 #: Most bytes of the matrices that a pickle holds after a fit with a float alpha: those of
 #: 1,000 weights. Weights take thousands of bytes, and who wants small files sets a float.
@@ -63,7 +64,7 @@ class Learned:
             f"after a fit with a float alpha a pickle holds at most {most:.3g}. To keep them "
             "choose alpha='evidence', or fewer n_hidden.",
             UserWarning,
-            stacklevel=2,
+            stacklevel=level_of_user(),
         )
         reason = PICKLED.format(most=most, size=size)
         return {**vars(self), "posteriors": [], "no_error_bars": reason}

@@ -790,6 +790,8 @@ MUTATIONS = {
     "_version.py": (
         "test_copies.py",
         ("    if version != __version__:", "    if False:"),
+        ('"copyreg", "pickle", ', '"pickle", '),
+        ('"joblib", "skops", "functools")', '"joblib")'),
     ),
     "_regressor.py": (
         "test_regressor.py test_posterior.py test_error_bars_of_any_fit.py",

@@ -3,12 +3,15 @@
 import copy
 import pickle
 import warnings
+from functools import partial
 from io import BytesIO
 
 import joblib
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor, _learned, _version
 from sklearn_twolayer._validation import for_workers
@@ -114,6 +117,25 @@ def test_a_pickle_of_a_float_alpha_fit_says_that_it_leaves_large_ones_out(
     with pytest.raises(ValueError, match="no error bars"):
         error_bars(copy.copy(twin))
     error_bars(model)  # the original keeps them
+
+
+@STORES
+@pytest.mark.parametrize("protocol", [0, pickle.DEFAULT_PROTOCOL])
+def test_a_store_blames_the_line_that_called_it_once(stored, protocol, monkeypatch):
+    """Python shows a warning once for each line: skops asks for the state twice."""
+    monkeypatch.setattr(_learned, "MOST_PICKLED", 0)
+    monkeypatch.setattr(pickle, "dumps", partial(pickle.dumps, protocol=protocol))
+    model = make_pipeline(StandardScaler(), fitted(TwoLayerRegressor))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        stored(model)
+    assert [warning.filename for warning in caught] == [__file__]
+    monkeypatch.setattr(_version, "__version__", "99.0")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        stored(model)
+    assert {warning.filename for warning in caught} == {__file__}
+    assert any("this is 99.0" in str(warning.message) for warning in caught)
 
 
 def test_workers_have_error_bars_of_any_size(monkeypatch):

@@ -34,7 +34,7 @@ ALLOWED = {
     # the estimators
     "_version": set(),
     "_callbacks": set(),
-    "_learned": {"_bayes", "_data", "_fit", "_network"},
+    "_learned": {"_bayes", "_data", "_fit", "_network", "_version"},
     "_mlp": set(),
     "_validation": {"_data", "_fit", "_learned"},
     "_base": {

@@ -34,8 +34,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     ----------
     n_hidden : int or "auto", default="auto"
         **Network.** Hidden units h. "auto" is the square root of the sum of the sample weights S
-        (in ``partial_fit`` of the first batch), from 20 to 50, but at least the number of classes
-        or labels, up to 100; with ``warm_start`` as many as there are.
+        (of the first batch), from 20 to 50, but no less than the classes or labels, up to 100; of 7
+        classes and more up to 100 if left-out rows ask; with ``warm_start`` as many as there are.
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
     standardize : bool, default=True

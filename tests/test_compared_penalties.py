@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from sklearn.datasets import make_friedman1
+from sklearn.datasets import load_digits, make_friedman1
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 
@@ -305,3 +305,45 @@ def test_a_mixture_of_wide_columns_is_left_to_lbfgs():
     y += 0.3 * random.normal(size=800)
     model = TwoLayerRegressor(random_state=0).fit(rows[:300], y[:300])
     assert (model.solver_, model.n_hidden_) == ("lbfgs", 10)
+
+
+BRIEF = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def shifted_digits(n_rows):
+    """So many digits and a thousand others, each moved by up to a pixel along both axes."""
+    rng, digits = np.random.default_rng(0), load_digits()
+    images = [np.roll(image, rng.integers(-1, 2, size=2), axis=(0, 1)) for image in digits.images]
+    X, order = np.reshape(images, (-1, 64)), rng.permutation(len(images))
+    rows, new = order[:n_rows], order[-1000:]
+    return X[rows], digits.target[rows], X[new], digits.target[new]
+
+
+@BRIEF
+def test_many_classes_take_more_units_where_these_predict_better():
+    """As many as leave error bars: ten classes have 45 pairs, and sqrt(600) units are 24."""
+    X, y, X_new, y_new = shifted_digits(600)
+    wider = TwoLayerClassifier(max_iter=40, random_state=0).fit(X, y)
+    assert (wider.n_hidden_, wider.coefs_[0].shape) == (66, (64, 66))
+    assert wider.predict_proba(X_new, moderated=True).shape == (1000, 10)
+    narrow = TwoLayerClassifier(24, max_iter=40, random_state=0).fit(X, y)
+    assert narrow.n_hidden_ == 24
+    lost = [log_loss(y_new, model.predict_proba(X_new)) for model in (wider, narrow)]
+    assert lost[0] < 0.9 * lost[1]
+    wider.set_params(warm_start=True).fit(X[:200], y[:200])  # the units there are go on
+    assert wider.n_hidden_ == 66
+
+
+@BRIEF
+def test_weights_take_more_units_as_repeats_do():
+    X, y, *_ = shifted_digits(600)
+    model = TwoLayerClassifier(max_iter=40, random_state=0)
+    weighed = model.fit(X, y, np.full(600, 2.0)).n_hidden_
+    assert weighed == model.fit(np.repeat(X, 2, axis=0), np.repeat(y, 2)).n_hidden_ == 66
+
+
+@BRIEF
+def test_where_no_fold_was_told_there_are_no_more_units(monkeypatch):
+    monkeypatch.setattr(LeftOut, "fits", lambda *of: [])
+    X, y, *_ = shifted_digits(100)
+    assert TwoLayerClassifier(max_iter=2, random_state=0).fit(X, y).n_hidden_ == 20

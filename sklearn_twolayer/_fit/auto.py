@@ -139,6 +139,7 @@ def resolve(settings, size):
         max_iter=int(MAX_ITER[solver] if settings.max_iter == "auto" else settings.max_iter),
         alpha=choose_alpha(replace(settings, n_hidden=n_hidden, solver=solver), size),
         by_evidence=by_evidence,
+        most_hidden=MAX_CLASSES if settings.n_hidden == "auto" else n_hidden,
     )
     if settings.n_members == "auto":
         resolved = replace(resolved, n_members=choose_members(settings, resolved, size))
@@ -330,7 +331,7 @@ def choose_width(size):
     The number that balances what a network cannot say against what the rows cannot tell grows as
     sqrt(S / (f ln S)), for S rows of f columns (Barron 1994, "Approximation and estimation bounds
     for artificial neural networks"). A classifier takes as many as there would be for one column,
-    or so: its penalty does the rest.
+    or so: its penalty does the rest. Of many classes it may take more: ``compare.wider_width``.
     """
     S = max(size.n_counted, 2)
     if size.is_regression:

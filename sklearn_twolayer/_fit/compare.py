@@ -12,26 +12,35 @@ from sklearn_twolayer._bayes.cross_validate import (
     FEW_NUMBERS_GRID,
     MARGIN,
     NUMBERS_GRID,
+    Grid,
     n_folds_asked,
 )
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.auto import (
     compares_penalties,
     finds_by_evidence,
+    is_gradient_cheap,
     is_small,
+    n_params,
     rows_to_compare,
     unit_precision,
 )
 from sklearn_twolayer._fit.left_out import COMPARING_SHARE, LeftOut
 from sklearn_twolayer._fit.monitor import Stop, Watch, announce
+from sklearn_twolayer._fit.results import MAX_WEIGHTS
 from sklearn_twolayer._fit.run import training_of
 from sklearn_twolayer._fit.training import LEARNING_STEPS
 from sklearn_twolayer._fit.weights import member_states
 from sklearn_twolayer._network.objective import Penalty
 
 #: How many times less the alpha of W2 may be, where bends pay; and by what factor left-out rows
-#: must be predicted better for it: networks that have gone that far are uncertain by two per cent.
-TIMES_LESS, MARGIN_OF_BENDS = (10.0, 100.0), 0.95
+#: must be predicted better for it, or for more units: networks that have gone that far are
+#: uncertain by two per cent.
+TIMES_LESS, LARGE_MARGIN = (10.0, 100.0), 0.95
+#: How many times as many units are another width, and not only another start.
+LEAST_TIMES_WIDER = 1.5
+#: Under how many times less than a penalty networks learn before.
+LEARNING_TIMES_LESS = 10
 
 
 @dataclass(frozen=True)
@@ -100,6 +109,29 @@ class Comparison:
         out = self.shares[:, : len(self.told)].sum(axis=1)
         return out.sum() if weight is None else weight @ out
 
+    def by_wider(self, strength, n_hidden, start):
+        """The same of networks of more units, and their strength; None where these lose no less.
+
+        They start at the weights ``start`` (p,), learn first, and are asked under unit precision
+        and under the ``strength`` of fewer units: what these learn takes less of more of them.
+        Folds are asked in turn, as long as those so far lose less.
+        """
+        announce(self.networks.settings, f"Comparing widths: {n_hidden} units")
+        networks = replace(self.networks, problem=self.networks.problem.of_width(n_hidden))
+        wider, strengths = replace(self, networks=networks, start=start, told=[]), {1.0, strength}
+        before, lost = 0.0, {}
+        for number, fold in enumerate(self.told):
+            wider.losses(number, (1 / LEARNING_TIMES_LESS, *sorted(strengths)))
+            if len(wider.told) == number:  # the time is over
+                return None
+            before += fold[strength, 1.0][0]
+            lost = {each: sum(fold[each, 1.0][0] for fold in wider.told) for each in strengths}
+            if min(lost.values()) >= before:
+                return None
+        if not lost or min(lost.values()) >= LARGE_MARGIN * before:
+            return None
+        return wider, Grid((1.0, strength), 0).least(lost)
+
     def networks_under(self, pair):
         """The weights (p,) of the network of each fold under a penalty."""
         return tuple(fold[pair][1] for fold in self.told)
@@ -135,7 +167,7 @@ class Comparison:
             for times in TIMES_LESS
         }
         last = self._last_better(pair, candidates, is_raced=True)
-        is_better = self.mean_lost(last) < MARGIN_OF_BENDS * self.mean_lost(pair)
+        is_better = self.mean_lost(last) < LARGE_MARGIN * self.mean_lost(pair)
         return last if is_better else pair
 
     def _last_better(self, pair, candidates, *, is_raced=False):
@@ -213,13 +245,32 @@ def part_to_compare(problem, settings):
     return replace(problem, table=table.part(n_rows, strata=strata))
 
 
+def wider_width(problem, settings, strength):
+    """Units that networks are asked with, too, where classes are many; else those that there are.
+
+    Each two of k classes share a border, and sqrt(S) knows nothing of k: more units may pay where
+    they are fewer than the k (k - 1) / 2 pairs, as many as leave a network its error bars, if it
+    has some. What then holds the noise back is the penalty: where less than that of a unit prior
+    wins, borders are steep, and more units seldom predict them better.
+    """
+    size, k, n_hidden = problem.size, problem.targets.n_outputs, settings.n_hidden
+    has_pairs = problem.targets.output_activation == "softmax"
+    is_narrow = has_pairs and n_hidden < k * (k - 1) / 2
+    n_wide = settings.most_hidden
+    if n_params(size, n_hidden) <= MAX_WEIGHTS:
+        n_wide = min(n_wide, (MAX_WEIGHTS - k) // (size.n_features + 1 + k))
+    is_wider = n_wide >= LEAST_TIMES_WIDER * n_hidden and is_gradient_cheap(size, n_wide)
+    may_pay = is_narrow and strength >= 1 and settings.n_members == 1
+    return n_wide if may_pay and is_wider else n_hidden
+
+
 def with_best_penalty(problem, settings, random_state, *, deadline, start=None):
     """The problem, and the settings with the penalty whose networks predict left-out rows best.
 
     Both stay as they are where nothing is compared: ``compares_penalties``. Every network goes
     through the penalties from weak to strong, and so will the fit, unless it goes on from a warm
     ``start``. A wide regression has other settings, and fewer units, where left-out rows are
-    predicted better by these.
+    predicted better by these; a classifier of many classes has more units.
     """
     if not compares_penalties(settings, problem.size):
         return problem, settings
@@ -238,6 +289,15 @@ def with_best_penalty(problem, settings, random_state, *, deadline, start=None):
         if predicts_better(*rival, deepcopy(random_state), **how):
             announce(settings, "Final fit: the evidence, by lm, which loses less")
             return rival
+    n_hidden = wider_width(problem, settings, pair[0])
+    if n_hidden != settings.n_hidden:
+        rival = problem.of_width(n_hidden), replace(settings, n_hidden=n_hidden)
+        wider_start = rival[0].draw_start(deepcopy(random_state), settings)
+        wider = comparison.by_wider(pair[0], n_hidden, wider_start)
+        if wider is not None:
+            announce(settings, f"Going on with {n_hidden} units, which lose less")
+            (problem, settings), (comparison, strength) = rival, wider
+            pair = strength, 1.0
     asks_evidence = comparison.told and finds_by_evidence(settings, problem.size)
     lost = comparison.mean_lost_by_evidence(pair) if asks_evidence else np.inf
     if lost < np.inf:
@@ -301,6 +361,6 @@ def under_compared_penalty(comparison, pair, settings, size, *, learns_first):
         ratio=ratio,
         max_iter=settings.max_iter + settings.n_free_steps,
         n_free_steps=0,
-        learning_alpha=alpha / 10 if learns_first else None,
+        learning_alpha=alpha / LEARNING_TIMES_LESS if learns_first else None,
         compared=comparison.networks_under(pair) if is_alone else (),
     )

@@ -176,6 +176,7 @@ class Settings:
     gradient_scale: float = 1.0  # what lbfgs multiplies ``tol`` by before it holds gradients to it
     left_out_share: float = 0.0  # of the variance of y, lost under ``alpha``; 0 if unknown
     by_evidence: object = None  # settings to take where left-out rows are predicted better by them
+    most_hidden: int = 0  # units up to which a classifier may have more where that is so, too
     is_stream: bool = False  # that of ``partial_fit``, which goes on as if it had never stopped
 
 

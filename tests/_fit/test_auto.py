@@ -277,6 +277,12 @@ def test_a_narrow_network_by_itself_has_several_starts(n_starts, parameters):
     assert resolve(settings_of(TwoLayerRegressor(**parameters)), size).n_starts == n_starts
 
 
+def test_only_the_width_of_auto_may_grow():
+    for n_hidden, most in (("auto", 100), (30, 30)):
+        asked = settings_of(TwoLayerClassifier(n_hidden))
+        assert resolve(asked, Size(300, 64, 10, is_regression=False)).most_hidden == most
+
+
 def test_a_classifier_has_one_start():
     size = Size(100, 3, 1, is_regression=False)
     assert resolve(settings_of(TwoLayerClassifier(alpha=0.0)), size).n_starts == 1

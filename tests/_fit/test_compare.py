@@ -1,6 +1,6 @@
 """What left-out rows tell of penalties, and of the ratio of those of both layers."""
 
-from dataclasses import replace
+from dataclasses import make_dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,6 +23,7 @@ from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._network.scale import Standardization
 
+Networks = make_dataclass("Networks", ["fits", "settings", "problem", "further"])
 NETWORK = TwoLayerNetwork(2, 3, 1, "logistic")
 SHARES = np.tile(np.eye(5), (4, 1))  # of twenty rows
 STRENGTHS = 0.3, 1.0
@@ -145,6 +146,81 @@ def test_the_evidence_is_asked_as_long_as_it_may_lose_less(answers, lost):
 
 
 @pytest.mark.parametrize(
+    ("strength", "answers", "chosen"),
+    [
+        (1.0, [[9.0, 1.8], [9.0, 1.9]], 1.0),
+        (1.0, [[9.0, 1.99], [9.0, 1.7]], 1.0),  # both folds together
+        (1.0, [[9.0, 1.9], [9.0, 1.93]], None),  # within the margin
+        (1.0, [[9.0, 2.0]], None),  # no less in the first fold, and the second is not asked
+        (1.0, [[9.0]], None),  # the time is over
+        (1.0, [[9.0, 1.8], [9.0]], None),
+        (3.0, [[9.0, 1.9, 1.7], [9.0, 1.9, 1.8]], 3.0),
+        (3.0, [[9.0, 1.7, 9.0], [9.0, 1.7, 9.0]], 1.0),
+        (3.0, [[9.0, 1.7, 1.69], [9.0, 1.7, 1.69]], 1.0),  # no better by a hundredth
+        (3.0, [[9.0, 2.1, 2.0]], None),
+    ],
+)
+def test_more_units_are_taken_where_they_lose_less(strength, answers, chosen):
+    """Under the penalty that won or unit precision, after learning under a tenth of this."""
+    folds, asked = comparison([[3.0, 2.0], [3.0, 2.0], *answers])
+    narrow = folds.networks.problem
+    folds.networks.problem.of_width = lambda n_hidden: SimpleNamespace(
+        **vars(narrow) | {"network": TwoLayerNetwork(2, n_hidden, 1, "logistic")}
+    )
+    folds = replace(folds, networks=Networks(**vars(folds.networks)))
+    for number in range(2):
+        folds.losses(number, (0.3, strength))
+    found = folds.by_wider(strength, 7, "a wider start")
+    assert len(asked) == 2 + len(answers)
+    for number, (out, params, penalties) in enumerate(asked[2:]):
+        np.testing.assert_array_equal(out, SHARES[:, number])
+        assert params == "a wider start"
+        expected = (0.1, 1.0) if strength == 1 else (0.1, 1.0, strength)
+        for each, penalty in zip(expected, penalties, strict=True):
+            np.testing.assert_allclose(penalty.strengths, [each, 0, each, 0])
+            assert penalty.groups.size == 7 * (2 + 1 + 1) + 1
+    if chosen is None:
+        assert found is None
+        return
+    wider, taken = found
+    assert taken == chosen
+    lost = [losses[1 if taken == 1 else 2] for losses in answers]
+    assert wider.mean_lost((taken, 1.0)) == pytest.approx(sum(lost) / 8)
+    assert wider.networks_under((taken, 1.0)) == (3, 4)
+    assert wider.networks.problem.network.n_hidden == 7
+
+
+@pytest.mark.parametrize(
+    ("changes", "n_hidden"),
+    [
+        ({}, 49),  # (5000 - 10) / (89 + 1 + 10)
+        ({"n_features": 10}, 100),
+        ({"n_features": 200}, 20),  # there could be 23, which are no other width
+        ({"n_features": 300}, 100),  # twenty have no error bars
+        ({"n_outputs": 7}, 51),
+        ({"n_outputs": 6}, 20),  # 15 pairs
+        ({"n_rows": 10**8}, 20),  # the gradient takes too long
+        ({"output_activation": "logistic"}, 20),  # labels, which have no borders with each other
+        ({"strength": 0.3}, 20),
+        ({"n_members": 2}, 20),
+        ({"most_hidden": 20}, 20),  # which are asked for
+    ],
+)
+def test_more_units_are_asked_where_pairs_of_classes_are_more(changes, n_hidden):
+    options = {"n_rows": 300, "n_features": 89, "n_outputs": 10, "is_regression": False}
+    size = Size(**{name: changes.get(name, value) for name, value in options.items()})
+    activation = changes.get("output_activation", "softmax")
+    targets = SimpleNamespace(n_outputs=size.n_outputs, output_activation=activation)
+    settings = SimpleNamespace(
+        n_hidden=20,
+        most_hidden=changes.get("most_hidden", 100),
+        n_members=changes.get("n_members", 1),
+    )
+    problem = SimpleNamespace(size=size, targets=targets)
+    assert compare.wider_width(problem, settings, changes.get("strength", 1.0)) == n_hidden
+
+
+@pytest.mark.parametrize(
     ("answers", "chosen"),
     [
         ([[3.0, 2.0]] * 5 + [[1.9]] * 5, 10.0),
@@ -253,6 +329,23 @@ def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeyp
     _, found = compare.with_best_penalty(problem, settings, None, start=start, **options)
     assert found.alpha == pytest.approx(3 / 20)
     assert found.learning_alpha is None
+
+
+def test_a_fit_with_more_units_is_under_the_penalty_of_these(monkeypatch):
+    def best_of(folds, grid):
+        folds.losses(0, (0.3, 3.0))
+        return 3.0, 1.0
+
+    monkeypatch.setattr(compare, "wider_width", lambda *of: 9)
+    monkeypatch.setattr(Comparison, "best_of", best_of)
+    monkeypatch.setattr(Comparison, "by_wider", lambda folds, *of: (folds, 0.3))
+    monkeypatch.setattr(Comparison, "with_cheaper_bends", lambda comparison, pair: pair)
+    monkeypatch.setattr(Comparison, "mean_lost_by_evidence", lambda comparison, pair: np.inf)
+    settings, random_state = settings_of("auto"), np.random.RandomState(0)
+    options = {"deadline": Deadline()}
+    problem, found = compare.with_best_penalty(posed(), settings, random_state, **options)
+    assert problem.network.n_hidden == found.n_hidden == 9
+    assert found.alpha == pytest.approx(0.3 / 20)
 
 
 def test_a_fit_is_told_the_weights_that_were_compared(monkeypatch):

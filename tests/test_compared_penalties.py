@@ -329,7 +329,7 @@ def test_many_classes_take_more_units_where_these_predict_better():
     narrow = TwoLayerClassifier(24, max_iter=40, random_state=0).fit(X, y)
     assert narrow.n_hidden_ == 24
     lost = [log_loss(y_new, model.predict_proba(X_new)) for model in (wider, narrow)]
-    assert lost[0] < 0.9 * lost[1]
+    assert lost[0] < 0.95 * lost[1]
     wider.set_params(warm_start=True).fit(X[:200], y[:200])  # the units there are go on
     assert wider.n_hidden_ == 66
 

@@ -261,6 +261,7 @@ def wider_width(problem, settings, strength):
         n_wide = min(n_wide, (MAX_WEIGHTS - k) // (size.n_features + 1 + k))
     is_wider = n_wide >= LEAST_TIMES_WIDER * n_hidden and is_gradient_cheap(size, n_wide)
     may_pay = is_narrow and strength >= 1 and settings.n_members == 1
+    may_pay &= settings.solver == "lbfgs"  # a step of lm takes the square of the weights
     return n_wide if may_pay and is_wider else n_hidden
 
 

@@ -204,6 +204,7 @@ def test_more_units_are_taken_where_they_lose_less(strength, answers, chosen):
         ({"strength": 0.3}, 20),
         ({"n_members": 2}, 20),
         ({"most_hidden": 20}, 20),  # which are asked for
+        ({"solver": "lm"}, 20),  # whose steps take the square of the weights
     ],
 )
 def test_more_units_are_asked_where_pairs_of_classes_are_more(changes, n_hidden):
@@ -215,6 +216,7 @@ def test_more_units_are_asked_where_pairs_of_classes_are_more(changes, n_hidden)
         n_hidden=20,
         most_hidden=changes.get("most_hidden", 100),
         n_members=changes.get("n_members", 1),
+        solver=changes.get("solver", "lbfgs"),
     )
     problem = SimpleNamespace(size=size, targets=targets)
     assert compare.wider_width(problem, settings, changes.get("strength", 1.0)) == n_hidden

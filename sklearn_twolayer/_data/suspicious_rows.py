@@ -35,6 +35,8 @@ NO_OTHERS = 1e-9
 ROWS_AT_ONCE = 1024
 #: Weights that sum to more than this times the rows may not be meant as frequencies.
 MANY_TIMES = 10
+#: A value that a larger share of the rows hold is no code for what is missing, nor a slip.
+MOST_ROWS_OF_A_CODE = 1 / 3
 #: In the words of scikit-learn, which other estimators say of such a y.
 COLUMN_VECTOR = (
     "A column-vector y was passed when a 1d array was expected. Please change the shape of y to "
@@ -61,7 +63,7 @@ def complaints(problem, y, attributes, *, is_stream=False):
         found.append(
             f"The weights of the {n} rows sum to {total:.6g}. Weights are frequencies: each row "
             f"counts as {total / n:.3g} rows where the width and alpha={alpha!r} are chosen, and "
-            "so many rows have more units, and where they are no copies less penalty. That is "
+            "so many rows, where they are no copies, have more units and less penalty. That is "
             "right for counts. If only the ratios of the weights mean something, as those of "
             "1 / sigma^2 do, divide them by their mean."
         )
@@ -191,14 +193,14 @@ def _variance_of_others(moments, value, p):
 
     The rows that hold it, a share p of S, and the distance of the others' mean make together
     p / (1 - p) (value - mean)^2 of the variance; the rest is (1 - p) times that of the others.
-    It is no matter in columns of one and two values. Nor is zero in most rows: it is where there is
-    nothing of a thing, as of a word in a text, and no code.
+    It is no matter in columns of one and two values, nor where a third of the rows hold the value:
+    as zeros, where there is nothing of a thing, they are no exceptions.
     """
     are_others = moments.least_share + moments.greatest_share < 1 - NO_OTHERS
     with np.errstate(all="ignore"):
         distance = (value - moments.mean) / moments.scale
         others = (1 - p / (1 - p) * distance**2) / (1 - p)
-    return np.where(are_others & ((value != 0) | (p <= 0.5)), others, 1.0)
+    return np.where(are_others & (p < MOST_ROWS_OF_A_CODE), others, 1.0)
 
 
 def _of_block(X, y, weight, *, columns, value):

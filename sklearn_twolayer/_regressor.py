@@ -34,12 +34,12 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     Parameters
     ----------
     n_hidden : int or "auto", default="auto"
-        **Network.** Hidden units h of each member. "auto" is 4 sqrt(S / (f ln S)) for rows of total
-        weight S (in ``partial_fit`` of the first batch) and f features, at most 50; in place of
-        fewer than 10 it is 10, or where the evidence finds the penalty, from 41 numbers in y on, as
-        many from 3 to 10 as leave two residuals for each weight, or as there are targets that do
-        not repeat each other; under alpha="auto" a single network then is the best of three. With
-        ``warm_start`` it is as many as there are.
+        **Network.** Hidden units h of each member. "auto" is 4 sqrt(S / (f ln S)) for f features
+        and S rows (in ``partial_fit`` of the first batch), of which copies count once, at most 50;
+        in place of fewer than 10 it is 10, or where the evidence finds the penalty, from 41 numbers
+        in y on, as many from 3 to 10 as leave two residuals for each weight, or as there are
+        targets that do not repeat each other; under alpha="auto" a single network then is the best
+        of three. With ``warm_start`` it is as many as there are.
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
     output_activation : {"identity", "logistic"}, default="identity"
@@ -59,18 +59,18 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         standardised network; biases are free. It means the same for every solver, batch size and
         number of rows. "evidence" finds a penalty for each group of weights (W1, b1, W2, b2) by
         MacKay's evidence procedure, "ard" (automatic relevance determination) one for each input
-        column; both need solver "lm" or "lbfgs". "auto" takes whichever of these, and of multiples
-        of them, predicts left-out rows best, at twice the cost of "evidence", or up to ten times
-        where that takes real refits; of several targets pilot fits find the noise first, in up to
-        twice the time of "evidence". From many rows a part is drawn for that, for lbfgs too.
-        S n_outputs alpha, with the sum S of the sample weights, is chosen by five-fold
-        cross-validation from 0.00001 to 30 up to 40 numbers in y (S n_outputs), unless "evidence"
-        predicts left-out rows better, and from 0.1 to 1000 for lbfgs, where no part is drawn, and
-        adam on tables too large for lbfgs; then W2's up to 100 times less and W1's up to ten times
-        more. Otherwise (other solvers, early stopping, y of lbfgs not standardised) it is 1 for
-        both; in ``partial_fit`` of all calls so far. Where y is not standardised these are in units
-        of its standard deviation, at least 0.3, with logistic output of its variance (in
-        ``partial_fit`` those of the first call).
+        column; both need solver "lm" or "lbfgs". "auto" takes whichever of these ("ard" of fewer
+        columns than rows), and of multiples of them, predicts left-out rows best, at twice the cost
+        of "evidence", or up to ten times where that takes real refits; of several targets pilot
+        fits find the noise first, in up to twice the time of "evidence". From many rows a part is
+        drawn for that, for lbfgs too. S n_outputs alpha, with the sum S of the sample weights, is
+        chosen by five-fold cross-validation from 0.00001 to 30 up to 40 numbers in y (S n_outputs),
+        unless "evidence" predicts left-out rows better, and from 0.1 to 1000 for lbfgs, where no
+        part is drawn, and adam on tables too large for lbfgs; then W2's up to 100 times less and
+        W1's up to ten times more. Otherwise (other solvers, early stopping, y of lbfgs not
+        standardised) it is 1 for both; in ``partial_fit`` of all calls so far. Where y is not
+        standardised these are in units of its standard deviation, at least 0.3, with logistic
+        output of its variance (in ``partial_fit`` those of the first call).
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
         **Training.** "lm" is Levenberg-Marquardt; "lbfgs" limited-memory BFGS; "adam" and "sgd" go
         through mini-batches; "gd" is the textbook rule w <- w - learning_rate dF/dw on all rows.

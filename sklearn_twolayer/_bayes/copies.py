@@ -190,11 +190,13 @@ class SortedRows:
         table: it may be a number, and between numbers are others.
         """
         _, one_of_each = np.unique(self.inputs, return_index=True)
+        X = X[one_of_each]
+        X = X.tocsc() if sparse.issparse(X) else X
         n_inputs, n_cells, factor = len(one_of_each), 1, np.zeros(len(one_of_each), int)
         if frequency.sum() <= 2 * n_inputs:
             return False
         for column in range(X.shape[1]):
-            values = dense(X[:, [column]])[one_of_each, 0]
+            values = dense(X[:, [column]])[:, 0]
             level = np.unique(values, return_inverse=True)[1]
             n_before, n_levels = factor.max() + 1, level.max() + 1
             both = np.unique(factor * n_levels + level, return_inverse=True)[1]

@@ -86,11 +86,17 @@ class Size:
     density: float = 1.0  # the share of the entries of X that are stored
     penalty_unit: float = 1.0  # penalties are in proportion to it: 1 if y is standardised
     independence: float = 1.0  # the share of the k targets that do not repeat each other
+    copies: float = 1.0  # rows for each that tells something new
 
     @property
     def n_counted(self):
         """S, or n if that is more."""
         return max(self.n_rows, self.total_weight)
+
+    @property
+    def n_telling(self):
+        """S, of which copies count as one: as many rows as tell something new."""
+        return self.n_counted / self.copies
 
     @property
     def repeated(self):
@@ -333,7 +339,7 @@ def choose_width(size):
     for artificial neural networks"). A classifier takes as many as there would be for one column,
     or so: its penalty does the rest. Of many classes it may take more: ``compare.wider_width``.
     """
-    S = max(size.n_counted, 2)
+    S = max(size.n_telling, 2)
     if size.is_regression:
         n_hidden = round(UNITS * np.sqrt(S / (size.n_features * np.log(S))))
         return min(max(n_hidden, MIN_HIDDEN), MAX_HIDDEN)
@@ -348,13 +354,14 @@ def choose_narrow_width(size):
     Weights learn before they are penalised only if they cannot learn the noise, and what is first
     learned under a penalty is linear: so they have two residuals each. Left-out rows, which choose
     the penalty of few numbers, ask for no such thing. Residuals of targets that repeat each other
-    are the same, and the weights that lead to them, too. But h units tell no more than h targets
-    apart, of which those that do not repeat each other need as many, if there are as many columns.
+    are the same, and the weights that lead to them, too, and so are those of rows that are copies
+    or count several times. But h units tell no more than h targets apart, of which those that do
+    not repeat each other need as many, if there are as many columns.
     """
     n_hidden, k = choose_width(size), size.n_outputs * size.independence
     if n_hidden > MIN_HIDDEN or is_small(size):
         return n_hidden
-    most_weights = size.n_counted * k / RESIDUALS_OF_A_WEIGHT
+    most_weights = size.n_telling * k / RESIDUALS_OF_A_WEIGHT
     learnable = int((most_weights - k) / (size.n_features + 1 + k))
     fewest = max(FEWEST_HIDDEN, min(round(k), size.n_features))
     return min(max(learnable, fewest), MIN_HIDDEN)

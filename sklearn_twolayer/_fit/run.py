@@ -199,8 +199,10 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     if settings.n_hidden == "auto" and start is not None:
         settings = replace(settings, n_hidden=start.coefs[0].shape[1])
     size = problem.size
-    if settings.n_hidden == "auto" and targets.is_numeric and targets.n_outputs > 1:
-        size = replace(size, independence=independence_of_targets(table))
+    if settings.n_hidden == "auto" and targets.is_numeric:
+        size = replace(size, copies=problem.of_rows(table).copies)
+        if targets.n_outputs > 1:
+            size = replace(size, independence=independence_of_targets(table))
     if settings.is_stream and start is not None:  # whose earlier rows count, too
         size = replace(size, total_weight=start.n_rows + size.n_counted)
     if settings.n_members == "auto" and not targets.is_numeric:

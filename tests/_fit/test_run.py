@@ -70,6 +70,19 @@ def test_networks_of_copies_are_as_wide_as_that_of_one(weight):
     assert widths[3] > widths[0]
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_copies_of_rows_have_no_units_of_their_own():
+    """They are no residuals that more weights could learn from, as repeats or as weights."""
+    random = np.random.RandomState(0)
+    X, y = random.normal(size=(60, 3)), random.normal(size=60)
+    model = TwoLayerRegressor(max_iter=1, random_state=0)
+    width = model.fit(X, y).n_hidden_
+    assert width == 5
+    assert model.fit(np.tile(X, (4, 1)), np.tile(y, 4)).n_hidden_ == width
+    assert model.fit(X, y, sample_weight=np.full(60, 4.0)).n_hidden_ == width
+    assert model.fit(X, y, sample_weight=random.uniform(0, 4, 60)).n_hidden_ == width
+
+
 def test_targets_are_measured_in_units_of_their_noise(monkeypatch):
     """Whose geometric mean is one, so that F is about as large as before."""
     scale, pilots = weighed([1.0, 4.0], monkeypatch, alpha="ard")

@@ -39,6 +39,8 @@ from sklearn_twolayer._network.scale import column_moments
 NOISE_PRECISION_BOUNDS = (1e-6, 1e8)
 #: Largest share of the rows that the weights may use up in the estimate of the noise.
 MAX_USED_SHARE = 0.99
+#: Largest leverage of a row: beyond it rounding decides what a network would say without it.
+LARGEST_LEVERAGE = 1 - 1e-9
 #: Fewer distinct rows tell nothing of the noise: a network goes through two, under the weakest of
 #: penalties, as none can be left out to judge a stronger one by (``cross_validate``).
 MIN_DISTINCT = 3
@@ -220,6 +222,24 @@ def shares_of_targets(few, params, factor, *, varies):
     alone, together, least = np.diagonal(leverage), (C * leverage).sum(axis=1), np.finfo(float).tiny
     growth = np.where(alone > least, together / np.maximum(alone, least), 1.0)
     return alone / max(alone.sum(), least), np.maximum(growth, 0.0)
+
+
+def variance_of_unseen(few, params, factor, scale):
+    """Of the rows (n, k): the variance of their predictions A2 by a network that lacks the row.
+
+    In a linear model that is v / (1 - h), with the variance v of the network that has it and its
+    leverage h = s_i v beta. Under squared error the curvature of the loss is 2 / k A2'(Z2)^2.
+    """
+    block_params, S, k = few.incoming(params), few.rows.weight_of_blocks, few.network.n_outputs
+
+    def variances(X, y, weight):
+        Z2, J = few.linearised(block_params, X)
+        curvature = np.diagonal(few.loss.hessian(Z2), axis1=1, axis2=2)
+        v = np.diagonal(factor.covariance(J), axis1=1, axis2=2) * curvature
+        h = v / S if weight is None else v * (weight[:, None] / S)
+        return 0.5 * k * v / scale / (1 - np.minimum(h, LARGEST_LEVERAGE))
+
+    return few.rows.map(variances)
 
 
 def independence_of_targets(table):

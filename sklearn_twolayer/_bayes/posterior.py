@@ -33,7 +33,8 @@ residuals, and so of its beta_c.
 
 The Gaussian knows the valley that the fit ended in; fits from other starts end in
 others, and their predictions differ. Under squared error T is therefore larger than 1,
-by about the variance that was measured between starts, in units of that of one.
+by about the variance that was measured between starts, in units of that of one, unless rows
+that were left out say that V is too large (``believed_share``).
 """
 
 from dataclasses import dataclass, replace
@@ -41,6 +42,7 @@ from functools import partial
 
 import numpy as np
 from scipy.linalg import LinAlgError
+from scipy.special import gammaincinv
 
 from sklearn_twolayer._bayes.averages import (
     N_CALIBRATION_DRAWS,
@@ -49,7 +51,7 @@ from sklearn_twolayer._bayes.averages import (
     expected_softmax,
 )
 from sklearn_twolayer._bayes.leave_one_out import covariance, leave_one_out_mean
-from sklearn_twolayer._bayes.noise import Likelihood, noise_precisions
+from sklearn_twolayer._bayes.noise import Likelihood, noise_precisions, variance_of_unseen
 from sklearn_twolayer._network.curvature import LOW_RANK_FLOOR
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._network.second_order import jacobian, without_shift
@@ -66,6 +68,8 @@ TRACE = LOW_RANK_FLOOR
 #: 0.7 to 1 times that within a valley (docs/choices.md). A linear network has one valley
 #: (Baldi & Hornik 1989). It is up to twice as much where members of a committee are left out.
 VALLEYS_TEMPERATURE = 1.75
+#: Of fewer rows it is luck what those lose that are left out: it bounds nothing (docs/choices.md).
+MIN_ROWS_THAT_BOUND = 20
 #: Temperatures among which the moderation chooses, and the ratio of losses that count as equal.
 #: The posterior leans from the minimum towards larger margins, a Gaussian around it does not: with
 #: T above 0.25 new rows lost more in bad cases than they gained in good ones (docs/choices.md).
@@ -177,7 +181,8 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
 
     The noise is that of all rows. The curvature is that of a ``part``, by default all of them, and
     single predictions are judged by a ``few``, by default the rows of the curvature. The share of
-    the variance of y that left-out rows lost widens all variances that amount to less.
+    the variance of y that left-out rows lost widens all variances that amount to less, and bounds
+    those within a valley: ``believed_share``.
     """
     part = mean_loss if part is None else part
     likelihood = Likelihood.of(mean_loss)
@@ -205,6 +210,10 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
     if part.loss.is_squared_error:
         is_linear = mean_loss.network.activation == mean_loss.loss.output_activation == "identity"
         temperature = 1.0 if is_linear else VALLEYS_TEMPERATURE
+        if left_out_share and likelihood.total_weight >= MIN_ROWS_THAT_BOUND:
+            unseen = variance_of_unseen(few, params, factor, scale) * spread**2
+            lost = left_out_share / surely_of_variance(likelihood.total_weight)
+            temperature *= believed_share(unseen, lost, likelihood.variances)
     else:
         factor, temperature = moderation(part, params, held, factor, few=few, scale=scale)
     return Posterior(
@@ -221,6 +230,26 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
         ignores_shift=mean_loss.loss.ignores_shift,
         temperature=temperature,
     )
+
+
+def believed_share(unseen, left_out_share, variances):
+    """The factor, 1 at most, by which variances (n, k) of predictions of unseen rows are believed.
+
+    What all rows may have lost in the mean when they were left out, half of them may lose because
+    the weights are unknown, but not more. Where columns are many and rows few, a linearised network
+    knows nothing of a row that it lacks, and would say tens of standard deviations of y. Targets
+    with the ``variances`` (k,) count where these are more than zero.
+    """
+    varies = np.broadcast_to(variances, unseen.shape[1]) > 0
+    if not varies.any():
+        return 1.0
+    lost = left_out_share * np.sum(variances)
+    return float(min(1.0, lost / np.median(unseen[:, varies].sum(axis=1))))
+
+
+def surely_of_variance(n):
+    """The share of a variance that its estimate from n normal numbers exceeds with 95 %."""
+    return 2 * gammaincinv(n / 2, 0.05) / n  # the quantile of chi^2_n over n
 
 
 def _with_least_prior(penalty, loss, likelihood, *, largest):

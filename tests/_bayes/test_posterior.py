@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from gradient_check import random_problem
+from scipy.stats import chi2
 
 from sklearn_twolayer._bayes import noise
 from sklearn_twolayer._bayes.averages import expected_softmax
@@ -14,11 +15,15 @@ from sklearn_twolayer._bayes.noise import (
     Likelihood,
     noise_precisions,
     shares_of_targets,
+    variance_of_unseen,
 )
 from sklearn_twolayer._bayes.posterior import (
     PRIOR_PRECISION_BOUNDS,
+    VALLEYS_TEMPERATURE,
+    believed_share,
     posterior_factor,
     posterior_of,
+    surely_of_variance,
 )
 from sklearn_twolayer._learned import (
     BLOCK_BYTES,
@@ -93,6 +98,53 @@ def test_the_noise_is_that_of_all_rows_whatever_the_part():
     problem.y[50] += 100
     loud = posterior(problem, np.arange(30))
     assert (loud.noise_precision < 0.1 * calm.noise_precision).all()
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("loss_class", [SquaredError, LogisticSquaredError])
+def test_a_row_that_is_unseen_has_the_variance_of_the_posterior_without_it(loss_class, is_weighted):
+    """The precision of the weights, less what the row adds, and its inverse; of A2, not of Z2."""
+    problem = random_problem(loss_class, n_outputs=1, n_rows=30, is_weighted=is_weighted)
+    problem.penalty = Penalty.of(problem.network, np.full(4, 0.1))
+    weight = np.ones(30) if problem.weight is None else problem.weight
+    found = posterior(problem)
+    scale = problem.standardization
+    X = np.column_stack([(problem.X - scale.mean) / scale.scale, np.ones(30)])
+    Z2, A1 = problem.network.forward(problem.params, X)
+    slope = problem.loss.slope(Z2)
+    J = jacobian(problem.network, problem.params, X, A1.copy())[:, 0] * slope  # of A2
+    shares = 2 * weight / weight.sum()
+    matrix = (J.T * shares) @ J + np.diag(problem.penalty.per_weight)
+    with problem.rows() as rows:
+        few = problem.mean_loss(rows)
+        curvature = few.quadratic(problem.params)[2]
+        factor = posterior_factor(replace(curvature, penalties=problem.penalty.per_weight))
+        unseen = variance_of_unseen(few, problem.params, factor, found.scale)
+    for i in range(30):
+        without = np.linalg.inv(matrix - shares[i] * np.outer(J[i], J[i]))
+        assert unseen[i, 0] == pytest.approx(J[i] @ without @ J[i] / found.scale, rel=1e-6)
+
+
+def test_half_of_the_rows_may_lose_for_their_weights_what_all_lost_but_no_more():
+    """Targets that never vary have no part in it."""
+    unseen = np.array([[0.1, 7.0], [0.3, 7.0], [9.0, 7.0]])
+    assert believed_share(unseen, 0.2, np.array([0.75, 0.0])) == pytest.approx(0.15 / 0.3)
+    assert believed_share(unseen, 0.2, np.array([2.0, 0.0])) == 1
+    assert believed_share(unseen, 0.2, np.array([0.0, 0.0])) == 1
+    assert believed_share(unseen, 0.2, np.array([0.75, 1.0])) == pytest.approx(0.35 / 7.3)
+
+
+@pytest.mark.parametrize("n", [20, 35.5])
+def test_a_variance_is_as_large_as_nineteen_estimates_of_twenty_say(n):
+    assert surely_of_variance(n) == pytest.approx(chi2.ppf(0.05, n) / n)
+
+
+@pytest.mark.parametrize(("n_rows", "is_bound"), [(19, False), (20, True)])
+def test_what_few_left_out_rows_lose_bounds_nothing(n_rows, is_bound):
+    problem = random_problem(SquaredError, n_outputs=1, n_rows=n_rows, is_weighted=False)
+    assert posterior(problem).temperature == VALLEYS_TEMPERATURE
+    bound = posterior(problem, left_out_share=1e-6).temperature < VALLEYS_TEMPERATURE
+    assert bound == is_bound
 
 
 @pytest.mark.parametrize("units", [[1.0, 1.0], [1.0, 100.0]])

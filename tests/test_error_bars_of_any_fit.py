@@ -450,3 +450,32 @@ def test_error_bars_take_the_memory_of_a_block_and_of_the_answer(kind):
     answers = 3 * 8 * n_outputs * 3 * n  # predictions, deviations, and a copy
     assert large - answers < 1.3 * small
     assert large < 100e6
+
+
+def test_bars_of_many_columns_and_few_rows_are_not_many_times_what_there_is_to_know():
+    """They were 3 to 12 standard deviations of y wide."""
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        rows = rng.normal(size=(240, 1000))
+        y = rows[:, :5].sum(axis=1) + 0.5 * rng.normal(size=240)
+        model = TwoLayerRegressor(random_state=seed).fit(rows[:40], y[:40])
+        found, std = model.predict(rows[40:], return_std=True)
+        assert std.mean() < 2 * y.std()
+        assert np.mean(np.abs(found - y[40:]) < 1.645 * std) > 0.8
+
+
+@pytest.mark.slow
+def test_bars_of_spectra_are_those_of_their_noise():
+    """Precisions of 300 channels, found from 120 spectra, made them cover two thirds."""
+    covered, channel = [], np.linspace(0, 1, 300)
+    lines = [(0.2, 0.05), (0.45, 0.1), (0.6, 0.04), (0.8, 0.08)]
+    lines = np.array([np.exp(-0.5 * ((channel - m) / width) ** 2) for m, width in lines])
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        share = rng.uniform(0.2, 1, (320, 4))
+        spectra = share @ lines + 0.01 * rng.normal(size=(320, 300))
+        y = share[:, 0] + 0.02 * rng.normal(size=320)
+        model = TwoLayerRegressor(random_state=seed).fit(spectra[:120], y[:120])
+        found, std = model.predict(spectra[120:], return_std=True)
+        covered.append(np.mean(np.abs(found - y[120:]) < 1.645 * std))
+    assert 0.85 < np.mean(covered) < 0.98

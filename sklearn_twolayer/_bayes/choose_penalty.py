@@ -3,7 +3,7 @@
 Candidates, each started where another ended:
 
 1. the evidence with one precision for each group of weights,
-2. the evidence with one precision for each input column (ARD),
+2. the evidence with one precision for each input column (ARD), if they are fewer than the rows,
 3. the better of these penalties three times as strong, nine times, and so on as long as that
    helps; or, if it does not, a third of it, a ninth, ...
 
@@ -119,18 +119,23 @@ def automatic_relevance(search, start):
 
 
 def automatic(search, start):
-    """The candidate with the least loss of left-out rows, in order and with a margin."""
+    """The candidate with the least loss of left-out rows, in order and with a margin.
+
+    Precisions of columns that are as many as the rows are fitted to their noise: of 120
+    spectra of 300 channels error bars covered two thirds where 90 % were due.
+    """
     by_group, precisions = _grouped_evidence(search, start, AUTO_STEPS)
-    chosen = by_group, _loss_of_left_out_rows(search, by_group)
-    how = {"n_steps": AUTO_STEPS, "keep": lambda rival: by_group}
-    by_column = _relevance(search, by_group, precisions, **how)
-    evident = _better(chosen, by_column, _loss_of_left_out_rows(search, by_column))
+    evident = by_group, _loss_of_left_out_rows(search, by_group)
+    if search.mean_loss.network.n_features < search.likelihood.total_weight:
+        how = {"n_steps": AUTO_STEPS, "keep": lambda rival: by_group}
+        by_column = _relevance(search, by_group, precisions, **how)
+        evident = _better(evident, by_column, _loss_of_left_out_rows(search, by_column))
     _, used = _factor_and_used_share(search, evident[0])
     if _is_doubtful(search, evident[1], used):
         chosen, times = _best_by_refits(search, start, evident)
     else:
         chosen, times = _best_by_leave_one_out(search, evident)
-    of = "input" if evident[0] is by_column else "group of weights"
+    of = "group of weights" if evident[0] is by_group else "input"
     strength = "" if times == 1 else f", {times:.2g} times as strong"
     search.stage(f"Chosen: the evidence by {of}{strength}")
     left_out_share = chosen[1] / search.likelihood.variance

@@ -25,7 +25,7 @@ from sklearn_twolayer._network.objective import PenalisedLoss, Penalty
 from sklearn_twolayer._optimize.full_batch import levenberg_marquardt
 
 
-def chosen_among(losses, monkeypatch, most_multiples=1, used=1.0):
+def chosen_among(losses, monkeypatch, most_multiples=1, used=1.0, n_features=3):
     """Of the candidate that ``automatic`` takes, given their leave-one-out losses: index, loss."""
     penalty = Penalty(np.zeros(1, int), np.ones(1))
     first, second, *others = (Fit(index, penalty, loss) for index, loss in enumerate(losses))
@@ -40,9 +40,9 @@ def chosen_among(losses, monkeypatch, most_multiples=1, used=1.0):
     }
     for name, replacement in replacements.items():
         monkeypatch.setattr(choose_penalty, name, replacement)
-    likelihood = SimpleNamespace(is_gaussian=True, variance=2.0)
+    likelihood = SimpleNamespace(is_gaussian=True, variance=2.0, total_weight=20.0)
     search = Search(
-        SimpleNamespace(network=None),
+        SimpleNamespace(network=SimpleNamespace(n_features=n_features)),
         likelihood,
         100,
         lambda before, penalty, max_iter, keep: next(others, Fit(None)),
@@ -67,6 +67,14 @@ def chosen_among(losses, monkeypatch, most_multiples=1, used=1.0):
 )
 def test_the_least_loss_wins_by_a_margin_and_ties_go_to_the_first(losses, index, monkeypatch):
     assert chosen_among(losses, monkeypatch) == (index, losses[index] / 2.0)
+
+
+@pytest.mark.parametrize(("n_features", "index"), [(19, 1), (20, 0)])
+def test_no_precisions_of_columns_are_asked_that_are_as_many_as_rows(
+    n_features, index, monkeypatch
+):
+    losses = [1.0, 0.5, 2.0, 2.0]
+    assert chosen_among(losses, monkeypatch, n_features=n_features)[0] == index
 
 
 @pytest.mark.parametrize(
@@ -142,9 +150,9 @@ def chosen_by_refits(refits, monkeypatch, *, left_out_loss=5.0, used=1.0):
     first = Fit(0, Penalty(np.zeros(1, int), np.ones(1)), 1.0)
     for name, replacement in replacements.items():
         monkeypatch.setattr(choose_penalty, name, replacement)
-    likelihood = SimpleNamespace(is_gaussian=True, variance=2.0)
+    likelihood = SimpleNamespace(is_gaussian=True, variance=2.0, total_weight=20.0)
     search = Search(
-        SimpleNamespace(network=None),
+        SimpleNamespace(network=SimpleNamespace(n_features=3)),
         likelihood,
         100,
         lambda before, penalty, max_iter, keep: replace(before, penalty=penalty),

@@ -395,6 +395,7 @@ def test_subclasses_are_exported_once_they_are_registered(convert, outputs):
         register_converters(Ridge)
 
 
+@pytest.mark.usefixtures("convert")  # which skips where skl2onnx is missing
 @pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])
 def test_a_class_is_registered_not_a_model(Estimator):
     message = rf"takes classes: pass type\(model\), not {Estimator.__name__}\(\)"

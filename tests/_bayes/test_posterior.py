@@ -134,6 +134,22 @@ def test_half_of_the_rows_may_lose_for_their_weights_what_all_lost_but_no_more()
     assert believed_share(unseen, 0.2, np.array([0.75, 1.0])) == pytest.approx(0.35 / 7.3)
 
 
+def test_targets_of_unequal_noise_are_bounded_by_their_own_variances():
+    """By those of predictions, in which each target has its spread."""
+    problem = random_problem(SquaredError, n_outputs=2, n_rows=30, is_weighted=False)
+    problem.penalty = Penalty.of(problem.network, np.full(4, 0.1))
+    problem.y *= [1.0, 100.0]
+    found = posterior(problem, left_out_share=1e-6)
+    with problem.rows() as rows:
+        few = problem.mean_loss(rows)
+        curvature = few.quadratic(problem.params)[2]
+        factor = posterior_factor(replace(curvature, penalties=problem.penalty.per_weight))
+        unseen = variance_of_unseen(few, problem.params, factor, found.scale) * found.spread**2
+        variances = Likelihood.of(few).variances
+    share = believed_share(unseen, 1e-6 / surely_of_variance(30), variances)
+    assert found.temperature == pytest.approx(VALLEYS_TEMPERATURE * share, rel=1e-6)
+
+
 @pytest.mark.parametrize("n", [20, 35.5])
 def test_a_variance_is_as_large_as_nineteen_estimates_of_twenty_say(n):
     assert surely_of_variance(n) == pytest.approx(chi2.ppf(0.05, n) / n)

@@ -190,11 +190,10 @@ class SortedRows:
         table: it may be a number, and between numbers are others.
         """
         _, one_of_each = np.unique(self.inputs, return_index=True)
-        X = X[one_of_each]
-        X = X.tocsc() if sparse.issparse(X) else X
         n_inputs, n_cells, factor = len(one_of_each), 1, np.zeros(len(one_of_each), int)
         if frequency.sum() <= 2 * n_inputs:
             return False
+        X = X[one_of_each].tocsc() if sparse.issparse(X) else X[one_of_each]
         for column in range(X.shape[1]):
             values = dense(X[:, [column]])[:, 0]
             level = np.unique(values, return_inverse=True)[1]

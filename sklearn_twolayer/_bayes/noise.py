@@ -211,35 +211,39 @@ def shares_of_targets(few, params, factor, *, varies):
     C = correlations(few.residual_products(params) * np.outer(varies, varies))
     block_params = few.incoming(params)
 
-    def leverages(X, y, weight):  # of a block: the sum of s_i H_ii
-        Z2, J = few.linearised(block_params, X)
-        root = np.sqrt(np.diagonal(few.loss.hessian(Z2), axis1=1, axis2=2))
-        leverage = factor.covariance(J) * root[:, :, None] * root[:, None, :]
+    def block(X, y, weight):  # the sum of s_i H_ii
+        leverage = _leverages(few, block_params, factor, X)
         weight = np.ones(len(leverage)) if weight is None else weight
         return (np.tensordot(weight, leverage, 1),)
 
-    (leverage,) = few.rows.sum(leverages)
+    (leverage,) = few.rows.sum(block)
     alone, together, least = np.diagonal(leverage), (C * leverage).sum(axis=1), np.finfo(float).tiny
     growth = np.where(alone > least, together / np.maximum(alone, least), 1.0)
     return alone / max(alone.sum(), least), np.maximum(growth, 0.0)
 
 
-def variance_of_unseen(few, params, factor, scale):
+def _leverages(few, block_params, factor, X):
+    """S H_ii / s_i (n, k, k) of a block: J G^-1 J' times both roots of the loss's curvature."""
+    Z2, J = few.linearised(block_params, X)
+    root = np.sqrt(np.diagonal(few.loss.hessian(Z2), axis1=1, axis2=2))
+    return factor.covariance(J) * root[:, :, None] * root[:, None, :]
+
+
+def variance_of_unseen(few, params, factor, units):
     """Of the rows (n, k): the variance of their predictions A2 by a network that lacks the row.
 
     In a linear model that is v / (1 - h), with the variance v of the network that has it and its
-    leverage h = s_i v beta. Under squared error the curvature of the loss is 2 / k A2'(Z2)^2.
+    leverage h = s_i v beta. Under squared error the curvature of the loss is 2 / k A2'(Z2)^2. The
+    variance of Z2 is J G^-1 J' in ``units`` (k,).
     """
     block_params, S, k = few.incoming(params), few.rows.weight_of_blocks, few.network.n_outputs
 
-    def variances(X, y, weight):
-        Z2, J = few.linearised(block_params, X)
-        curvature = np.diagonal(few.loss.hessian(Z2), axis1=1, axis2=2)
-        v = np.diagonal(factor.covariance(J), axis1=1, axis2=2) * curvature
+    def block(X, y, weight):
+        v = np.diagonal(_leverages(few, block_params, factor, X), axis1=1, axis2=2)
         h = v / S if weight is None else v * (weight[:, None] / S)
-        return 0.5 * k * v / scale / (1 - np.minimum(h, LARGEST_LEVERAGE))
+        return 0.5 * k * v * units / (1 - np.minimum(h, LARGEST_LEVERAGE))
 
-    return few.rows.map(variances)
+    return few.rows.map(block)
 
 
 def independence_of_targets(table):

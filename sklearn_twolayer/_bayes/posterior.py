@@ -208,12 +208,8 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
         value = loss + penalty.value(params)
         evidence = log_marginal_likelihood(value, factor, precisions, likelihood)
     if part.loss.is_squared_error:
-        is_linear = mean_loss.network.activation == mean_loss.loss.output_activation == "identity"
-        temperature = 1.0 if is_linear else VALLEYS_TEMPERATURE
-        if left_out_share and likelihood.total_weight >= MIN_ROWS_THAT_BOUND:
-            unseen = variance_of_unseen(few, params, factor, scale) * spread**2
-            lost = left_out_share / surely_of_variance(likelihood.total_weight)
-            temperature *= believed_share(unseen, lost, likelihood.variances)
+        options = {"units": spread**2 / scale, "likelihood": likelihood}
+        temperature = valleys(few, params, factor, left_out_share=left_out_share, **options)
     else:
         factor, temperature = moderation(part, params, held, factor, few=few, scale=scale)
     return Posterior(
@@ -230,6 +226,20 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
         ignores_shift=mean_loss.loss.ignores_shift,
         temperature=temperature,
     )
+
+
+def valleys(few, params, factor, *, units, likelihood, left_out_share):
+    """The temperature under squared error: of the variance between valleys, too.
+
+    That within one is held to what left-out rows lost, where they are enough to tell.
+    """
+    is_linear = few.network.activation == few.loss.output_activation == "identity"
+    temperature = 1.0 if is_linear else VALLEYS_TEMPERATURE
+    if not left_out_share or likelihood.total_weight < MIN_ROWS_THAT_BOUND:
+        return temperature
+    unseen = variance_of_unseen(few, params, factor, units)
+    lost = left_out_share / surely_of_variance(likelihood.total_weight)
+    return temperature * believed_share(unseen, lost, likelihood.variances)
 
 
 def believed_share(unseen, left_out_share, variances):

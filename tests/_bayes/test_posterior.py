@@ -119,7 +119,7 @@ def test_a_row_that_is_unseen_has_the_variance_of_the_posterior_without_it(loss_
         few = problem.mean_loss(rows)
         curvature = few.quadratic(problem.params)[2]
         factor = posterior_factor(replace(curvature, penalties=problem.penalty.per_weight))
-        unseen = variance_of_unseen(few, problem.params, factor, found.scale)
+        unseen = variance_of_unseen(few, problem.params, factor, 1 / found.scale)
     for i in range(30):
         without = np.linalg.inv(matrix - shares[i] * np.outer(J[i], J[i]))
         assert unseen[i, 0] == pytest.approx(J[i] @ without @ J[i] / found.scale, rel=1e-6)
@@ -144,7 +144,8 @@ def test_targets_of_unequal_noise_are_bounded_by_their_own_variances():
         few = problem.mean_loss(rows)
         curvature = few.quadratic(problem.params)[2]
         factor = posterior_factor(replace(curvature, penalties=problem.penalty.per_weight))
-        unseen = variance_of_unseen(few, problem.params, factor, found.scale) * found.spread**2
+        units = found.spread**2 / found.scale
+        unseen = variance_of_unseen(few, problem.params, factor, units)
         variances = Likelihood.of(few).variances
     share = believed_share(unseen, 1e-6 / surely_of_variance(30), variances)
     assert found.temperature == pytest.approx(VALLEYS_TEMPERATURE * share, rel=1e-6)

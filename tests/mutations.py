@@ -96,7 +96,15 @@ MUTATIONS = {
         ("output[:, d, :, c] = output[:, c, :, d]", "output[:, d, :, c] = 0"),
         ("= block, block.transpose(0, 2, 1)", "= block, 0"),
         ("if f + 1 <= MANY_INPUTS * h else None", "if f + 1 <= 1000 * h else None"),
-        ("root=np.sqrt(hessian[:, 0, 0])", "root=hessian[:, 0, 0]"),
+        ("else hessian[:, 0, 0] * weight)", "else hessian[:, 0, 0])"),
+        ("* (W2H @ W2.T)[:, None, :]", "* (W2 @ W2.T)[:, None, :]"),
+        ("reshape(f + 1, h, h + 1, 1) * W2H[:", "reshape(f + 1, h, h + 1, 1) * W2[:"),
+        (
+            "np.kron(products[n_first:, n_first:], hessian)",
+            "np.kron(products[n_first:, n_first:], 1)",
+        ),
+        ("1.0 if weight is None else np.sqrt(weight)", "1.0 if weight is None else weight"),
+        ("hessian = hessian * weight[:, None, None]", "pass"),
         ("    J -= J.mean(axis=1, keepdims=True)\n", ""),
     ),
     "_network/curvature.py": (

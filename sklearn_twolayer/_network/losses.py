@@ -9,7 +9,7 @@ k outputs,
     (n, k, k), the positive semidefinite second derivative that Gauss-Newton
     uses: A2'(Z2)^2 times the second derivative in A2 for the squared error,
     the exact second derivative in Z2 for the log loss (its canonical link
-    makes both the same).
+    makes both the same). Where it is the same in all rows, (1, k, k).
 ``predict(Z2)``
     A2 (n, k).
 ``is_squared_error``
@@ -64,8 +64,8 @@ class SquaredError:
         return 0.5 * np.einsum("nk,nk->n", residual, delta), delta
 
     def hessian(self, Z2):
-        n, k = Z2.shape
-        return np.repeat(np.eye(k, dtype=Z2.dtype)[None] * (2 / k), n, axis=0)
+        k = Z2.shape[1]
+        return np.eye(k, dtype=Z2.dtype)[None] * (2 / k)
 
     def mean_target(self, y, weight, n_outputs):
         return np.average(y, axis=0, weights=weight)

@@ -178,9 +178,8 @@ class MeanLoss:
                 hessian = self.loss.hessian(Z2)
             else:
                 hessian = average(Z2, self._jacobian(incoming, X, A1))
-            if weight is not None:
-                hessian *= weight[:, None, None]
-            matrix = second_order.gauss_newton(self._inner, incoming, X, A1, hessian=hessian)
+            arguments = {"hessian": hessian, "weight": weight}
+            matrix = second_order.gauss_newton(self._inner, incoming, X, A1, **arguments)
             return loss, self._backward(incoming, X, A1, delta), matrix
 
         loss, gradient, matrix = self.rows.sum(block)
@@ -203,9 +202,9 @@ class MeanLoss:
                 hessian = self.loss.hessian(Z2)
             else:
                 hessian = average(Z2, second_order.jacobian(network, params, X, A1))
-            R = symmetric_root(hessian)
+            R = np.broadcast_to(symmetric_root(hessian), (len(A1), *hessian.shape[1:]))
             if weight is not None:
-                R *= np.sqrt(weight)[:, None, None]
+                R = R * np.sqrt(weight)[:, None, None]
             return np.hstack([X, A1, R.reshape(len(R), -1)])
 
         f, k = network.n_features, network.n_outputs

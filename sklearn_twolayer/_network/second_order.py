@@ -1,12 +1,14 @@
 """Second order of a block of rows: Jacobian, Gauss-Newton matrix, derivatives of Z2 along v.
 
 As in ``backprop`` there is no loss in it: ``hessian`` (n, k, k) = d^2 loss / d Z2^2 arrives
-as an argument. A1 is what ``network.forward(params, X)`` returned, and stays as it is.
+as an argument, or (1, k, k) where it is the same in all rows. A1 is what
+``network.forward(params, X)`` returned, and stays as it is.
 """
 
 import numpy as np
 
 from sklearn_twolayer._network.activations import ACTIVATIONS
+from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.products import dense, outer_products, pairs_of_columns
 
 #: With more inputs for each hidden unit products of their pairs are wider than those of inputs and
@@ -72,22 +74,50 @@ def second_directional_derivative(network, params, v, X, *, A1):
     return (2 * first * R) @ V2 + (second * R * R) @ W2
 
 
-def gauss_newton(network, params, X, A1, *, hessian):
-    """Sum over rows of J' H J (p, p), without ever storing J for k > 1 outputs.
+def gauss_newton(network, params, X, A1, *, hessian, weight=None):
+    """Sum over rows of s_i J_i' H_i J_i (p, p) for the weights s (n,) of the rows, or none.
 
-    One output: J'HJ is one symmetric rank-n product. More outputs: the
-    blocks of the first layer need sum_n (W2 H_n W2')_ij D_ni D_nj x_n x_n',
-    whatever the number of outputs k (the outputs collapse).
+    J is stored for one output alone, whose matrix is one symmetric product. ``hessian`` (1, k, k)
+    is the same H in all rows: the matrix is that of one output, times constants.
     """
     if network.n_outputs == 1:
-        J = jacobian(network, params, X, A1, root=np.sqrt(hessian[:, 0, 0]))[:, 0]
+        root = np.sqrt(hessian[:, 0, 0] if weight is None else hessian[:, 0, 0] * weight)
+        J = jacobian(network, params, X, A1, root=root)[:, 0]
         return J.T @ J
+    if len(hessian) == 1:
+        return _separable_gauss_newton(network, params, X, A1, hessian=hessian[0], weight=weight)
+    if weight is not None:
+        hessian = hessian * weight[:, None, None]
     return _collapsed_gauss_newton(network, params, X, A1, hessian=hessian)
 
 
-def _collapsed_gauss_newton(network, params, X, A1, *, hessian):
-    """Each pair of hidden units is summed once, and so is each pair of inputs, if they are few.
+def _separable_gauss_newton(network, params, X, A1, *, hessian, weight):
+    """One Hessian (k, k) for all rows: what they sum to has no output in it.
 
+    J_c = [D_j x_a W2_jc, A1 at c] is that of one output with W2 = 1, V = [D_j x_a, A1], times
+    constants, so that G is V' diag(s) V times W2 H W2', W2 H or H.
+    """
+    f, h, n_first = network.n_features, network.n_hidden, network.n_first
+    _, _, W2, _ = network.unpack(params)
+    units = TwoLayerNetwork(f, h, 1, network.activation)
+    ones, root = np.ones(units.n_params, params.dtype), 1.0 if weight is None else np.sqrt(weight)
+    V = jacobian(units, ones, X, A1, root=root)[:, 0]
+    products = V.T @ V
+    W2H = W2 @ hessian
+    matrix = np.empty((network.n_params, network.n_params), params.dtype)
+    first = products[:n_first, :n_first].reshape(f + 1, h, f + 1, h) * (W2H @ W2.T)[:, None, :]
+    cross = products[:n_first, n_first:].reshape(f + 1, h, h + 1, 1) * W2H[:, None, :]
+    matrix[:n_first, :n_first] = first.reshape(n_first, n_first)
+    matrix[:n_first, n_first:] = cross.reshape(n_first, -1)
+    matrix[n_first:, :n_first] = matrix[:n_first, n_first:].T
+    matrix[n_first:, n_first:] = np.kron(products[n_first:, n_first:], hessian)
+    return matrix
+
+
+def _collapsed_gauss_newton(network, params, X, A1, *, hessian):
+    """The blocks of the first layer need sum_n (W2 H_n W2')_ij D_ni D_nj x_n x_n', for any k.
+
+    Each pair of hidden units is summed once, and so is each pair of inputs, if they are few.
     Of wide rows pairs of inputs would be too many to keep, and products of matrices as fast.
     """
     n, f, h, k = len(A1), network.n_features, network.n_hidden, network.n_outputs

@@ -75,6 +75,39 @@ def test_gauss_newton_equals_its_plain_form(activation, n_outputs):
     np.testing.assert_allclose(found, found.T, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-12), (np.float32, 1e-5)])
+@pytest.mark.parametrize("n_outputs", OUTPUTS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_one_hessian_for_all_rows_gives_the_matrix_of_its_copies(
+    activation, n_outputs, dtype, rtol, is_weighted
+):
+    network, params, X1, hessian = random_block(n_outputs, activation)
+    params, X1, hessian = (array.astype(dtype) for array in (params, X1, hessian[:1]))
+    weight = np.arange(len(X1)).astype(dtype) if is_weighted else None
+    _, A1 = network.forward(params, X1)
+    found = gauss_newton(network, params, X1, A1, hessian=hessian, weight=weight)
+    copies = np.repeat(hessian, len(X1), axis=0)
+    if is_weighted:
+        copies *= weight[:, None, None]
+    expected = gauss_newton(network, params, X1, A1, hessian=copies)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, expected, rtol=0, atol=rtol * np.abs(expected).max())
+
+
+def test_the_matrix_of_many_targets_needs_no_jacobian_of_theirs():
+    """60 of them: J alone would take 25 MB, the rows of one output take 0.4, the matrix 3."""
+    network, rng = TwoLayerNetwork(4, 8, 60, "tanh"), np.random.default_rng(0)
+    params, X1 = rng.normal(size=network.n_params), rng.normal(size=(90, 5))
+    A1 = network.forward(params, X1)[1].copy()
+    tracemalloc.start()
+    try:
+        gauss_newton(network, params, X1, A1, hessian=np.eye(60)[None])
+        assert tracemalloc.get_traced_memory()[1] < 8e6
+    finally:
+        tracemalloc.stop()
+
+
 def test_a_matrix_of_wide_rows_takes_the_memory_of_the_products_with_units():
     """Not that of the products of all pairs of inputs, which are 20,000 for each row."""
     network = TwoLayerNetwork(200, 2, 2, "tanh")

@@ -1,5 +1,6 @@
 """partial_fit: one epoch for each call, and what goes on from call to call."""
 
+import inspect
 import pickle
 from copy import deepcopy
 
@@ -31,6 +32,12 @@ CASES = [
 ALL_CASES = pytest.mark.parametrize(("Estimator", "y", "classes"), CASES)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def test_parameters_have_the_order_of_scikit_learns_network():
+    """Its classes come last, unlike those of ``SGDClassifier``."""
+    ours = inspect.signature(TwoLayerClassifier.partial_fit).parameters
+    assert list(ours) == ["self", "X", "y", "sample_weight", "classes"]
 
 
 def network(Estimator, **parameters):

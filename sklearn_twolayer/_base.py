@@ -16,7 +16,7 @@ from sklearn.utils.validation import validate_data
 from sklearn_twolayer._callbacks import CALLBACKS, CallbackSupportMixin, begin_fit, with_callbacks
 from sklearn_twolayer._data.suspicious_rows import complaints
 from sklearn_twolayer._data.table import is_collection, read_arrays, valid_rows, validation_rows
-from sklearn_twolayer._fit import compare, run
+from sklearn_twolayer._fit import choice, run
 from sklearn_twolayer._fit.monitor import Deadline, Watch, warn
 from sklearn_twolayer._fit.parameters import checked, streaming, tell_ignored
 from sklearn_twolayer._fit.results import most_iterations, published, why_unfinished
@@ -296,7 +296,7 @@ class BaseTwoLayer(
         how, watch, table = {"deadline": deadline, "start": start}, Watch(deadline), problem.table
         problem = problem.of_rows(table) if isinstance(settings.alpha, str) else problem
         if settings.alpha == "auto":
-            problem, settings = compare.with_best_penalty(problem, settings, random_state, **how)
+            problem, settings = choice.with_best_penalty(problem, settings, random_state, **how)
         problem, start = run.weigh_targets(problem, settings, random_state, **how)
         self._publish(problem)
         if problem.held_out is not None and settings.scoring not in (None, "loss"):

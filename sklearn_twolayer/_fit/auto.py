@@ -337,7 +337,7 @@ def choose_width(size):
     The number that balances what a network cannot say against what the rows cannot tell grows as
     sqrt(S / (f ln S)), for S rows of f columns (Barron 1994, "Approximation and estimation bounds
     for artificial neural networks"). A classifier takes as many as there would be for one column,
-    or so: its penalty does the rest. Of many classes it may take more: ``compare.wider_width``.
+    or so: its penalty does the rest. Of many classes it may take more: ``choice.wider_width``.
     """
     S = max(size.n_telling, 2)
     if size.is_regression:

@@ -1,44 +1,21 @@
-"""The penalty by comparison: that whose networks predict best the rows that they left out."""
+"""What networks lose of the rows that they left out, under one penalty and another."""
 
-from contextlib import ExitStack
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sklearn_twolayer._bayes.copies import left_out_shares, replicates_tell_noise
-from sklearn_twolayer._bayes.cross_validate import (
-    CLASSES_GRID,
-    FEW_NUMBERS_GRID,
-    MARGIN,
-    NUMBERS_GRID,
-    Grid,
-    n_folds_asked,
-)
-from sklearn_twolayer._bayes.noise import Likelihood
-from sklearn_twolayer._fit.auto import (
-    compares_penalties,
-    finds_by_evidence,
-    is_gradient_cheap,
-    is_small,
-    n_params,
-    rows_to_compare,
-    unit_precision,
-)
+from sklearn_twolayer._bayes.copies import left_out_shares
+from sklearn_twolayer._bayes.cross_validate import MARGIN, Grid, n_folds_asked
+from sklearn_twolayer._fit.auto import is_small, unit_precision
 from sklearn_twolayer._fit.left_out import COMPARING_SHARE, LeftOut
-from sklearn_twolayer._fit.monitor import Stop, Watch, announce
-from sklearn_twolayer._fit.results import MAX_WEIGHTS
-from sklearn_twolayer._fit.run import training_of
+from sklearn_twolayer._fit.monitor import announce
 from sklearn_twolayer._fit.training import LEARNING_STEPS
-from sklearn_twolayer._fit.weights import member_states
 from sklearn_twolayer._network.objective import Penalty
 
 #: How many times less the alpha of W2 may be, where bends pay; and by what factor left-out rows
 #: must be predicted better for it, or for more units: networks that have gone that far are
 #: uncertain by two per cent.
 TIMES_LESS, LARGE_MARGIN = (10.0, 100.0), 0.95
-#: How many times as many units are another width, and not only another start.
-LEAST_TIMES_WIDER = 1.5
 #: Under how many times less than a penalty networks learn before.
 LEARNING_TIMES_LESS = 10
 
@@ -217,151 +194,3 @@ def bits_of_labels(problem):
     targets, table = problem.targets, problem.table
     shares = targets.loss.mean_target(table.encoded, table.frequency, targets.n_outputs)
     return targets.loss.entropy(shares) / np.log(2)
-
-
-def grid_of(size):
-    """The penalties among which the one for a problem of this size is chosen."""
-    if not size.is_regression:
-        return CLASSES_GRID
-    return FEW_NUMBERS_GRID if is_small(size) else NUMBERS_GRID
-
-
-def variance_of_targets(problem):
-    """The variance of y, of which left-out rows lose a share: the mean over its targets."""
-    with ExitStack() as stack:
-        return Likelihood.of(problem.mean_loss(problem.table, np.float64, stack)).variance
-
-
-def part_to_compare(problem, settings):
-    """The problem of the rows on which penalties are compared; of classes with two rows of each.
-
-    Rows are drawn whatever they weigh. Labels of several kinds, and more classes than it has room
-    for, come as they are drawn.
-    """
-    n_rows, table = rows_to_compare(problem.size, settings.n_hidden), problem.table
-    if n_rows == table.n_rows:
-        return problem
-    strata = problem.targets.strata(table.encoded)
-    return replace(problem, table=table.part(n_rows, strata=strata))
-
-
-def wider_width(problem, settings, strength):
-    """Units that networks are asked with, too, where classes are many; else those that there are.
-
-    Each two of k classes share a border, and sqrt(S) knows nothing of k: more units may pay where
-    they are fewer than the k (k - 1) / 2 pairs, as many as leave a network its error bars, if it
-    has some. What then holds the noise back is the penalty: where less than that of a unit prior
-    wins, borders are steep, and more units seldom predict them better.
-    """
-    size, k, n_hidden = problem.size, problem.targets.n_outputs, settings.n_hidden
-    has_pairs = problem.targets.output_activation == "softmax"
-    is_narrow = has_pairs and n_hidden < k * (k - 1) / 2
-    n_wide = settings.most_hidden
-    if n_params(size, n_hidden) <= MAX_WEIGHTS:
-        n_wide = min(n_wide, (MAX_WEIGHTS - k) // (size.n_features + 1 + k))
-    is_wider = n_wide >= LEAST_TIMES_WIDER * n_hidden and is_gradient_cheap(size, n_wide)
-    may_pay = is_narrow and strength >= 1 and settings.n_members == 1
-    may_pay &= settings.solver == "lbfgs"  # a step of lm takes the square of the weights
-    return n_wide if may_pay and is_wider else n_hidden
-
-
-def with_best_penalty(problem, settings, random_state, *, deadline, start=None):
-    """The problem, and the settings with the penalty whose networks predict left-out rows best.
-
-    Both stay as they are where nothing is compared: ``compares_penalties``. Every network goes
-    through the penalties from weak to strong, and so will the fit, unless it goes on from a warm
-    ``start``. A wide regression has other settings, and fewer units, where left-out rows are
-    predicted better by these; a classifier of many classes has more units.
-    """
-    if not compares_penalties(settings, problem.size):
-        return problem, settings
-    if start is None:
-        params = problem.draw_start(deepcopy(random_state), settings)
-    else:
-        params = start.params(problem.network, problem.scale)
-    part = part_to_compare(problem, settings)
-    comparison = Comparison.of(part, settings, params, deadline)
-    grid = grid_of(problem.size)
-    pair = comparison.best_of(grid)
-    if settings.by_evidence is not None and comparison.told:
-        lost = comparison.mean_lost(pair) / variance_of_targets(part)
-        rival = problem.of_width(settings.by_evidence.n_hidden), settings.by_evidence
-        how = {"lost": lost, "deadline": deadline.share(COMPARING_SHARE), "start": start}
-        if predicts_better(*rival, deepcopy(random_state), **how):
-            announce(settings, "Final fit: the evidence, by lm, which loses less")
-            return rival
-    n_hidden = wider_width(problem, settings, pair[0])
-    if n_hidden != settings.n_hidden:
-        rival = problem.of_width(n_hidden), replace(settings, n_hidden=n_hidden)
-        wider_start = rival[0].draw_start(deepcopy(random_state), settings)
-        wider = comparison.by_wider(pair[0], n_hidden, wider_start)
-        if wider is not None:
-            announce(settings, f"Going on with {n_hidden} units, which lose less")
-            (problem, settings), (comparison, strength) = rival, wider
-            pair = strength, 1.0
-    asks_evidence = comparison.told and finds_by_evidence(settings, problem.size)
-    lost = comparison.mean_lost_by_evidence(pair) if asks_evidence else np.inf
-    if lost < np.inf:
-        announce(settings, "Final fit: the evidence, under which left-out rows lose least")
-        found = replace(settings, alpha="evidence")
-    else:
-        if comparison.n_dealt >= grid.min_rows_of_bends:
-            pair = comparison.with_cheaper_bends(pair)
-        lost = comparison.mean_lost(pair)
-        how = {"learns_first": start is None and settings.solver != "adam"}
-        found = under_compared_penalty(comparison, pair, settings, problem.size, **how)
-    rows = part.table.X, part.table.encoded, part.scale
-    if asks_evidence and not replicates_tell_noise(*rows):  # so few that error bars ask, too
-        found = replace(found, left_out_share=lost / variance_of_targets(problem))
-    return problem, found
-
-
-@np.errstate(over="ignore", invalid="ignore")
-def predicts_better(problem, settings, random_state, *, lost, deadline, start):
-    """Whether one of the members to be, whose penalty the evidence finds, loses less than ``lost``.
-
-    Of each row when it is left out, as a share of the variance of y. They are asked in turn, as
-    many fail by where they start; it is no where the deadline comes before.
-    """
-    announce(settings, f"Comparing penalties: the evidence, {settings.n_hidden} units by lm")
-    problem, brief = replace(problem, held_out=None), replace(settings, verbose=0)
-    for state in member_states(random_state, settings.n_members):
-        with ExitStack() as stack:
-            how = {"watch": Watch(deadline), "start": start}
-            training = training_of(problem, brief, state, stack, **how)
-            try:
-                fit = training.run(start)
-            except Stop:
-                return False
-        if fit.left_out_share < MARGIN * lost:
-            return True
-    return False
-
-
-def under_compared_penalty(comparison, pair, settings, size, *, learns_first):
-    """The settings under a penalty of the comparison, of a fit that may learn under less first.
-
-    Where a part of the rows told the best S alpha, that of all, of this ``size``, is as many times
-    as much as the square root of S is: of units that hardly bend only the product of both layers is
-    penalised, an L1 norm of a linear model, and the gradient of the noise, which it has to
-    outweigh, is a sum.
-    """
-    strength, ratio = pair
-    strength_of_all = strength
-    if comparison.told:
-        S_part = comparison.networks.problem.size.n_counted
-        strength_of_all *= (size.n_counted / S_part) ** 0.5
-    alpha = strength_of_all * unit_precision(size)
-    shared = "" if ratio == 1 else f", that of W1 {ratio:g} times that of W2"
-    times = f"{strength_of_all:.3g} times a unit prior's"
-    announce(settings, f"Final fit: alpha = {alpha:.3g}, {times}{shared}")
-    is_alone = settings.n_members == 1  # of several, two may not go on from the same weights
-    return replace(
-        settings,
-        alpha=alpha,
-        ratio=ratio,
-        max_iter=settings.max_iter + settings.n_free_steps,
-        n_free_steps=0,
-        learning_alpha=alpha / LEARNING_TIMES_LESS if learns_first else None,
-        compared=comparison.networks_under(pair) if is_alone else (),
-    )

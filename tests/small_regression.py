@@ -1,0 +1,25 @@
+"""The problem and the settings of a regression of twenty rows."""
+
+import numpy as np
+
+from sklearn_twolayer import TwoLayerRegressor
+from sklearn_twolayer._data.table import Table
+from sklearn_twolayer._data.targets import RealTargets
+from sklearn_twolayer._fit.parameters import checked
+from sklearn_twolayer._fit.run import Problem
+from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.scale import Standardization
+
+
+def posed():
+    """The problem of a regression of twenty rows."""
+    random = np.random.RandomState(0)
+    X, y = random.normal(size=(20, 3)), random.normal(size=(20, 1))
+    table, targets = Table(X, y, None, encoded=y), RealTargets(1, False, "identity")
+    network = TwoLayerNetwork(3, 4, 1, "logistic")
+    return Problem(targets, Standardization.none(3, 1), table, network=network)
+
+
+def settings_of(alpha):
+    regressor = TwoLayerRegressor(4, alpha=alpha, solver="lm", max_iter=5, n_members=1)
+    return checked(regressor.get_params(), "TwoLayerRegressor")

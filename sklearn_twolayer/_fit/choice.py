@@ -72,22 +72,22 @@ def with_best_penalty(problem, settings, random_state, *, deadline, start=None):
     comparison = Comparison.of(part, settings, params, deadline)
     pair = comparison.best_of(grid_of(problem.size))
     found = Compared(problem, settings, comparison, pair)
-    how = {"deadline": deadline.share(COMPARING_SHARE), "start": start}
-    if fewer_units_are_better(found, deepcopy(random_state), **how):
+    if fewer_units_are_better(found, deepcopy(random_state), deadline=deadline, start=start):
         announce(settings, "Final fit: the evidence, by lm, which loses less")
         return problem.of_width(settings.by_evidence.n_hidden), settings.by_evidence
     found = with_more_units(found, random_state)
     return found.problem, settings_of_fit(found, is_new=start is None)
 
 
-def fewer_units_are_better(found, random_state, **how):
+def fewer_units_are_better(found, random_state, *, deadline, start):
     """Whether a wide regression has a rival whose networks of few units lose less."""
     settings = found.settings.by_evidence
     if settings is None or not found.comparison.told:
         return False
     lost = found.lost / variance_of_targets(found.comparison.networks.problem)
     rival = found.problem.of_width(settings.n_hidden), settings
-    return predicts_better(*rival, random_state, lost=lost, **how)
+    how = {"lost": lost, "deadline": deadline.share(COMPARING_SHARE), "start": start}
+    return predicts_better(*rival, random_state, **how)
 
 
 def with_more_units(found, random_state):
@@ -163,6 +163,7 @@ def wider_width(problem, settings, strength):
     they are fewer than the k (k - 1) / 2 pairs, as many as leave a network its error bars, if it
     has some. What then holds the noise back is the penalty: where less than that of a unit prior
     wins, borders are steep, and more units seldom predict them better.
+    Unless there are only as many units as classes, of which each may take several.
     """
     size, k, n_hidden = problem.size, problem.targets.n_outputs, settings.n_hidden
     has_pairs = problem.targets.output_activation == "softmax"
@@ -171,7 +172,7 @@ def wider_width(problem, settings, strength):
     if n_params(size, n_hidden) <= MAX_WEIGHTS:
         n_wide = min(n_wide, (MAX_WEIGHTS - k) // (size.n_features + 1 + k))
     is_wider = n_wide >= LEAST_TIMES_WIDER * n_hidden and is_gradient_cheap(size, n_wide)
-    may_pay = is_narrow and strength >= 1 and settings.n_members == 1
+    may_pay = is_narrow and (strength >= 1 or n_hidden <= k) and settings.n_members == 1
     may_pay &= settings.solver == "lbfgs"  # a step of lm takes the square of the weights
     return n_wide if may_pay and is_wider else n_hidden
 

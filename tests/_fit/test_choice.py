@@ -5,8 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.metrics import log_loss
 from small_regression import posed, settings_of
 
+from sklearn_twolayer import TwoLayerClassifier
 from sklearn_twolayer._bayes.cross_validate import FEW_NUMBERS_GRID, Grid
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._fit import auto, choice
@@ -33,6 +35,8 @@ from sklearn_twolayer._network.scale import Standardization
         ({"n_rows": 10**8}, 20),  # the gradient takes too long
         ({"output_activation": "logistic"}, 20),  # labels, which have no borders with each other
         ({"strength": 0.3}, 20),
+        ({"strength": 0.3, "n_outputs": 19}, 20),
+        ({"strength": 0.3, "n_outputs": 20}, 45),  # which are as many as the units
         ({"n_members": 2}, 20),
         ({"most_hidden": 20}, 20),  # which are asked for
         ({"solver": "lm"}, 20),  # whose steps take the square of the weights
@@ -264,3 +268,25 @@ def test_the_evidence_is_taken_where_it_loses_less(lost, monkeypatch):
     assert (found.alpha == "evidence") == (lost < np.inf)
     assert found.left_out_share == pytest.approx(min(lost, 0.5) / problem.table.encoded.var())
     assert found.learning_alpha is None or lost == np.inf
+
+
+def test_classes_that_are_as_many_as_units_take_more_of_these():
+    """Whatever the penalty, where rows that were left out say so."""
+    random = np.random.default_rng(21)
+    centres, y = random.normal(size=(30, 20)), random.integers(0, 30, 3600)
+    X = centres[y] + random.normal(size=(3600, 20))
+    few, more = (TwoLayerClassifier(n, random_state=0).fit(X[:600], y[:600]) for n in (30, "auto"))
+    assert more.n_hidden_ > 60
+    lost = [log_loss(y[600:], model.predict_proba(X[600:])) for model in (few, more)]
+    assert lost[1] < 0.95 * lost[0]
+
+
+@pytest.mark.parametrize(("n_rows", "is_asked"), [(39, False), (40, True)])
+def test_bends_of_few_rows_are_not_asked(n_rows, is_asked, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        Comparison, "with_cheaper_bends", lambda comparison, pair: asked.append(pair) or pair
+    )
+    X = np.random.RandomState(0).normal(size=(n_rows, 2))
+    TwoLayerClassifier(3, random_state=0).fit(X, X[:, 0] > 0)
+    assert bool(asked) == is_asked

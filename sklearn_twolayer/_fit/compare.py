@@ -16,6 +16,8 @@ from sklearn_twolayer._network.objective import Penalty
 #: must be predicted better for it, or for more units: networks that have gone that far are
 #: uncertain by two per cent.
 TIMES_LESS, LARGE_MARGIN = (10.0, 100.0), 0.95
+#: How many times more both may be where bends have become cheap, and networks have gone on.
+TIMES_MORE = 10**0.5, 10.0
 #: Under how many times less than a penalty networks learn before.
 LEARNING_TIMES_LESS = 10
 
@@ -135,15 +137,43 @@ class Comparison:
         min over t of a1 t^2 |W1|^2 + a2 |W2|^2 / t^4 is in proportion to (a1^2 a2)^(1/3).
 
         The alpha of W2 becomes ten times less, and that of W1 sqrt(10) times more, as long as less
-        is lost of the same rows; by a twentieth in all, since rounding must not decide.
+        is lost of the same rows; by a twentieth in all, since rounding must not decide. Networks
+        whose units are steep may not find the way to units that bend little: where they gain
+        nothing, those under the next stronger penalty, whose units are less so, are asked, too.
         """
-        strength, ratio = pair
         heading = "Comparing penalties: W2 {:g} times less, W1 {:.3g} times more"
-        candidates = {
-            (strength / times**0.25, ratio * times**1.5): heading.format(times, times**0.5)
-            for times in TIMES_LESS
-        }
-        last = self._last_better(pair, candidates, is_raced=True)
+        for strength, ratio in (pair, *self._next_stronger(pair)):
+            candidates = {
+                (strength / times**0.25, ratio * times**1.5): heading.format(times, times**0.5)
+                for times in TIMES_LESS
+            }
+            last = self._last_better((strength, ratio), candidates, is_raced=True)
+            if self.mean_lost(last) < LARGE_MARGIN * self.mean_lost(pair):
+                return self._at_the_end(last)
+        return pair
+
+    def _next_stronger(self, pair):
+        """The next stronger penalty of the same ratio that all folds have told: one, or none."""
+        told = set.intersection(*map(set, self.told)) if self.told else ()
+        return sorted(each for each in told if each[1] == pair[1] and each[0] > pair[0])[:1]
+
+    def _at_the_end(self, pair):
+        """The penalty, or a stronger one of its ratio under which less is lost near the minimum.
+
+        Where bends are cheap, networks that are compared have not yet learned all the noise that
+        their penalty allows, and the fit goes on. So do they, and from there under stronger ones.
+        """
+        announce(self.networks.settings, "Comparing penalties: networks go on to the end")
+        penalty = self._penalty(pair)
+        for number, fold in enumerate(self.told):
+            found = self.networks.to_the_end(self.shares[:, number], fold[pair][1], penalty)
+            if not found:
+                return pair
+            [fold[pair]] = found
+        strength, ratio = pair
+        heading = "Comparing penalties: both {:.3g} times more"
+        candidates = {(strength * more, ratio): heading.format(more) for more in TIMES_MORE}
+        last = self._last_better(pair, candidates)
         is_better = self.mean_lost(last) < LARGE_MARGIN * self.mean_lost(pair)
         return last if is_better else pair
 

@@ -38,6 +38,8 @@ LEARNED_SHARE, PLATEAU = 0.5, 3
 #: tells two of them apart: ten chose no better, and took longer. To a penalty that is far stronger,
 #: or with cheaper bends, there is further to go, and five were too few (docs/choices.md).
 COMPARED_ITERATIONS, FURTHER_ITERATIONS = 5, 10
+#: How many times as many iterations go near the minimum under one penalty (docs/choices.md).
+END = 3
 #: Steps of lm under each penalty of a refit.
 REFIT_STEPS = 30
 #: Values of S alpha while the rival learns, and after it: with alpha = 2 v / S they are priors of
@@ -72,6 +74,12 @@ class LeftOut:
         """The same [(loss, weights)] of a network that goes on under one more penalty."""
         flat = self._flat(FURTHER_ITERATIONS)
         return self._in_turn(out, params, [partial(_under, penalty=penalty, flat=flat)])
+
+    def to_the_end(self, out, params, penalty):
+        """The same of one that goes on under its penalty as the fit does, if not quite as long."""
+        settings = replace(self.settings, max_iter=END * self.settings.max_iter)
+        search = partial(_under, penalty=penalty, flat=Flat.once_learned(settings.tol))
+        return replace(self, settings=settings)._in_turn(out, params, [search])
 
     def _flat(self, n_iterations):
         """Flat where so many iterations together gain less than tells two penalties apart."""

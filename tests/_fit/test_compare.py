@@ -5,21 +5,23 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.metrics import log_loss
 from small_regression import posed, settings_of
 
 from sklearn_twolayer import TwoLayerClassifier
 from sklearn_twolayer._bayes.cross_validate import Grid
 from sklearn_twolayer._fit import left_out
 from sklearn_twolayer._fit.auto import Size
-from sklearn_twolayer._fit.compare import TIMES_LESS, Comparison
+from sklearn_twolayer._fit.compare import TIMES_LESS, TIMES_MORE, Comparison
 from sklearn_twolayer._fit.left_out import LeftOut
 from sklearn_twolayer._fit.monitor import Deadline
 from sklearn_twolayer._fit.parameters import checked
-from sklearn_twolayer._fit.training import LEARNING_STEPS, Fit
+from sklearn_twolayer._fit.training import LEARNING_STEPS, Fit, Training
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.objective import Penalty
+from sklearn_twolayer._optimize.full_batch import Flat
 
-Networks = make_dataclass("Networks", ["fits", "settings", "problem", "further"])
+Networks = make_dataclass("Networks", ["fits", "settings", "problem", "further", "to_the_end"])
 NETWORK = TwoLayerNetwork(2, 3, 1, "logistic")
 SHARES = np.tile(np.eye(5), (4, 1))  # of twenty rows
 STRENGTHS = 0.3, 1.0
@@ -42,6 +44,7 @@ def comparison(answers, weight=None):
     problem = SimpleNamespace(table=table, size=size, network=NETWORK)
     networks = SimpleNamespace(fits=fits, settings=settings, problem=problem)
     networks.further = lambda out, params, penalty: fits(out, params, [penalty])
+    networks.to_the_end = lambda out, params, penalty: []  # no time is left for it
     return Comparison(networks, 0, SHARES, 20, 5), asked
 
 
@@ -95,6 +98,76 @@ def test_bends_become_cheaper_as_long_as_less_is_lost(answers, times):
         a1, _, a2, _ = penalty.strengths
         assert a1**2 * a2 == pytest.approx(1)
         assert a2 == pytest.approx(1 / TIMES_LESS[number // 2])
+
+
+@pytest.mark.parametrize(
+    ("answers", "first"),
+    [
+        ([[2.0], [1.8], [1.7]], 1.0),
+        ([[1.99], [1.8], [1.7]], 1.0),  # no better by a hundredth from where it is
+        ([[1.95], [1.94], [2.1], [1.7]], 1.0),  # by less than a twentieth
+        ([[2.0], [2.1], [1.95]], None),  # than the next stronger, but not than the chosen one
+        ([[2.0], [2.2]], None),
+        ([[1.8], [1.7]], 0.3),  # where bends pay from there the next stronger is not asked
+    ],
+)
+def test_where_bends_gain_nothing_the_next_stronger_penalty_is_asked(answers, first):
+    folds, asked = comparison([[2.0, 2.15, 2.2], *answers])
+    folds.losses(0, (0.3, 1.0, 3.0))
+    strength, ratio = folds.with_cheaper_bends((0.3, 1.0))
+    assert len(asked) == 1 + len(answers)
+    if first is None:
+        assert (strength, ratio) == (0.3, 1)
+    else:
+        assert strength**3 * ratio**0.5 == pytest.approx(first**3)  # a1^2 a2 stays
+        assert ratio == TIMES_LESS[1] ** 1.5
+
+
+def test_a_stronger_penalty_that_not_all_folds_have_told_is_not_the_next():
+    folds, _ = comparison([[2.0, 2.1, 2.2], [2.0, 2.2]])
+    folds.losses(0, (0.3, 1.0, 3.0))
+    assert folds._next_stronger((0.3, 1.0)) == [(1.0, 1.0)]
+    folds.losses(1, (0.3, 3.0))
+    for fold in folds.told:
+        fold[0.5, 10.0] = 1.0, 0  # of another ratio
+    assert folds._next_stronger((0.3, 1.0)) == [(3.0, 1.0)]
+    assert folds._next_stronger((3.0, 1.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("at_end", "answers", "more"),
+    [
+        ([1.5, 1.9], [[1.6], [1.6], [1.5], [1.5]], TIMES_MORE[1]),
+        ([1.5, 1.9], [[1.6], [1.6], [1.7], [1.7]], TIMES_MORE[0]),
+        ([1.5, 1.9], [[1.9], [1.2], [1.7], [1.7]], TIMES_MORE[0]),  # no race: both folds decide
+        ([1.5, 1.9], [[1.67], [1.67], [1.66], [1.66]], 1),  # by less than a twentieth
+        ([1.5, 1.9], [[1.7], [1.7]], 1),
+        ([1.5], [], 1),  # the time is over
+    ],
+)
+def test_networks_of_cheap_bends_go_on_and_then_under_stronger_penalties(at_end, answers, more):
+    """What the fit comes to is nearer to where they end than to where they are compared."""
+    folds, asked = comparison([[3.0, 2.0], [3.0, 2.0], [1.4], [1.4], [1.3], [1.3], *answers])
+    gone_on, ends = [], [*at_end]
+
+    def to_the_end(out, params, penalty):
+        gone_on.append((params, penalty.strengths))
+        return [(ends.pop(0), "the end")] if ends else []
+
+    folds.networks.to_the_end = to_the_end
+    for number in range(2):
+        folds.losses(number, STRENGTHS)
+    strength, ratio = folds.with_cheaper_bends((1.0, 1.0))
+    bent = TIMES_LESS[1] ** -0.25
+    assert (strength, ratio) == pytest.approx((bent * more, TIMES_LESS[1] ** 1.5))
+    penalty = Penalty.fixed(NETWORK, bent, ratio)
+    for number, (params, strengths) in enumerate(gone_on):
+        assert params == 5 + number  # where they have been compared
+        np.testing.assert_allclose(strengths, penalty.strengths)
+    assert [params for _, params, _ in asked[6:8]] == ["the end"] * len(answers[:2])
+    assert len(asked) == 6 + len(answers)
+    if more == 1 and answers:
+        assert folds.mean_lost((strength, ratio)) == pytest.approx(sum(at_end) / 8)
 
 
 @pytest.mark.parametrize(
@@ -301,3 +374,36 @@ def test_networks_by_the_evidence_predict_rows_that_they_have_not_seen():
     assert networks.loss_by_evidence(0 * out, params) == 0
     late = replace(networks, deadline=Deadline(0.0))
     assert late.loss_by_evidence(out, params) == np.inf
+
+
+def test_networks_go_on_to_the_end_for_longer_than_they_are_compared(monkeypatch):
+    problem, settings = posed(), replace(settings_of("auto"), solver="lbfgs")
+    networks, asked = LeftOut(problem, settings, Deadline()), []
+    minimize = Training.minimize
+
+    def recorded(training, before, penalty, *, max_iter, **options):
+        asked.append((max_iter, options["flat"]))
+        return minimize(training, before, penalty, max_iter=max_iter, **options)
+
+    monkeypatch.setattr(Training, "minimize", recorded)
+    params = problem.draw_start(np.random.RandomState(0), settings)
+    penalty = Penalty.fixed(problem.network, 1.0)
+    [(further, _)] = networks.further(SHARES[:, 0], params, penalty)
+    [(lost, _)] = networks.to_the_end(SHARES[:, 0], params, penalty)
+    assert lost != further
+    assert [max_iter for max_iter, _ in asked] == [settings.max_iter, 3 * settings.max_iter]
+    assert asked[1][1] == Flat.once_learned(settings.tol)
+
+
+def test_boundaries_that_curve_all_around_do_not_overfit():
+    """Networks that stop early chose a penalty under which the fit lost twice as much."""
+    random = np.random.default_rng(2)
+    X = random.normal(size=(3000, 5))
+    radius = np.linalg.norm(X, axis=1)
+    noisy = radius * np.exp(0.05 * random.normal(size=3000))
+    y = np.searchsorted(np.quantile(radius, [0.25, 0.5, 0.75]), noisy)
+    lost = []
+    for seed in (1, 2, 4):
+        model = TwoLayerClassifier(random_state=seed).fit(X[:1000], y[:1000])
+        lost.append(log_loss(y[1000:], model.predict_proba(X[1000:])))
+    assert np.mean(lost) < 0.5

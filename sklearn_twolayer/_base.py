@@ -16,7 +16,7 @@ from sklearn.utils.validation import validate_data
 from sklearn_twolayer._callbacks import CALLBACKS, CallbackSupportMixin, begin_fit, with_callbacks
 from sklearn_twolayer._data.suspicious_rows import complaints
 from sklearn_twolayer._data.table import is_collection, read_arrays, valid_rows, validation_rows
-from sklearn_twolayer._fit import compare, run
+from sklearn_twolayer._fit import compare, run, span
 from sklearn_twolayer._fit.monitor import Deadline, Watch, warn
 from sklearn_twolayer._fit.parameters import checked, streaming, tell_ignored
 from sklearn_twolayer._fit.results import most_iterations, published, why_unfinished
@@ -295,12 +295,12 @@ class BaseTwoLayer(
         """Fit the members and publish them; what to complain of."""
         how, watch, table = {"deadline": deadline, "start": start}, Watch(deadline), problem.table
         problem = problem.of_rows(table) if isinstance(settings.alpha, str) else problem
+        problem = span.in_span_of_rows(problem, settings, start)
         if settings.alpha == "auto":
             problem, settings = compare.with_best_penalty(problem, settings, random_state, **how)
         problem, start = run.weigh_targets(problem, settings, random_state, **how)
         self._publish(problem)
-        if problem.held_out is not None and settings.scoring not in (None, "loss"):
-            problem = with_scorer(problem, self, settings.scoring)
+        problem = with_scorer(problem, self, settings.scoring)
         if getattr(self, CALLBACKS, ()) and not settings.is_stream:
             most = most_iterations(settings, problem.targets.is_numeric)
             watch = Watch(deadline, begin_fit(self, table, settings.n_members, most))
@@ -334,7 +334,7 @@ class BaseTwoLayer(
         """Set what predictions mean, and what came out of the training once that is done."""
         attributes = {**problem.attributes, **dict(attributes)}
         vars(self).update(attributes)
-        learned = problem.targets, problem.scale, problem.network.activation
+        learned = problem.targets, problem.scale.of_columns, problem.network.activation
         keeps = {"keeps_matrix": isinstance(self.alpha, str), "published": tuple(attributes)}
         self._learned_ = Learned(*learned, **keeps, **dict(left))
 

@@ -109,11 +109,14 @@ def for_workers(estimator):
 
 
 def with_scorer(problem, estimator, scoring):
-    """The problem with validation rows that are scored as the user has named it."""
+    """The problem, whose validation rows, if it has some, are scored as the user has named it."""
+    held_out = (problem.of_columns or problem).held_out
+    if held_out is None or scoring in (None, "loss"):
+        return problem
     scorer, model_of = check_scoring(estimator, scoring), partial(with_weights, estimator)
     names = () if problem.targets.is_numeric else get_scorer_names()
     others = [name for name in names if name.startswith(f"{scoring}_")]  # as f1_macro of f1
-    score = scorer_of_weights(scoring, scorer, model_of, problem.held_out, others=others)
+    score = scorer_of_weights(scoring, scorer, model_of, held_out, others=others)
     return replace(problem, score_weights=score)
 
 

@@ -72,8 +72,8 @@ MUTATIONS = {
         ),
         ("self.rows.n_rows / (batch[0].shape[0] * self", "1 / (batch[0].shape[0] * self"),
         ("    delta *= weight[:, None]\n", ""),
-        ("R *= np.sqrt(weight)[:, None, None]", "R *= weight[:, None, None]"),
-        ("            hessian *= weight[:, None, None]\n", "            pass\n"),
+        ("R = R * np.sqrt(weight)[:, None, None]", "R = R * weight[:, None, None]"),
+        ('{"hessian": hessian, "weight": weight}', '{"hessian": hessian}'),
         (
             "gradient + self.penalty.per_weight * params\n\n    def batch",
             "gradient\n\n    def batch",
@@ -701,6 +701,18 @@ MUTATIONS = {
         ("        W2 = W2 - W2.mean(axis=1, keepdims=True)\n", "        pass\n"),
         ("W1 * spread[:, None], W2 / problem.scale.y_scale", "W1 * spread[:, None], W2"),
         ("relevances / total if total > 0 else", "relevances / total if True else"),
+    ),
+    "_fit/span.py": (
+        "_fit/test_span.py",
+        ("return self.basis.T @ W1", "return self.basis.T @ W1 * 2"),
+        ("fold(self.basis @ W1, b1", "fold(-self.basis @ W1, b1"),
+        ("np.unique(table.X, axis=0, return_inverse=True)", "table.X, np.arange(len(table.X))"),
+        ("not has_error_bars and is_blind", "is_blind"),
+        ("start is None and not has", "not has"),
+        ('settings.solver == "lbfgs" and', ""),
+        ("f >= COLUMNS_OF_A_ROW * n and", "f >= 0 and"),
+        ("_standardized(problem.scale, dense(held_out.X)) @ basis", "dense(held_out.X) @ basis"),
+        ("network.pack([basis @ W1, W2], [b1, b2]", "network.pack([basis @ W1, W2], [-b1, b2]"),
     ),
     "_fit/left_out.py": (
         "_fit/test_left_out.py _fit/test_compare.py test_choose_penalty.py "

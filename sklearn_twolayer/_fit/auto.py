@@ -29,6 +29,8 @@ import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
 
+#: Most weights of a network that has error bars; fits of few rows may have more, in dual form.
+MAX_WEIGHTS = 5000
 #: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
 MAX_CLASSIFIER_COST = 1e5
 #: Most multiply-adds of one forward pass over the rows on which penalties are compared, and so many

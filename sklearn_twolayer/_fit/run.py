@@ -53,12 +53,13 @@ class Problem:
     moments: dict = field(default_factory=dict)  # of "X" and "encoded", if the scale is of them
     copies: float = 1.0  # rows for each that tells something new, where penalties are found
     noise: object = None  # the variance of that of each target, where pilots have told it
+    of_columns: object = None  # the problem in columns of one in coordinates: see ``span``
 
     @property
     def size(self):
         """What "auto" goes by."""
         table, is_regression = self.table, self.targets.loss.is_squared_error
-        shape = table.n_rows, table.n_features, self.targets.n_outputs
+        shape = table.n_rows, len(self.scale.of_columns.mean), self.targets.n_outputs
         kind = is_regression, table.is_in_memory, table.density
         unit = self.targets.penalty_unit if is_regression else 1.0
         return Size(*shape, table.total_weight, *kind, unit)
@@ -144,7 +145,10 @@ class Problem:
         inputs = self.moments["X"].is_constant if "X" in self.moments else ()
         is_constant = ((), ()) if says_little else (inputs, targets.is_constant)
         kind = {"is_steep": is_steep, "is_constant": is_constant}
-        return initial_weights(random_state, self.network, constant, **kind)
+        shape = len(self.scale.of_columns.mean), self.network.n_hidden, targets.n_outputs
+        columns = TwoLayerNetwork(*shape, self.network.activation)
+        W1, b1, W2, b2 = columns.unpack(initial_weights(random_state, columns, constant, **kind))
+        return self.network.pack([self.scale.of_inputs(W1), W2], [b1, b2], np.float64)
 
     def of_width(self, n_hidden):
         """The same problem for a network of another width."""

@@ -1,5 +1,6 @@
 """The documents run: their snippets, their quotations of code, their links, the quickstart."""
 
+import ast
 import contextlib
 import importlib.util
 import inspect
@@ -199,27 +200,76 @@ def test_readme_begins_with_two_commands_of_one_line():
     assert second.strip() in _text(ROOT / ".github" / "workflows" / "ci.yml")
 
 
+def _section(page, title):
+    return _text(page).split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
 def test_the_tree_shows_each_module_once_in_its_folder():
-    start = _text(SOURCE_PAGE).index("## The tree")
-    tree = FENCE.search(_text(SOURCE_PAGE), start).group(2)
-    assert len(tree.splitlines()) <= 32
-    listed, folder = [], ""
-    for line in tree.splitlines()[1:]:
-        indent, name = re.match(r"( +)(\w+/?)", line).groups()
-        if len(indent) == 2:
-            folder = name if name.endswith("/") else ""
-        listed += [folder + file for file in re.findall(r"\w+\.py", line)]
+    """Each is a link; those of a folder stand under its name; the numbers go from 1 to 8."""
+    lines = [line for line in _section(SOURCE_PAGE, "The tree").splitlines() if "- " in line[:4]]
+    listed, numbers, folder = [], [], ""
+    for line in lines:
+        if line.startswith("- "):
+            folder = "".join(re.findall(r"^- `(\w+/)`", line))
+            continue
+        files = re.findall(r"\[`(\w+\.py)`\]\(\.\./sklearn_twolayer/([\w/]+\.py)\)", line)
+        assert all(target == folder + file for file, target in files), line
+        listed += [target for _, target in files]
+        numbers += re.findall(r"\*\*(\d)\*\*", line)
     modules = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")}
     assert sorted(listed) == sorted(name for name in modules if "/__init__" not in name)
+    assert numbers == list("12345678")
+    assert len(lines) <= 32
 
 
-def test_the_walk_names_the_functions_of_a_fit():
-    """In the walk through a fit, ``name`` (``file``) says where a function stands."""
-    walk = _text(SOURCE_PAGE).split("## The walk of one fit")[1].split("\n## ")[0]
-    found = re.findall(r"`([\w.]+)` \(`([\w/]+\.py)`\)", walk)
-    assert len(found) >= 6
-    for name, file in found:
-        assert f"def {name.split('.')[-1]}(" in _text(PACKAGE / file), f"{file} has no {name}"
+def _road(text):
+    """(name, file) of each function of a road, where ``name`` (``file``) says where it stands."""
+    return re.findall(r"`([\w.]+)` \(`([\w/]+\.py)`\)", text)
+
+
+def _lines_of(name, file):
+    """How many lines a function or method has, without its docstring."""
+    body = ast.parse(_text(PACKAGE / file)).body
+    for part in name.split("."):
+        found = [node for node in body if getattr(node, "name", None) == part]
+        assert len(found) == 1, f"{file} has no {name}"
+        body = found[0].body
+    has_docstring = ast.get_docstring(found[0]) is not None
+    docstring = body[0].end_lineno - body[0].lineno + 1 if has_docstring else 0
+    return found[0].end_lineno - found[0].lineno + 1 - docstring
+
+
+def test_the_roads_of_the_source_page_name_functions_that_exist():
+    for title, least in [("The walk of one fit", 12), ("The road of the penalties", 6)]:
+        road = _road(_section(SOURCE_PAGE, title))
+        assert len(road) >= least
+        assert all(_lines_of(*function) for function in road)
+
+
+def test_the_walk_is_as_long_as_the_source_page_says():
+    """A dozen functions of the eight files and the loop over the rows, some 250 lines."""
+    walk = _section(SOURCE_PAGE, "The walk of one fit")
+    road = _road(walk.split("\nThe other solvers")[0])
+    assert len(road) in range(11, 15)
+    assert 200 < sum(_lines_of(*function) for function in road) < 275
+    numbered = re.findall(r"\*\*\d\*\* .*?sklearn_twolayer/([\w/]+\.py)", _text(SOURCE_PAGE))
+    assert {file for _, file in road} == {*numbered[:1], *numbered[3:], "_data/rows.py"}
+    assert 750 < sum(len(_text(PACKAGE / file).splitlines()) for file in numbered[:4]) < 850
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("solver", ["gd", "lbfgs", "adam", "sgd", "lm"])
+def test_the_short_cut_of_one_output_is_where_the_source_page_says(solver, n_outputs, monkeypatch):
+    """``backward`` runs by gd always, by the others of two outputs."""
+    calls, backward = [], TwoLayerNetwork.backward
+    monkeypatch.setattr(
+        TwoLayerNetwork, "backward", lambda *arguments: calls.append(1) or backward(*arguments)
+    )
+    X = np.linspace(-1, 1, 30).reshape(-1, 1)
+    y = np.hstack([X**2, X**3])[:, :n_outputs]
+    model = TwoLayerRegressor(4, solver=solver, alpha=0.1, tol=1.0, random_state=0)
+    model.fit(X, y if n_outputs > 1 else y.ravel())
+    assert bool(calls) == (solver == "gd" or n_outputs == 2)
 
 
 RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))

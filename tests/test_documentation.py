@@ -470,6 +470,13 @@ def test_no_snippet_scales_what_is_scaled_inside(path):
         assert not SCALED_TWICE.search(body), f"{path.name} scales what is scaled inside:\n{body}"
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_no_snippet_rounds_what_it_tells_to_one_decimal(path):
+    """An R^2 of 0.96 is no 1.0, four losses of 0.49 to 0.494 are not the same 0.5."""
+    for _, body in FENCE.findall(_text(path)):
+        assert ":.1f}" not in body, f"{path.name} prints one decimal:\n{body}"
+
+
 def test_quickstart_scales_for_the_others_alone(quickstart):
     for name, model, _ in (*quickstart.REGRESSORS, *quickstart.CLASSIFIERS):
         assert ("StandardScaler" in repr(model)) == (not name.startswith("TwoLayer")), name

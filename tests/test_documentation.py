@@ -19,6 +19,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import sklearn_twolayer
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._fit.auto import Size, resolve
+from sklearn_twolayer._fit.parameters import checked
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 
 ROOT = Path(__file__).parents[1]
@@ -410,6 +412,26 @@ def test_every_parameter_of_the_mlp_is_translated():
     known = {**MLPRegressor().get_params(), **MLPClassifier().get_params()}
     assert theirs >= known.keys()
     assert ours <= TwoLayerRegressor().get_params().keys()
+
+
+def test_the_table_of_solvers_is_what_auto_chooses():
+    table = _text(ROOT / "docs" / "user_guide.md").split("For a regression of 20 columns")[1]
+    rows = [line.strip("| ").split(" | ") for line in table.split("\n\n")[1].splitlines()]
+    widths = [int(cell.removesuffix(" units")) for cell in rows[0][1:]]
+    assert len(widths) == 3 and len(rows) == 8
+    for n_rows, *solvers in rows[2:]:
+        size = Size(int(n_rows.replace(",", "")), n_features=20, n_outputs=1)
+        models = [TwoLayerRegressor(n_hidden) for n_hidden in widths]
+        settings = [checked(vars(model), "TwoLayerRegressor") for model in models]
+        assert solvers == [resolve(each, size).solver for each in settings], n_rows
+
+
+def test_no_page_for_users_imports_private_modules():
+    """The derivation and the source page show them, deployment names them to skops."""
+    for path in DOCUMENTS:
+        if path.name not in ("derivation.md", "reading_the_source.md"):
+            code = "".join(body for _, body in FENCE.findall(_text(path)))
+            assert not re.search(r"(?:from|import) sklearn_twolayer\._", code), path.name
 
 
 def test_the_reference_has_all_public_names():

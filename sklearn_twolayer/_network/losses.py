@@ -12,6 +12,13 @@ k outputs,
     makes both the same). Where it is the same in all rows, (1, k, k).
 ``predict(Z2)``
     A2 (n, k).
+``slope(Z2)``
+    d A2 / d Z2 (n, k), of the losses of numbers, whose error bars and ``input_gradient`` are those
+    of A2.
+``log_predict(Z2)``
+    ln A2 (n, k), of the log losses.
+``output_activation``
+    The name of the function that makes A2 of Z2.
 ``is_squared_error``
     Whether the residuals have a noise precision; the log loss has none.
 ``ignores_shift``

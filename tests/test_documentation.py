@@ -202,6 +202,22 @@ def test_readme_begins_with_two_commands_of_one_line():
     assert second.strip() in _text(ROOT / ".github" / "workflows" / "ci.yml")
 
 
+def test_the_short_paths_are_named_where_a_reader_begins():
+    """The quickstart and the rules by hand, in an environment: Debian's pip refuses any other."""
+    for page in (README, ROOT / "docs" / "index.md"):
+        for program in ("quickstart.py", "backprop_by_hand.py"):
+            assert f".venv/bin/python docs/examples/{program}" in _text(page), page.name
+    assert _text(README).index("## Quick start") < _text(README).index("\n|")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_install_into_an_environment(path):
+    """A block of commands makes one or has one, but for CONTRIBUTING's release."""
+    for language, body in FENCE.findall(_text(path)):
+        if language == "sh" and "twine" not in body:
+            assert not re.search(r"(?<!\.venv/bin/)\bpip install", body), body
+
+
 def _section(page, title):
     return _text(page).split(f"\n## {title}\n")[1].split("\n## ")[0]
 

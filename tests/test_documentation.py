@@ -330,6 +330,24 @@ def test_the_site_shows_what_a_link_alone_on_its_line_leads_to():
         assert show(other) == other
 
 
+def test_a_page_that_fetches_anything_fails_the_build(tmp_path):
+    pytest.importorskip("sphinx.errors", reason="needs the docs extra")
+    offline = _module(ROOT / "docs" / "_offline.py")
+    harmless = (
+        '<a href="https://a.org/x.js">there</a> <link rel="canonical" href="https://a.org/">'
+        '<script src="_static/a.js"></script> <link rel="stylesheet" href="a.css"/>'
+    )
+    assert offline.fetched(harmless) == []
+    for tag in ("script src", "img src", 'link rel="stylesheet" href', "iframe src"):
+        assert offline.fetched(f'{harmless}<{tag}="https://a.org/x">') == ["https://a.org/x"]
+    app = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(format="html"))
+    (tmp_path / "page.html").write_text(harmless)
+    offline.refuse_what_is_fetched(app, None)
+    (tmp_path / "page.html").write_text('<script src="//a.org/x.js"></script>')
+    with pytest.raises(offline.SphinxError, match=r"page\.html would fetch //a\.org/x\.js"):
+        offline.refuse_what_is_fetched(app, None)
+
+
 def _saved(name):
     """The command of a saved run, and the rows of each of its tables, nothing in bold."""
     results = json.loads(_text(ROOT / "benchmarks" / "results" / f"{name}.json"))

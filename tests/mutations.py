@@ -533,6 +533,7 @@ MUTATIONS = {
         "_fit/test_parameters.py _fit/test_auto.py test_parameters.py "
         "test_dask.py::test_partial_fit_takes_arrays",
         ("        if not is_valid(value):", "        if False:"),
+        ("RULES | RULES_OF_CLASSES if is_of_classes else", "RULES if is_of_classes else"),
         ("= float(value) if name in REAL and", "= value if name in REAL and"),
         ("number = float(value) if kind is Real else value", "number = value"),
         ("partial(_is_number, low=1, high=TOO_MANY, kind", "partial(_is_number, low=1, kind"),
@@ -549,7 +550,6 @@ MUTATIONS = {
         ("size = replace(size, copies=problem.of_rows(table).copies)", "pass"),
         ('len(found.scale) == 1 and title == "y"', "False"),
         ('len(found.scale) == 1 and title == "y"', 'title == "y"'),
-        ('if settings.n_members == "auto" and not targets.is_numeric:', "if False:"),
         ("return min(self.constant_loss, 1.0) or 1.0", "return self.constant_loss or 1.0"),
         ("return min(self.constant_loss, 1.0) or 1.0", "return min(self.constant_loss, 1.0)"),
         ("gradient_scale=problem.gradient_scale", "gradient_scale=1.0"),

@@ -70,7 +70,8 @@ HINTS = {"sigmoid": " The sigmoid is called 'logistic' here."}
 BOOLEANS = bool, np.bool_
 BOOLEAN = "True or False", lambda v: isinstance(v, BOOLEANS)
 AUTO_OR_COUNT = "'auto' or an integer >= 1 and < 2**63", _auto_or(COUNT)
-AUTO_OR_SIZE = "'auto' or an integer >= 1 and < 1e9", _auto_or(partial(COUNT, high=10**9))
+SIZE = partial(COUNT, high=10**9)
+AUTO_OR_SIZE = "'auto' or an integer >= 1 and < 1e9", _auto_or(SIZE)
 #: Parameter -> what is valid, in words and as a predicate.
 RULES = {
     "n_hidden": AUTO_OR_SIZE,
@@ -117,6 +118,10 @@ RULES = {
         "None, 'balanced', a dict {class: weight}, or a list of these, one for each column of y",
         _is_class_weight,
     ),
+}
+#: Those that a classifier has instead: of classes no rule says how many members pay.
+RULES_OF_CLASSES = {
+    "n_members": ("an integer >= 1 and < 1e9 ('auto' is for TwoLayerRegressor)", SIZE),
 }
 #: Characters of a value that an error shows.
 MOST_SHOWN = 100
@@ -182,9 +187,10 @@ class Settings:
 
 def checked(attributes, estimator_name):
     """The settings of an estimator; InvalidParameterError for its first one without a meaning."""
-    parameters = {}
-    for name in filter(attributes.__contains__, RULES):
-        (words, is_valid), value = RULES[name], attributes[name]
+    parameters, is_of_classes = {}, "class_weight" in attributes
+    rules = RULES | RULES_OF_CLASSES if is_of_classes else RULES
+    for name in filter(attributes.__contains__, rules):
+        (words, is_valid), value = rules[name], attributes[name]
         if not is_valid(value):
             hint = HINTS.get(str(value), "") if name.endswith("activation") else ""
             given = f"{name}={_shown(value)}"

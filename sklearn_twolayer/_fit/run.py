@@ -209,11 +209,6 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
             size = replace(size, independence=independence_of_targets(table))
     if settings.is_stream and start is not None:  # whose earlier rows count, too
         size = replace(size, total_weight=start.n_rows + size.n_counted)
-    if settings.n_members == "auto" and not targets.is_numeric:
-        raise ValueError(
-            "n_members='auto' is for TwoLayerRegressor: for classes no rule says how many members "
-            "pay. Set an integer >= 1."
-        )
     settings = resolve(settings, size)
     if settings.solver == "lbfgs" or settings.alpha == "auto":  # which may ask lbfgs
         settings = replace(settings, gradient_scale=problem.gradient_scale)

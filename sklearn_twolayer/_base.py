@@ -11,11 +11,10 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
 from sklearn_twolayer._callbacks import CALLBACKS, CallbackSupportMixin, begin_fit, with_callbacks
 from sklearn_twolayer._data.suspicious_rows import complaints
-from sklearn_twolayer._data.table import is_collection, read_arrays, valid_rows, validation_rows
+from sklearn_twolayer._data.table import is_collection, validation_rows
 from sklearn_twolayer._fit import compare, run, span
 from sklearn_twolayer._fit.monitor import Deadline, Watch, warn
 from sklearn_twolayer._fit.parameters import checked, streaming, tell_ignored
@@ -29,7 +28,7 @@ from sklearn_twolayer._validation import (
     MaybeArray,
     over_collections,
     read_columns,
-    read_partitions,
+    read_table,
     validated,
     weights_of,
     with_scorer,
@@ -127,7 +126,8 @@ class BaseTwoLayer(
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
         start = WarmStart.of(vars(self), learned) if settings.warm_start else None
         problem, settings = run.pose(settings, targets, table, held_out=held_out, start=start)
-        warn(complaints(problem, y, vars(fitted)), UserWarning, 2)
+        names = getattr(fitted, "feature_names_in_", None)
+        warn(complaints(problem, y, alpha=self.alpha, names=names), UserWarning, 2)
         if settings.verbose:
             tell_ignored(settings, self.get_params(deep=False), type(self), X_val is not None)
         found = fitted._train(problem, settings, random_state, start, deadline=deadline)
@@ -264,7 +264,7 @@ class BaseTwoLayer(
         True
         """
         weights_of(self)
-        return as_sklearn_mlp(vars(self), self._learned_)
+        return as_sklearn_mlp(self, self._learned_)
 
     @np.errstate(under="ignore")
     def _partial_fit(self, X, y, sample_weight, classes=None):
@@ -284,7 +284,9 @@ class BaseTwoLayer(
         random_state = random_state_of_stream(start, settings.random_state)
         problem, settings = run.pose(settings, targets, table, scale=scale, start=start)
         if learned is None:
-            warn(complaints(problem, y, vars(fitted), is_stream=True), UserWarning, 3)
+            names = getattr(fitted, "feature_names_in_", None)
+            found = complaints(problem, y, alpha=self.alpha, names=names, is_stream=True)
+            warn(found, UserWarning, 3)
         found = fitted._train(problem, settings, random_state, start, deadline=Deadline())
         warn(found, ConvergenceWarning, 3)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
@@ -325,10 +327,7 @@ class BaseTwoLayer(
     def _read(self, X, y, sample_weight, *, reset):
         """The rows as a table; with ``reset`` the estimator learns the columns of X."""
         kind = self._targets_class
-        if is_collection(X, y, sample_weight):
-            return read_partitions(self, (X, y, sample_weight), targets_class=kind, reset=reset)
-        check = partial(valid_rows, partial(validate_data, self, reset=reset), kind)
-        return read_arrays(check, X, y, sample_weight)
+        return read_table(self, (X, y, sample_weight), targets_class=kind, reset=reset)
 
     def _publish(self, problem, attributes=(), left=()):
         """Set what predictions mean, and what came out of the training once that is done."""

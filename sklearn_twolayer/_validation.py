@@ -20,6 +20,7 @@ from sklearn_twolayer._data.table import (
     FLOATS,
     are_dates,
     is_collection,
+    read_arrays,
     refuse_missing_dates,
     valid_rows,
 )
@@ -70,8 +71,11 @@ def over_collections(method: Method) -> Method:
     return of_array_or_collection
 
 
-def read_partitions(estimator, collections, *, targets_class, reset):
-    """The table of Dask collections X, y and weights; with ``reset`` X tells its columns."""
+def read_table(estimator, arrays, *, targets_class, reset):
+    """The table of arrays, or collections, X, y and weights; with ``reset`` X tells its columns."""
+    if not is_collection(*arrays):
+        validate = partial(validate_data, estimator, reset=reset)
+        return read_arrays(partial(valid_rows, validate, targets_class), *arrays)
     on_worker = type(estimator).__new__(type(estimator))  # knows the columns, and nothing else
 
     def columns(row):
@@ -80,8 +84,8 @@ def read_partitions(estimator, collections, *, targets_class, reset):
             vars(on_worker)[name] = vars(estimator)[name]
 
     validate = partial(validate_data, on_worker, reset=False)
-    how = {"columns": columns, "check": partial(valid_rows, validate, targets_class)}
-    return read_collection(*collections, **how, targets_class=targets_class)
+    check = partial(valid_rows, validate, targets_class)
+    return read_collection(*arrays, columns=columns, check=check, targets_class=targets_class)
 
 
 def read_columns(read, arrays, *, goes_on):

@@ -44,14 +44,13 @@ COLUMN_VECTOR = (
 )
 
 
-def complaints(problem, y, attributes, *, is_stream=False):
+def complaints(problem, y, *, alpha, names, is_stream=False):
     """What to warn the user of before the training; None where there is nothing.
 
-    ``y`` is as the user has it. The ``attributes`` {name: value} of the estimator are what the user
-    has set, ``alpha`` among them, and the names of the columns of X.
+    ``y`` and ``alpha`` are as the user has set them, ``names`` are those of the columns of X, or
+    None.
     """
-    table, alpha, found = problem.table, attributes["alpha"], [problem.targets.complaint]
-    names = attributes.get("feature_names_in_")
+    table, found = problem.table, [problem.targets.complaint]
     shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
     if not problem.targets.is_numeric and shape[1:] == (1,):
         found.append(DataConversionWarning(COLUMN_VECTOR))

@@ -144,6 +144,7 @@ MUTATIONS = {
         ("+ np.outer(self.mean, db1)", "- np.outer(self.mean, db1)"),
         ("first[:-1] - np.outer(self.standardization.mean, first[-1])", "first[:-1].copy()"),
         ("        dW2 += db2\n", ""),
+        ("        b2 -= W2.sum(axis=0)\n", ""),
         ("second[:-1] + absent * shift**2", "second[:-1]"),
         ("unit = np.where(two_valued & ~is_constant,", "unit = np.where(False,"),
         ("unit = np.where((share < 0.5) &", "unit = np.where((share < 0.0) &"),
@@ -642,7 +643,7 @@ MUTATIONS = {
     ),
     "_fit/weights.py": (
         "_fit/test_weights.py test_committee.py test_refit.py test_partial_fit.py",
-        ("2 * W1, 2 * b1, 2 * W2, b2 - W2.sum(axis=0)", "2 * W1, 2 * b1, 2 * W2, b2"),
+        ("TanhForm(network).invert(params) if", "params if"),
         ("b1 = steepness * random_state", "b1 = random_state"),
         ("np.vstack(W2) / len(members)", "np.vstack(W2)"),
         ("W1[inputs], W2[:, outputs] = 0, 0", "W2[:, outputs] = 0"),

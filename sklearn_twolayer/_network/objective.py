@@ -68,10 +68,11 @@ class MeanLoss:
     """(1 / S) sum_i s_i loss_i over the rows, as a function of the weights ``params`` (p,).
 
     The rows have been entered by the caller. Blocks of a textbook run ``network.forward`` and
-    ``network.backward`` as they stand. Otherwise logistic units are computed as tanh units, and the
-    gradient of one output is cut short: the same numbers, but for rounding, in less time. There are
-    ``copies`` rows for each distinct one, of which statistics count one, as noise is no less in
-    copies: ``distinct_weight`` is S over ``copies``.
+    ``network.backward`` as they stand. Otherwise logistic units are computed as tanh units where
+    ``tanh_form_pays``, in float32 with AVX-512, and the gradient of one output is cut short: the
+    same numbers, but for rounding, in less time. There are ``copies`` rows for each distinct one,
+    of which statistics count one, as noise is no less in copies: ``distinct_weight`` is S over
+    ``copies``.
 
     Functions of one block run on other threads, and on other machines, which get no rows with it.
     """

@@ -159,6 +159,13 @@ class TanhForm:
         b2 += W2.sum(axis=0)
         return params
 
+    def invert(self, params):
+        """W1 <- 2 W1, b1 <- 2 b1, b2 <- b2 - sum W2, W2 <- 2 W2, in place: ``apply`` undone."""
+        _, _, W2, b2 = self.network.unpack(params)
+        b2 -= W2.sum(axis=0)
+        params[: -len(b2)] *= 2
+        return params
+
     def adjoint(self, gradient):
         """Gradient (p,): dW1 / 2, db1 / 2, (dW2 + db2) / 2, db2, in place."""
         _, _, dW2, db2 = self.network.unpack(gradient)

@@ -70,7 +70,7 @@ class Learned:
         return {**vars(self), "posteriors": [], "no_error_bars": reason}
 
     def for_workers(self):
-        """What predictions need, the posteriors included."""
+        """Return a copy with what predictions need, the posteriors included."""
         return replace(self, resume=None, keeps_matrix=True)
 
     def network(self, coefs):
@@ -163,7 +163,7 @@ def check_finite(loss, gradients, weights):
 
 
 def rows_of_block(network):
-    """How many rows to answer at once: their Jacobians, and the draws of their softmax, are large.
+    """Return how many rows to answer at once: their Jacobians, and draws of softmax, are large.
 
     (n, k, p) and (n, draws, k).
     """

@@ -77,12 +77,12 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         "auto" takes "lm" where its matrix is affordable, then "lbfgs", then "adam", and of 250 rows
         or more with many columns "lm" or "lbfgs", by left-out rows; ``solver_`` says which.
     learning_rate : float or "auto", default="auto"
-        Of gd, sgd and adam. "auto" is 0.5 / (largest eigenvalue of the Gauss-Newton
+        The step size of gd, sgd and adam. "auto" is 0.5 / (largest eigenvalue of the Gauss-Newton
         matrix at the start), 0.05 and 0.01.
     learning_rate_schedule : {"cosine", "constant"}, default="cosine"
-        Of sgd and adam: decay to zero over ``max_iter`` epochs, or none.
+        Whether the rate of sgd and adam decays to zero over ``max_iter`` epochs, or stays.
     momentum : float in [0, 1), default=0.9
-        Of sgd.
+        The share of its last direction that sgd adds to the gradient.
     nesterovs_momentum : bool, default=True
         Whether sgd uses Nesterov's momentum.
     batch_size : int or "auto", default="auto"

@@ -45,7 +45,7 @@ def weights_of(estimator):
 
 
 def validated(estimator, X, dtype=FLOATS):
-    """What a prediction is made of: ``coefs_``, ``intercepts_``, and X."""
+    """Return what a prediction is made of: ``coefs_``, ``intercepts_``, and X as numbers."""
     weights = weights_of(estimator)
     numbers = validate_data(estimator, X, accept_sparse="csr", dtype=dtype, reset=False)
     if are_dates(X):

@@ -19,13 +19,13 @@ N_CALIBRATION_DRAWS = 64
 
 
 def expected_logistic(Z2, V):
-    """E sigma(z), each output by itself: (n, k)."""
+    """Return E sigma(z) (n, k), each output by itself."""
     A2, weights = _logistic_at_nodes(Z2, V)
     return A2 @ weights
 
 
 def expected_softmax(Z2, V, n_draws=N_DRAWS):
-    """E softmax(z): (n, k)."""
+    """Return E softmax(z) (n, k)."""
     return _softmax_of_draws(Z2, V, n_draws).mean(axis=1)
 
 
@@ -56,7 +56,7 @@ def _logistic_at_nodes(Z2, V):
 
 @cache
 def _nodes():
-    """Nodes of the standard normal, and their weights, which sum to 1."""
+    """Return nodes of the standard normal, and their weights, which sum to 1."""
     nodes, weights = hermegauss(N_NODES)
     return nodes, weights / weights.sum()
 

@@ -76,15 +76,15 @@ REFITTED_POWERS = range(-2, 7)
 
 @dataclass(frozen=True)
 class Search:
-    """What the strategies need.
+    """A search for the penalty: what each strategy is handed, beside the fit it begins with.
 
     ``minimize(before, penalty, *, max_iter, keep=None) -> Fit`` runs the minimiser from where the
     Fit ``before`` has ended: its curve and steps are the beginning of the new ones, and its
     ``resume`` is the damping to go on with. After each step ``keep(running)`` is the fit to return
     if the training ended there; None keeps the running fit itself.
 
-    Of a Fit they read ``params``, ``penalty``, ``loss``, ``curve``, ``steps`` and ``resume``, and
-    set ``left_out_share``.
+    Strategies read ``params``, ``penalty``, ``loss``, ``curve``, ``steps`` and ``resume`` of a
+    Fit, and set ``left_out_share``.
     """
 
     mean_loss: Any
@@ -143,7 +143,7 @@ def automatic(search, start):
 
 
 def _is_doubtful(search, loss, used):
-    """Whether the ``loss`` of left-out rows by the linearised network says nothing of refits."""
+    """Return whether the linearised network's ``loss`` of left-out rows says nothing of refits."""
     if search.refits is None:
         return False
     share = loss / search.likelihood.variance
@@ -197,7 +197,7 @@ def _best_by_refits(search, start, evident):
 
 
 def _multiplied(search, fit, factor, *, instead):
-    """From a fit some steps under a multiple of its penalty, and some more where F still falls.
+    """Take some steps from a fit under a multiple of its penalty, and more where F still falls.
 
     Half-way it cannot be judged: it has not lost what the stronger penalty takes, or has lost it
     and not made up for it, and looks better, or worse, than it will be.
@@ -236,9 +236,9 @@ def of_all_rows(search, part, fit):
 
 
 def most_steps(alpha, max_iter, is_gaussian, stride=1):
-    """At most so many steps are taken in all stages of the strategy for alpha.
+    """Return how many steps all stages of the strategy for alpha may take together.
 
-    Those of "auto" may end at the constant, and a rival then takes ``max_iter`` of its own.
+    The stages of "auto" may end at the constant, and a rival then takes ``max_iter`` of its own.
     """
     stages = [steps for _, steps in FIRST_PRECISIONS[is_gaussian]]
     stages += (*FREE_STEPS, ALL_ROWS_STEPS, FINISH_STEPS) if is_gaussian else ()
@@ -290,7 +290,7 @@ def _learned_freely(search, start, groups):
 
 
 def _has_learned(search, fit):
-    """Whether half of the first loss is gone, and of several targets that of each.
+    """Return whether half of the first loss is gone, and of several targets that of each.
 
     An easy target may be most of the loss, and the others not be learned yet. That of a target is
     its variance, or where pilots have told the noise four times that: twice the noise may be left.
@@ -314,13 +314,13 @@ def _relevance(search, fit, precisions, *, n_steps, keep=None):
 
 
 def _finish(search, fit):
-    """The minimum of F under the penalty of a fit."""
+    """Go on from a fit to the minimum of F under its penalty."""
     search.stage("To the minimum under these penalties")
     return search.minimize(fit, fit.penalty, max_iter=search.most(FINISH_STEPS, fit.curve))
 
 
 def _better(chosen, rival, loss):
-    """Of two fits with their losses the one that predicts better; a tie goes to the chosen one."""
+    """Return which of two fits with their losses predicts better; a tie goes to the chosen one."""
     return (rival, loss) if loss < MARGIN * chosen[1] else chosen
 
 

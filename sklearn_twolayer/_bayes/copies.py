@@ -76,7 +76,7 @@ def left_out_shares(X, y, standardization, *, frequency=None, are_labels=True, a
 
 
 def replicates_tell_noise(X, y, standardization):
-    """Whether rows are dealt by settings, and at most half as many as distinct rows.
+    """Return whether folds deal settings, of which there are at most half as many as distinct rows.
 
     No weights can use up what the rows of one setting differ by. So there are residuals, and what
     is lost of a setting that was left out is not their noise alone.
@@ -136,7 +136,7 @@ class SortedRows:
         return X[:, n_values == self.n_inputs].T
 
     def are_replicates(self, X):
-        """Whether settings of a number, as many as folds or more, come with several y."""
+        """Return whether settings of a number, at least as many as folds, come with several y."""
         is_several = N_FOLDS <= self.n_inputs < np.count_nonzero(self.is_new)
         return is_several and len(self.numbers(X)) > 0
 
@@ -174,7 +174,7 @@ class SortedRows:
         return np.bincount(np.cumsum(self.is_new) - 1, weight[self.order])
 
     def meet_by_chance(self, frequency):
-        """Whether of the inputs that come more than once many come with several labels.
+        """Return whether many of the inputs that come more than once have several labels.
 
         Copies of a row bring its label along.
         """
@@ -183,7 +183,7 @@ class SortedRows:
         return (n_labels > 1).sum() > CONTESTED * is_repeated.sum()
 
     def fill_a_table(self, X, frequency):
-        """Whether most rows repeat others, and most cells of a table of the columns are seen.
+        """Return whether most rows repeat others, and fill most cells of a table of the columns.
 
         New rows are in its cells, too. A factor is a column, or the indicators of one, which have
         together no more values than levels. Where one alone tells the inputs apart there is no

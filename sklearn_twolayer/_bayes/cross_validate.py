@@ -30,7 +30,7 @@ HOPELESS, MIN_RACED = 1.5, 100
 
 @dataclass(frozen=True)
 class Grid:
-    """What is compared: values of S alpha."""
+    """The values of S alpha that are compared."""
 
     preference: tuple  # in the order in which ties are decided
     min_rows: int  # fewer distinct rows say nothing by being left out: the weakest learns them
@@ -39,7 +39,7 @@ class Grid:
 
     @property
     def strengths(self):
-        """The same values from weak to strong."""
+        """The values from weak to strong."""
         return tuple(sorted(self.preference))
 
     def least(self, losses):
@@ -78,7 +78,7 @@ class Grid:
 
 
 def n_folds_asked(n_dealt, bits=1.0):
-    """How many of the folds are left out in turn, until they have enough rows together.
+    """Return how many folds to leave out in turn, until they have enough rows together.
 
     A label that tells less than a bit is no whole row: of a rare class one fold has few.
     """

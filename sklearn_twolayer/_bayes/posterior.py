@@ -90,7 +90,7 @@ class Precisions:
     noise: float
 
     def penalty(self, likelihood):
-        """The penalty that they amount to."""
+        """The penalty that these precisions amount to."""
         return Penalty(self.groups, self.prior / likelihood.scale(self.noise))
 
 
@@ -147,7 +147,7 @@ class Posterior:
 
     @property
     def n_stored(self):
-        """Numbers of the matrix that a pickle holds."""
+        """How many numbers of the matrix a pickle holds."""
         return self.factor.n_stored
 
     def raw_prediction(self, X):
@@ -229,9 +229,9 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
 
 
 def valleys(few, params, factor, *, units, likelihood, left_out_share):
-    """The temperature under squared error: of the variance between valleys, too.
+    """Return the temperature under squared error: with it bars span the variance between valleys.
 
-    That within one is held to what left-out rows lost, where they are enough to tell.
+    The variance within one is held to what left-out rows lost, where they are enough to tell.
     """
     is_linear = few.network.activation == few.loss.output_activation == "identity"
     temperature = 1.0 if is_linear else VALLEYS_TEMPERATURE
@@ -314,7 +314,7 @@ def moderation(mean_loss, params, penalty, factor, *, few, scale):
 
 
 def is_moderated(network, n_rows):
-    """Whether the averages of a classifier's curvature, over so many rows, can be afforded."""
+    """Return whether averages of a classifier's curvature over so many rows can be afforded."""
     residuals, p = n_rows * network.n_outputs, network.n_params
     return N_AVERAGES * residuals * p * min(residuals, p) <= MAX_COST_OF_AVERAGES
 

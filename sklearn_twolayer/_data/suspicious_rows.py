@@ -45,7 +45,7 @@ COLUMN_VECTOR = (
 
 
 def complaints(problem, y, *, alpha, names, is_stream=False):
-    """What to warn the user of before the training; None where there is nothing.
+    """Return what to warn the user of before the training, None for what is in order.
 
     ``y`` and ``alpha`` are as the user has set them, ``names`` are those of the columns of X, or
     None.
@@ -70,7 +70,7 @@ def complaints(problem, y, *, alpha, names, is_stream=False):
 
 
 def complaints_of_columns(table, moments, names=None):
-    """What to warn the user of: of each kind the first column, and how many more there are.
+    """Return the warnings: each names the first column of its kind, and how many more there are.
 
     ``table`` has the encoded training rows, ``moments`` are {"X": Moments, "encoded": Moments} of
     what was standardised.
@@ -135,7 +135,7 @@ def _of_small(table, title, suspect):
 
 
 def complaint_of_first_batch(moments, names=None):
-    """What to warn of where columns are constant in the batch that fixes the scaling, or None.
+    """Return a warning of columns that are constant in the batch that fixes the scaling, or None.
 
     Not of columns of zeros or ones, as indicators, the words of a text and an intercept may be.
     """
@@ -203,7 +203,7 @@ def _variance_of_others(moments, value, p):
 
 
 def _of_block(X, y, weight, *, columns, value):
-    """Of each column: its first few distinct values, and how many rows hold the value."""
+    """Return for each column its first few distinct values, and how many rows hold the value."""
     X = X if weight is None else X[weight > 0]
     numbers = ((value[column], dense(X[:, [column]])) for column in columns)
     return [(np.unique(x)[: FEW_VALUES + 1], int((x == value).sum())) for value, x in numbers]

@@ -61,7 +61,7 @@ def published_weights(scale, network, members, dtype):
 
 
 def are_equal(weights, others):
-    """Whether two pairs of coefs and intercepts are the same, number by number."""
+    """Return whether two pairs of coefs and intercepts are the same, number by number."""
     pairs = ((a, b) for one, other in zip(weights, others) for a, b in zip(one, other))
     return all(np.array_equal(a, b) for a, b in pairs)
 
@@ -146,7 +146,7 @@ class WarmStart:
         return network.pack(*scale.unfold(self.coefs, self.intercepts), np.float64)
 
     def state(self, solver, *, is_stream=False):
-        """What the solver goes on with, or None."""
+        """Return the state that the solver goes on with, or None."""
         resume = self.resume
         if resume is None or resume.state is None or (is_stream and resume.random_state is None):
             return None

@@ -98,7 +98,7 @@ class MeanLoss:
         self._point = None
 
     def __getstate__(self):
-        """What block functions take along to other machines: everything but the rows."""
+        """Return what block functions take along to other machines: everything but the rows."""
         return {**vars(self), "rows": None, "_point": None}
 
     def incoming(self, params):
@@ -109,7 +109,7 @@ class MeanLoss:
         return params
 
     def _outgoing(self, gradient):
-        """Adjoint of ``incoming``: a gradient (p,), or columns (p, m), which it overwrites."""
+        """Apply the adjoint of ``incoming`` to a gradient (p,), or columns (p, m), overwritten."""
         for form in reversed(self._forms):
             gradient = form.adjoint(gradient)
         return gradient
@@ -217,7 +217,7 @@ class MeanLoss:
     def pulled_back(self, derivative, params, v):
         """J' H d (p,) over the rows, / S, with a ``derivative`` d (n, k) of Z2 along v.
 
-        That of first order, d = J v, makes it the product of the Gauss-Newton matrix and v,
+        The first derivative, d = J v, makes it the product of the Gauss-Newton matrix and v,
         forward along v and then backward; that of second order is an acceleration.
         """
         incoming, v = self.incoming(params), self.incoming(v)

@@ -102,7 +102,7 @@ class Standardization:
         )
 
     def unfold(self, coefs, intercepts):
-        """Inverse of ``fold``."""
+        """The inverse of ``fold``: coefs, intercepts -> weights of the standardised network."""
         W1, W2 = (np.asarray(W, np.float64) for W in coefs)
         b1, b2 = (np.asarray(b, np.float64) for b in intercepts)
         return (
@@ -175,7 +175,7 @@ class TanhForm:
 
 
 def tanh_form_pays(network, dtype):
-    """Whether units are logistic, and tanh costs less: in float32, where NumPy has AVX-512."""
+    """Return whether units are logistic and tanh costs less: in float32, where it has AVX-512."""
     return network.activation == "logistic" and dtype == np.float32 and TANH_IS_FAST
 
 
@@ -254,7 +254,7 @@ def _merge_moments(total, parts):
 
 
 def _block_moments(shift, X, y, weight):
-    """Per column: sum of w, of w [x != 0], of w (x - shift) and w (x - shift)^2, and both ends.
+    """Return column sums of w, w [x != 0], w (x - shift) and w (x - shift)^2, and both ends.
 
     Over a block [X 1]; an end (2, width) is an extreme value and the w of the rows that hold it.
     For sparse X the sums run over the stored entries; what is not stored is exactly zero and is

@@ -39,7 +39,7 @@ SMALLEST = 1e-30
 
 
 class NotFinite(ValueError):
-    """What a minimiser cannot start with: a gradient or a curvature that is not finite."""
+    """A minimiser cannot start: the gradient or the curvature is not finite."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Flat:
         return cls(FLAT_ONCE_LEARNED, least_decrease(tol))
 
     def __call__(self, values):
-        """Whether F is, after iterations of these ``values``."""
+        """Return whether F is flat after iterations of these ``values``."""
         n = self.n_iterations
         if len(values) <= n or self.share == 0:
             return False

@@ -100,7 +100,7 @@ class StochasticState:
 
 
 def schedule_factor(schedule, progress):
-    """Factor on the learning rate at ``progress`` in [0, 1] of the schedule."""
+    """Return the factor on the learning rate at ``progress`` in [0, 1] of the schedule."""
     return 0.5 * (1 + cos(pi * min(progress, 1.0))) if schedule == "cosine" else 1.0
 
 
@@ -122,7 +122,7 @@ class Schedule:
 
 
 def train_epoch(objective, state, *, rule, batches, options, pace):
-    """One step for each batch of an epoch; ``pace`` is the progress of the schedule per step."""
+    """Take a step for each batch of an epoch; ``pace`` is the progress of the schedule per step."""
     params, average = state.params.copy(), state.average.copy()
     rule_state, n_steps, progress = state.rule_state, state.n_steps, state.progress
     last, least_weight = None, max(MIN_AVERAGE_WEIGHT, 1 / len(batches))

@@ -310,8 +310,8 @@ class BaseTwoLayer(
             fits = [run.fit_member(problem, settings, random_state, watch=watch, start=start)]
         else:
             fits = run.fit_members(problem, settings, random_state, watch=watch)
-        how = {"start": start, "random_state": random_state}
-        self._publish(problem, *published(problem, settings, fits, **how))
+        found = published(problem, settings, fits, start=start, random_state=random_state)
+        self._publish(problem, *found)
         if watch.task is not None:
             watch.task.end(lambda: (self.coefs_, self.intercepts_))
         return why_unfinished(settings, fits, self.n_iter_, self.loss_)

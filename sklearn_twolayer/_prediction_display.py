@@ -303,8 +303,8 @@ def _names(y, k):
 def _panels(pyplot, ax, n_targets, most):
     """The axes to draw into (n_targets, n_panels)."""
     if ax is None:
-        size = {"figsize": (3.8 * most, 3.8 * n_targets), "layout": "constrained"}
-        return pyplot.subplots(n_targets, most, squeeze=False, **size)[1]
+        size, layout = (3.8 * most, 3.8 * n_targets), "constrained"
+        return pyplot.subplots(n_targets, most, squeeze=False, figsize=size, layout=layout)[1]
     axes = np.array(ax, dtype=object)
     for each in axes.flat:
         if not isinstance(each, pyplot.Axes):

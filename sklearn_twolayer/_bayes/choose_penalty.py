@@ -127,8 +127,9 @@ def automatic(search, start):
     by_group, precisions = _grouped_evidence(search, start, AUTO_STEPS)
     evident = by_group, _loss_of_left_out_rows(search, by_group)
     if search.mean_loss.network.n_features < search.likelihood.total_weight:
-        how = {"n_steps": AUTO_STEPS, "keep": lambda rival: by_group}
-        by_column = _relevance(search, by_group, precisions, **how)
+        by_column = _relevance(
+            search, by_group, precisions, n_steps=AUTO_STEPS, keep=lambda rival: by_group
+        )
         evident = _better(evident, by_column, _loss_of_left_out_rows(search, by_column))
     _, used = _factor_and_used_share(search, evident[0])
     if _is_doubtful(search, evident[1], used):

@@ -196,8 +196,9 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
     noise_precision = likelihood.noise_precision(loss, n_effective)
     of_targets = spread = np.ones(likelihood.n_outputs)
     if likelihood.is_gaussian:
-        options = {"variances": likelihood.variances, "few": few, "factor": factor}
-        of_targets, growth, are_told = noise_precisions(mean_loss, params, gamma.sum(), **options)
+        of_targets, growth, are_told = noise_precisions(
+            mean_loss, params, gamma.sum(), variances=likelihood.variances, few=few, factor=factor
+        )
         widening = likelihood.widening(of_targets, left_out_share, n_effective)
         noise_precision, of_targets = noise_precision / widening, of_targets / widening
         spread = np.sqrt(noise_precision / of_targets * growth) if are_told else spread
@@ -208,8 +209,10 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
         value = loss + penalty.value(params)
         evidence = log_marginal_likelihood(value, factor, precisions, likelihood)
     if part.loss.is_squared_error:
-        options = {"units": spread**2 / scale, "likelihood": likelihood}
-        temperature = valleys(few, params, factor, left_out_share=left_out_share, **options)
+        units = spread**2 / scale
+        temperature = valleys(
+            few, params, factor, units=units, likelihood=likelihood, left_out_share=left_out_share
+        )
     else:
         factor, temperature = moderation(part, params, held, factor, few=few, scale=scale)
     return Posterior(
@@ -331,9 +334,10 @@ def calibrate(mean_loss, params, factor, total_weight):
     the rows, of which left-out rows tell nothing.
     """
     loss = mean_loss.loss
-    functions = {"row_function": partial(moderated_losses, loss)}
-    functions["hessian"] = partial(expected_hessian, loss)
-    losses = leave_one_out_mean(mean_loss, params, factor, scale=total_weight, **functions)
+    of_rows, hessian = partial(moderated_losses, loss), partial(expected_hessian, loss)
+    losses = leave_one_out_mean(
+        mean_loss, params, factor, scale=total_weight, row_function=of_rows, hessian=hessian
+    )
     return TEMPERATURES[np.flatnonzero(losses <= TIE * losses.min())[-1]]
 
 

@@ -179,8 +179,9 @@ class MeanLoss:
                 hessian = self.loss.hessian(Z2)
             else:
                 hessian = average(Z2, self._jacobian(incoming, X, A1))
-            arguments = {"hessian": hessian, "weight": weight}
-            matrix = second_order.gauss_newton(self._inner, incoming, X, A1, **arguments)
+            matrix = second_order.gauss_newton(
+                self._inner, incoming, X, A1, hessian=hessian, weight=weight
+            )
             return loss, self._backward(incoming, X, A1, delta), matrix
 
         loss, gradient, matrix = self.rows.sum(block)

@@ -155,8 +155,9 @@ def stochastic(objective, state, *, rule, batches, options, callback):
     pace, refusals, waited, status = 1 / (options.max_iter * len(batches)), 0, 0, OUT_OF_ITERATIONS
     while step.n_iter < options.max_iter and step.state.progress < 1 - 0.5 * pace:
         with np.errstate(over="ignore", invalid="ignore"):
-            how = {"rule": rule, "batches": batches, "options": options, "pace": pace}
-            trial = train_epoch(objective, step.state, **how)
+            trial = train_epoch(
+                objective, step.state, rule=rule, batches=batches, options=options, pace=pace
+            )
             value = objective.value(trial.average)
         if not (value <= highest and np.isfinite(value)):  # shorten the steps
             refusals += 1

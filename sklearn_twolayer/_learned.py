@@ -33,7 +33,7 @@ PICKLED = (
 FEW_ROWS = 256
 #: Bytes of the largest array of a block that posteriors answer, and the least rows of one: solving
 #: for fewer right-hand sides at once is slower.
-BLOCK_BYTES = 2**24
+ANSWER_BYTES = 2**24
 MIN_ROWS = 16
 
 
@@ -168,7 +168,7 @@ def rows_of_block(network):
     (n, k, p) and (n, draws, k).
     """
     row = 8 * network.n_outputs * max(network.n_params, N_DRAWS)
-    return max(BLOCK_BYTES // row, MIN_ROWS)
+    return max(ANSWER_BYTES // row, MIN_ROWS)
 
 
 def mixture_moments(posteriors, X):

@@ -813,7 +813,7 @@ MUTATIONS = {
         ("if self.keeps_matrix or size <= MOST_PICKLED:", "if True:"),
         ("no_error_bars: str = DURING_THE_FIT", 'no_error_bars: str = ""'),
         ("replace(self, resume=None, keeps_matrix=True)", "replace(self, resume=None)"),
-        ("BLOCK_BYTES // row, MIN_ROWS)", "BLOCK_BYTES // row, 1)"),
+        ("ANSWER_BYTES // row, MIN_ROWS)", "ANSWER_BYTES // row, 1)"),
         ("slope(Z2) ** 2 *", "slope(Z2) *"),
         ("axis1=1, axis2=2) + noise)", "axis1=1, axis2=2))"),
     ),

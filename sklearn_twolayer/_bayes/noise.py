@@ -72,7 +72,7 @@ class Likelihood:
         """The likelihood of the rows of a mean loss, read once: their targets have a variance."""
         rows, variances, is_gaussian = mean_loss.rows, 1.0, mean_loss.loss.is_squared_error
         if is_gaussian:
-            first, second = rows.sum(partial(_block_moments, shift=rows.first("y")))
+            first, second = rows.sum(partial(_moments_of_targets, shift=rows.first("y")))
             S = rows.weight_of_blocks
             variances = second / S - (first / S) ** 2
             # exactly zero for a target that is constant, and for no other
@@ -195,7 +195,7 @@ def precision_within_bounds(degrees, squares, variance):
     )
 
 
-def _block_moments(X, y, weight, *, shift):
+def _moments_of_targets(X, y, weight, *, shift):
     distance, weight = y - shift, np.ones(len(y)) if weight is None else weight
     return weight @ distance, weight @ distance**2
 

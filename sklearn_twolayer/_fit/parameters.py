@@ -10,6 +10,8 @@ import numpy as np
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_random_state
 
+from sklearn_twolayer._network.activations import ACTIVATIONS
+
 
 class InvalidParameterError(ValueError, TypeError):
     """A constructor parameter has a value or a type that it may not have."""
@@ -63,7 +65,6 @@ def _one_of(names):
 TOO_MANY = 2**63
 COUNT = partial(_is_number, low=1, high=TOO_MANY, kind=Integral)
 POSITIVE, NOT_NEGATIVE = partial(_is_number, low=0, is_open=True), partial(_is_number, low=0)
-ACTIVATIONS = "logistic", "tanh", "relu", "softplus", "identity"
 SOLVERS = "auto", "lm", "lbfgs", "adam", "sgd", "gd"
 #: What to add to an error where others know a value by this name.
 HINTS = {"sigmoid": " The sigmoid is called 'logistic' here."}
@@ -75,7 +76,7 @@ AUTO_OR_SIZE = "'auto' or an integer >= 1 and < 1e9", _auto_or(SIZE)
 #: Parameter -> what is valid, in words and as a predicate.
 RULES = {
     "n_hidden": AUTO_OR_SIZE,
-    "activation": _one_of(ACTIVATIONS),
+    "activation": _one_of(tuple(ACTIVATIONS)),
     "output_activation": _one_of(("identity", "logistic")),
     "solver": _one_of(SOLVERS),
     "alpha": (

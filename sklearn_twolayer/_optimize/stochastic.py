@@ -13,13 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_twolayer._optimize.full_batch import CONVERGED, OUT_OF_ITERATIONS, STALLED, Step, ended
+from sklearn_twolayer._optimize.full_batch import (
+    CONVERGED,
+    MAX_GROWTH,
+    OUT_OF_ITERATIONS,
+    STALLED,
+    Step,
+    ended,
+)
 
 #: Least weight of a step in the moving average of the weights: a memory of 50 steps, or of
 #: an epoch where that has fewer. Without mini-batches there is no noise to average out.
 MIN_AVERAGE_WEIGHT = 0.02
-#: An epoch that ends so many times above the start has diverged.
-MAX_GROWTH = 10.0
 #: Epochs refused in a row; each divides the learning rate by 2, then 4, 8 and so on.
 MAX_REFUSALS = 60
 

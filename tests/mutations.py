@@ -387,7 +387,7 @@ MUTATIONS = {
             '    if suspect.name != "X":\n        remedy = "drop',
             '    if False:\n        remedy = "drop',
         ),
-        ("total > MANY_TIMES * n", "False"),
+        ("total > MOST_COUNTS_OF_A_ROW * n", "False"),
         ("if isinstance(alpha, str) and total", "if total"),
         ("if n < LEAST_ROWS or", "if"),
         ("(squares < np.finfo(float).tiny)", "(squares == 0)"),

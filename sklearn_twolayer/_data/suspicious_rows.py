@@ -32,9 +32,9 @@ LARGEST_SHARE, SHARE_OF_EACH = 0.02, 1e-4
 FEW_VALUES = 10
 #: Shares of rows that sum to 1 but for rounding leave no others.
 NO_OTHERS = 1e-9
-ROWS_AT_ONCE = 1024
+ROWS_READ_AT_ONCE = 1024
 #: Weights that sum to more than this times the rows may not be meant as frequencies.
-MANY_TIMES = 10
+MOST_COUNTS_OF_A_ROW = 10
 #: A value that a larger share of the rows hold is no code for what is missing, nor a slip.
 MOST_ROWS_OF_A_CODE = 1 / 3
 #: In the words of scikit-learn, which other estimators say of such a y.
@@ -58,7 +58,7 @@ def complaints(problem, y, *, alpha, names, is_stream=False):
     if is_stream:
         found.append(complaint_of_first_batch(problem.moments, names))
     total, n = table.total_frequency, table.n_rows
-    if isinstance(alpha, str) and total > MANY_TIMES * n:
+    if isinstance(alpha, str) and total > MOST_COUNTS_OF_A_ROW * n:
         found.append(
             f"The weights of the {n} rows sum to {total:.6g}. Weights are frequencies: each row "
             f"counts as {total / n:.3g} rows where the width and alpha={alpha!r} are chosen, and "
@@ -177,8 +177,8 @@ def _suspects(table, name, moments):
     columns = np.flatnonzero(of_others < most)
     if n < LEAST_ROWS or not len(columns):
         return []
-    with table.raw_rows(name, ROWS_AT_ONCE) as rows:
-        found = rows.sum(partial(_of_block, columns=columns, value=value), _merge)
+    with table.raw_rows(name, ROWS_READ_AT_ONCE) as rows:
+        found = rows.sum(partial(_values_of_block, columns=columns, value=value), _merge)
     share = 1 - np.maximum(of_others, 0)
     return [
         Suspect(name, column, float(value[column]), n_rows, share[column])
@@ -202,7 +202,7 @@ def _variance_of_others(moments, value, p):
     return np.where(are_others & (p < MOST_ROWS_OF_A_CODE), others, 1.0)
 
 
-def _of_block(X, y, weight, *, columns, value):
+def _values_of_block(X, y, weight, *, columns, value):
     """Return for each column its first few distinct values, and how many rows hold the value."""
     X = X if weight is None else X[weight > 0]
     numbers = ((value[column], dense(X[:, [column]])) for column in columns)

@@ -57,6 +57,8 @@ MUTATIONS = {
             "np.log1p(np.exp(Z2)) - y * Z2",
         ),
         ("delta[y, rows] -= 1", "delta[y, rows] -= 0.5"),
+        ("    Z /= Z.sum(axis=-1, keepdims=True)\n", ""),
+        ("    Z -= Z.max(axis=-1, keepdims=True)\n", ""),
         ("- A2[:, :, None] * A2[:, None, :]", "- 0 * A2[:, :, None] * A2[:, None, :]"),
         ("return Z2 - logsumexp(Z2, axis=1, keepdims=True)", "return np.log(self.predict(Z2))"),
         ("np.sqrt(np.maximum(eigenvalues, 0))", "np.sqrt(eigenvalues)"),

@@ -46,6 +46,14 @@ from scipy.special import entr, logit, logsumexp
 from sklearn_twolayer._network.activations import logistic
 
 
+def softmax(Z):
+    """exp(z) / sum exp(z) over the last axis, in place."""
+    Z -= Z.max(axis=-1, keepdims=True)
+    np.exp(Z, out=Z)
+    Z /= Z.sum(axis=-1, keepdims=True)
+    return Z
+
+
 def _diagonal_matrices(diagonal):
     """(n, k) -> (n, k, k) with the rows of ``diagonal`` on the diagonals."""
     return diagonal[:, :, None] * np.eye(diagonal.shape[1], dtype=diagonal.dtype)
@@ -155,9 +163,7 @@ class MulticlassLogLoss:
     ignores_shift = True
 
     def predict(self, Z2):
-        A2 = np.exp(Z2 - Z2.max(axis=1, keepdims=True))
-        A2 /= A2.sum(axis=1, keepdims=True)
-        return A2
+        return softmax(Z2.copy())
 
     def loss_and_delta(self, y, Z2):
         rows = np.arange(len(y))

@@ -803,7 +803,7 @@ MUTATIONS = {
     ),
     "_learned.py": (
         "test_base.py test_explain.py test_posterior.py test_copies.py test_scorers.py "
-        "_bayes/test_posterior.py test_underflow.py",
+        "_bayes/test_posterior.py _bayes/test_averages.py test_underflow.py",
         ('    @np.errstate(under="ignore")\n', ""),
         ("        if not are_equal(fitted, (coefs, intercepts)):", "        if False:"),
         ("/ len(parts) + between", "/ len(parts)"),

@@ -75,7 +75,7 @@ MUTATIONS = {
         ("self.rows.n_rows / (batch[0].shape[0] * self", "1 / (batch[0].shape[0] * self"),
         ("    delta *= weight[:, None]\n", ""),
         ("R = R * np.sqrt(weight)[:, None, None]", "R = R * weight[:, None, None]"),
-        ('{"hessian": hessian, "weight": weight}', '{"hessian": hessian}'),
+        ("hessian=hessian, weight=weight", "hessian=hessian"),
         (
             "gradient + self.penalty.per_weight * params\n\n    def batch",
             "gradient\n\n    def batch",

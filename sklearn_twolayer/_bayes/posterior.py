@@ -56,6 +56,8 @@ from sklearn_twolayer._network.curvature import LOW_RANK_FLOOR
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._network.second_order import jacobian, without_shift
 
+#: Most weights of a network that has error bars; fits of few rows may have more, in dual form.
+MAX_WEIGHTS = 5000
 #: Range of a prior precision on the standardised scale.
 PRIOR_PRECISION_BOUNDS = (1e-6, 1e6)
 #: Prior precision of the output biases of classes, where they have no penalty: that of a weight of

@@ -14,8 +14,8 @@ import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
 from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS
-from sklearn_twolayer._bayes.posterior import PointMass, is_moderated, posterior_of
-from sklearn_twolayer._fit.auto import MAX_WEIGHTS, is_affordable, n_params
+from sklearn_twolayer._bayes.posterior import MAX_WEIGHTS, PointMass, is_moderated, posterior_of
+from sklearn_twolayer._fit.auto import is_affordable, n_params
 from sklearn_twolayer._fit.monitor import INTERRUPT, best_step
 from sklearn_twolayer._fit.span import in_columns
 from sklearn_twolayer._fit.training import TRIAL_STEPS

@@ -16,7 +16,8 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import qr
 
-from sklearn_twolayer._fit.auto import MAX_WEIGHTS, compares_penalties, n_params
+from sklearn_twolayer._bayes.posterior import MAX_WEIGHTS
+from sklearn_twolayer._fit.auto import compares_penalties, n_params
 from sklearn_twolayer._fit.monitor import announce
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.products import dense

@@ -64,6 +64,42 @@ def test_weights_choose_as_repeats_do():
     np.testing.assert_allclose(found, chosen, rtol=1e-12)
 
 
+def rows_of_classes(y, seed):
+    """Rows around a centre of each of ten classes."""
+    random = np.random.RandomState(seed)
+    centres = 3 * random.normal(size=(10, 10))
+    return centres[y] + random.normal(size=(len(y), 10)), centres
+
+
+def test_a_single_row_of_each_class_is_learned():
+    """Half of them were not, as no network predicts a class of which it has seen no row."""
+    for seed in range(3):
+        rows, centres = rows_of_classes(np.arange(10), seed)
+        model = TwoLayerClassifier(random_state=0).fit(rows, np.arange(10))
+        assert model.score(rows, np.arange(10)) == model.score(centres, np.arange(10)) == 1
+
+
+def test_single_rows_of_balanced_classes_leave_the_penalty_to_the_others():
+    """Left out, each of them would weigh as much as two hundred, and none be predicted."""
+    y = np.r_[np.repeat([0, 1], 60), 2, 3]
+    model = TwoLayerClassifier(class_weight="balanced", random_state=0)
+    for seed in range(2):
+        rows, centres = rows_of_classes(y, seed)
+        model.fit(rows, y)
+        assert model.penalty_.max() <= 1 / len(y)
+        np.testing.assert_array_equal(model.predict(centres[:2]), [0, 1])
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_where_all_that_is_left_out_is_of_one_class_the_prior_stays(class_weight):
+    """Whatever is sure of that class would win, and know the only row of the other by heart."""
+    labels = (np.arange(60) == 5).astype(int)
+    model = TwoLayerClassifier(5, class_weight=class_weight, random_state=0)
+    for y in (labels, 1 - labels, np.c_[labels, labels]):
+        if y.ndim == 1 or class_weight is None:
+            assert model.fit(X, y).penalty_[0] == model.penalty_[2] == pytest.approx(1 / 60)
+
+
 def test_classes_without_weight_may_be_all_that_a_fold_leaves_out():
     """Of few rows; they are in the table, as their labels are known."""
     for seed in range(7, 11):  # of 9 a fold leaves out the first class alone

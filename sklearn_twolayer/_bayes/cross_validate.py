@@ -80,8 +80,11 @@ class Grid:
 def n_folds_asked(n_dealt, bits=1.0):
     """Return how many folds to leave out in turn, until they have enough rows together.
 
-    A label that tells less than a bit is no whole row: of a rare class one fold has few.
+    A label that tells less than a bit is no whole row: of a rare class one fold has few. None of
+    those that tell nothing.
     """
+    if not bits:
+        return 0
     n_told = n_dealt * min(bits, 1.0)
     return min(ceil(ENOUGH_ROWS * N_FOLDS / max(n_told, 1)), N_FOLDS, n_dealt)
 

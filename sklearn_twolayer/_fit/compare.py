@@ -71,7 +71,7 @@ class Comparison:
             solver, max_iter = "lbfgs", LEARNING_STEPS
         brief = replace(settings, solver=solver, max_iter=max_iter)
         networks = LeftOut(problem, brief, deadline.share(COMPARING_SHARE))
-        bits = bits_of_labels(problem) or 1.0 if are_labels else 1.0  # none of a single class
+        bits = bits_of_labels(problem, shares.any(axis=1)) if are_labels else 1.0
         return cls(networks, start, shares, n_dealt, n_folds_asked(n_dealt, bits))
 
     def losses(self, number, strengths):
@@ -209,12 +209,15 @@ class Comparison:
         return Penalty.fixed(problem.network, strength * unit, ratio)
 
 
-def bits_of_labels(problem):
+def bits_of_labels(problem, is_left_out):
     """How many bits the label of a row tells: less than one of two classes, if one is rare.
 
-    Those of several labels add up, as what is lost of them does.
+    Those of several labels add up, as what is lost of them does. Where no two labels are left out,
+    there are none: each penalty would be judged by how sure it is of what is left out.
     """
     targets, table = problem.targets, problem.table
+    if not np.any(table.encoded[is_left_out] != table.encoded[is_left_out][:1]):
+        return 0.0
     shares = targets.loss.mean_target(table.encoded, table.frequency, targets.n_outputs)
     return targets.loss.entropy(shares) / np.log(2)
 

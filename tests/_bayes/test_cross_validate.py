@@ -91,6 +91,10 @@ def test_folds_are_asked_until_they_have_a_hundred_rows():
 
 
 def test_rows_of_a_rare_class_tell_less():
-    assert [n_folds_asked(1000, bits) for bits in (0.0, 0.08, 0.2, 0.4, 1.0, 3.0)] == [
-        *(5, 5, 3, 2, 1, 1)
+    assert [n_folds_asked(1000, bits) for bits in (0.0, 0.001, 0.08, 0.2, 0.4, 1.0, 3.0)] == [
+        *(0, 5, 5, 3, 2, 1, 1)
     ]
+
+
+def test_where_no_fold_is_asked_unit_precision_stays():
+    assert GRID.choose(None, GRID.min_rows, 0) == 1

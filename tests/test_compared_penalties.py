@@ -91,13 +91,54 @@ def test_single_rows_of_balanced_classes_leave_the_penalty_to_the_others():
 
 
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
-def test_where_all_that_is_left_out_is_of_one_class_the_prior_stays(class_weight):
-    """Whatever is sure of that class would win, and know the only row of the other by heart."""
-    labels = (np.arange(60) == 5).astype(int)
-    model = TwoLayerClassifier(5, class_weight=class_weight, random_state=0)
-    for y in (labels, 1 - labels, np.c_[labels, labels]):
-        if y.ndim == 1 or class_weight is None:
-            assert model.fit(X, y).penalty_[0] == model.penalty_[2] == pytest.approx(1 / 60)
+@pytest.mark.parametrize("n_single", [1, 6])
+def test_where_all_that_is_left_out_is_of_one_class_the_prior_stays(n_single, class_weight):
+    """Whatever is sure of that class would win, and know the only rows of others by heart."""
+    y = np.r_[np.zeros(60, int), 1 + np.arange(n_single)]
+    rows, _ = rows_of_classes(y, 0)
+    model = TwoLayerClassifier(5, class_weight=class_weight, random_state=0).fit(rows, y)
+    np.testing.assert_allclose(model.penalty_[[0, 2]], 1 / len(y))
+
+
+def test_single_rows_with_or_without_each_label_leave_the_prior():
+    y = (np.arange(60) == 5).astype(int)
+    rows, _ = rows_of_classes(y, 0)
+    model = TwoLayerClassifier(5, random_state=0).fit(rows, np.c_[y, 1 - y])
+    np.testing.assert_allclose(model.penalty_[[0, 2]], 1 / 60)
+
+
+def few_of_one_class(n_rare, n, seed):
+    """So many rows on the far side of a noisy line; and 1,000 new rows, as many on both sides."""
+    random = np.random.RandomState(seed)
+    rows = random.normal(size=(60_000, 4))
+    score = rows[:, 0] + rows[:, 1] + 0.5 * random.normal(size=60_000)
+    is_rare = score > np.quantile(score, 1 - n_rare / n)
+    rare, others = rows[is_rare], rows[~is_rare]
+    y, new = np.arange(n) < n_rare, np.arange(1000) < 500
+    shown = np.vstack([rare[:n_rare], others[: n - n_rare]])
+    return shown, y.astype(int), np.vstack([rare[-500:], others[-500:]]), new.astype(int)
+
+
+@pytest.mark.parametrize(("n_rare", "least"), [(2, 1.0), (4, 0.1)])
+def test_few_rows_of_a_balanced_class_are_not_known_for_sure(n_rare, least):
+    """The first fold, which has no such row, had dropped the penalties that the others ask for."""
+    lost = []
+    for seed in range(6):
+        rows, y, new, labels = few_of_one_class(n_rare, 200, seed)
+        model = TwoLayerClassifier(class_weight="balanced", random_state=0).fit(rows, y)
+        assert model.penalty_.max() > 0.99 * least / 200
+        lost.append(log_loss(labels, model.predict_proba(new)))
+    assert max(lost) < np.log(2)  # what a network loses that knows nothing
+
+
+@pytest.mark.parametrize(("n_rare", "is_asked"), [(4, False), (8, True)])
+def test_few_rows_of_a_class_say_nothing_of_bends(monkeypatch, n_rare, is_asked):
+    asked = []
+    monkeypatch.setattr(
+        compare.Comparison, "with_cheaper_bends", lambda _, pair: asked.append(pair) or pair
+    )
+    TwoLayerClassifier(5, random_state=0).fit(*few_of_one_class(n_rare, 200, 0)[:2])
+    assert bool(asked) == is_asked
 
 
 def test_classes_without_weight_may_be_all_that_a_fold_leaves_out():

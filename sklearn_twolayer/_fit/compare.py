@@ -14,6 +14,7 @@ from sklearn_twolayer._bayes.cross_validate import (
     NUMBERS_GRID,
     Grid,
     n_folds_asked,
+    rows_told,
 )
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.auto import (
@@ -25,7 +26,7 @@ from sklearn_twolayer._fit.auto import (
     rows_to_compare,
     unit_precision,
 )
-from sklearn_twolayer._fit.left_out import COMPARING_SHARE, LeftOut
+from sklearn_twolayer._fit.left_out import COMPARING_SHARE, LeftOut, bits_of_labels
 from sklearn_twolayer._fit.monitor import Stop, Watch, announce
 from sklearn_twolayer._fit.results import MAX_WEIGHTS
 from sklearn_twolayer._fit.run import training_of
@@ -56,7 +57,7 @@ class Comparison:
     start: np.ndarray  # (p,), where networks start
     shares: np.ndarray  # (n, 5) of each row that each fold leaves out
     n_dealt: int  # how many rows the folds share out
-    n_folds: int  # how many of them are asked
+    bits: float  # that a label tells
     told: list = field(default_factory=list)  # {pair: (sum of losses, weights)} of whole folds
 
     @classmethod
@@ -72,12 +73,13 @@ class Comparison:
         brief = replace(settings, solver=solver, max_iter=max_iter)
         networks = LeftOut(problem, brief, deadline.share(COMPARING_SHARE))
         bits = bits_of_labels(problem, shares.any(axis=1)) if are_labels else 1.0
-        return cls(networks, start, shares, n_dealt, n_folds_asked(n_dealt, bits))
+        return cls(networks, start, shares, n_dealt, bits)
 
     def losses(self, number, strengths):
         """What is lost of the rows of a fold; see ``Grid.choose``."""
         settings, n_rows = self.networks.settings, np.count_nonzero(self.shares[:, number])
-        where = f"{n_rows} left-out rows, fold {number + 1} of {self.n_folds}"
+        n_folds = n_folds_asked(self.n_dealt, self.bits)
+        where = f"{n_rows} left-out rows, fold {number + 1} of {n_folds}"
         announce(settings, f"Comparing {len(strengths)} penalties on {where}")
         pairs = [(strength, 1.0) for strength in strengths]
         penalties = [self._penalty(pair) for pair in pairs]
@@ -138,7 +140,7 @@ class Comparison:
 
     def best_of(self, grid):
         """The penalty of a grid under which left-out rows lose least, or one beyond it."""
-        strength = grid.choose(self.losses, self.n_dealt, self.n_folds)
+        strength = grid.choose(self.losses, self.n_dealt, self.bits)
         if strength != grid.strengths[-1]:
             return strength, 1.0
         return self.beyond(strength, grid.stronger)
@@ -207,19 +209,6 @@ class Comparison:
         problem = self.networks.problem
         unit = unit_precision(problem.size) * problem.size.n_counted
         return Penalty.fixed(problem.network, strength * unit, ratio)
-
-
-def bits_of_labels(problem, is_left_out):
-    """How many bits the label of a row tells: less than one of two classes, if one is rare.
-
-    Those of several labels add up, as what is lost of them does. Where no two labels are left out,
-    there are none: each penalty would be judged by how sure it is of what is left out.
-    """
-    targets, table = problem.targets, problem.table
-    if not np.any(table.encoded[is_left_out] != table.encoded[is_left_out][:1]):
-        return 0.0
-    shares = targets.loss.mean_target(table.encoded, table.frequency, targets.n_outputs)
-    return targets.loss.entropy(shares) / np.log(2)
 
 
 def grid_of(size):
@@ -308,7 +297,7 @@ def with_best_penalty(problem, settings, random_state, *, deadline, start=None):
         announce(settings, "Final fit: the evidence, under which left-out rows lose least")
         found = replace(settings, alpha="evidence")
     else:
-        if comparison.n_dealt >= grid.min_rows_of_bends:
+        if rows_told(comparison.n_dealt, comparison.bits) >= grid.min_told_of_bends:
             pair = comparison.with_cheaper_bends(pair)
         lost = comparison.mean_lost(pair)
         how = {"learns_first": start is None and settings.solver != "adam"}

@@ -46,7 +46,7 @@ def comparison(answers, weight=None):
     problem = SimpleNamespace(table=table, size=size, network=NETWORK)
     networks = SimpleNamespace(fits=fits, settings=settings, problem=problem)
     networks.further = lambda out, params, penalty: fits(out, params, [penalty])
-    return Comparison(networks, 0, SHARES, 20, 5), asked
+    return Comparison(networks, 0, SHARES, 20, 1.0), asked
 
 
 def test_a_fold_leaves_out_its_rows_under_each_penalty():
@@ -320,7 +320,7 @@ def settings_of(alpha):
 
 def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeypatch):
     """But not where it goes on from weights that have learnt."""
-    monkeypatch.setattr(Grid, "choose", lambda grid, losses, n_dealt, n_folds: 3.0)
+    monkeypatch.setattr(Grid, "choose", lambda grid, losses, n_dealt, bits: 3.0)
     monkeypatch.setattr(Comparison, "with_cheaper_bends", lambda comparison, pair: (3.0, 10.0))
     problem, settings = posed(), settings_of("auto")
     options = {"deadline": Deadline()}

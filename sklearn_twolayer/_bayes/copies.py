@@ -4,7 +4,7 @@ Rows that are drawn again, merged twice or logged while nothing changes have the
 they repeat, and a row that is left out is still there as long as one of its copies is. As
 frequencies they say where F weighs more; but where penalties and error bars are found from the
 rows, residuals and degrees of freedom are those of distinct rows, of repeats as of weights, and
-all copies of a row are dealt to the same fold.
+all copies of a row are dealt to the same fold. The only row of a class is dealt to none.
 
 Rows of a few inputs, of which many come with several labels, or which fill a table of their
 columns, are equal by chance. Each of them tells something, and is dealt by itself.

@@ -17,7 +17,7 @@ from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS
 from sklearn_twolayer._bayes.posterior import MAX_WEIGHTS, PointMass, is_moderated, posterior_of
 from sklearn_twolayer._fit.auto import is_affordable, n_params
 from sklearn_twolayer._fit.monitor import INTERRUPT, best_step
-from sklearn_twolayer._fit.span import in_columns
+from sklearn_twolayer._fit.span import problem_in_columns
 from sklearn_twolayer._fit.training import TRIAL_STEPS
 from sklearn_twolayer._fit.weights import Resume, published_weights
 from sklearn_twolayer._network.activations import ACTIVATIONS
@@ -94,8 +94,7 @@ def published(problem, settings, fits, *, start, random_state):
     names in ``Learned``: what going on needs, and the posteriors of the members, or why there are
     none. ValueError if the weights do not fit into the dtype of X.
     """
-    problem, fits = in_columns(problem, fits)
-    members = whole_members(fits)
+    problem, members = problem_in_columns(problem), whole_members(fits)
     best, dtype = min(members, key=attrgetter("loss")), problem.table.dtype
     params = [fit.params for fit in members]
     coefs, intercepts = published_weights(problem.scale, problem.network, params, dtype)

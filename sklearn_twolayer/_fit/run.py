@@ -18,6 +18,7 @@ from sklearn_twolayer._fit.auto import Size, resolve, rows_to_start_on
 from sklearn_twolayer._fit.left_out import Refits, constant_or_better
 from sklearn_twolayer._fit.monitor import Monitor, Stop, Watch, announce
 from sklearn_twolayer._fit.results import posterior_of_fit
+from sklearn_twolayer._fit.span import fit_in_columns, problem_in_columns
 from sklearn_twolayer._fit.training import Fit, Training, too_large
 from sklearn_twolayer._fit.weights import (
     WarmStart,
@@ -312,6 +313,8 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
                 raise
             fit = monitor.kept()
     fit = replace(fit, ending=monitor.ending, **monitor.along(fit))
+    columns = problem_in_columns(problem)
+    problem, fit = columns, fit_in_columns(problem, columns, fit)
     if not settings.is_stream:
         fit = replace(fit, posterior=posterior_of_fit(problem, fit, settings.left_out_share))
     if member_task is not None:

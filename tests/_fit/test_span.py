@@ -9,11 +9,13 @@ from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._fit import span
 
 RANDOM = np.random.RandomState(0)
-N, F = 24, 700  # with 10 units more weights than have error bars
+N, F = 24, 700
 X = RANDOM.normal(size=(N, F)) * RANDOM.uniform(0.1, 10, size=F) + RANDOM.normal(size=F)
 SIGNAL = X[:, 0] - X[:, 1] + RANDOM.normal(size=N)
 THREE = np.array(["low", "middle", "high"])[np.digitize(SIGNAL, np.quantile(SIGNAL, [0.3, 0.7]))]
 LABELS = np.c_[SIGNAL > 0, X[:, 2] > X[:, 2].mean()].astype(int)
+MORE = RANDOM.normal(size=(44, F))  # rows enough for the evidence
+LINE = MORE[:, :50].sum(axis=1) + RANDOM.normal(size=44)
 CASES = [
     pytest.param(TwoLayerClassifier, SIGNAL > 0, id="two classes"),
     pytest.param(TwoLayerClassifier, THREE, id="three classes"),
@@ -23,6 +25,7 @@ CASES = [
         TwoLayerRegressor, np.c_[SIGNAL, np.abs(X[:, 2])] / SIGNAL.std(), id="two targets"
     ),
 ]
+SOLVERS = pytest.mark.parametrize("solver", ["lbfgs", "lm"])
 SETTINGS = {"n_hidden": 10, "solver": "lbfgs", "random_state": 0}
 
 
@@ -45,13 +48,15 @@ def prediction(model, rows):
     return model.predict_proba(rows) if hasattr(model, "predict_proba") else model.predict(rows)
 
 
+@SOLVERS
 @pytest.mark.parametrize("standardize", [True, False])
 @pytest.mark.parametrize(("Estimator", "y"), CASES)
-def test_the_gradient_in_all_columns_vanishes(Estimator, y, standardize, directions):
+def test_the_gradient_in_all_columns_vanishes(Estimator, y, standardize, solver, directions):
     """Also of the part of W1 that no row sees, which the network in coordinates never had."""
     rows = X if standardize else (X - X.mean(axis=0)) / X.std(axis=0)
-    options = {"alpha": 0.1, "tol": 1e-6, "max_iter": 3000, "standardize": standardize}
-    model = Estimator(**SETTINGS, **options).fit(rows, y)
+    options = {"alpha": 0.1, "max_iter": 3000, "standardize": standardize}
+    options["tol"] = {"lbfgs": 1e-6, "lm": 1e-11}[solver]
+    model = Estimator(**{**SETTINGS, "solver": solver}, **options).fit(rows, y)
     assert directions == [N]
     assert model.coefs_[0].shape == (F, 10)
     loss, (dW1, dW2), (db1, db2) = model.loss_and_gradient(rows, y)
@@ -67,7 +72,7 @@ def test_it_learns_what_the_network_of_all_columns_learns(Estimator, y, directio
     """From the same start, where the penalty leaves one minimum."""
     options = {"alpha": 0.3, "tol": 1e-7, "max_iter": 5000}
     inside = Estimator(**SETTINGS, **options).fit(X, y)
-    monkeypatch.setattr(span, "pays", lambda n, f: False)
+    monkeypatch.setattr(span, "pays", lambda n, f, n_hidden: False)
     outside = Estimator(**SETTINGS, **options).fit(X, y)
     assert directions == [N]
     assert inside.loss_ == pytest.approx(outside.loss_, rel=1e-4)
@@ -147,7 +152,7 @@ def test_validation_rows_are_seen_in_the_same_directions(as_rows, scoring, direc
 @pytest.mark.parametrize(
     ("rows", "parameters"),
     [
-        pytest.param(X[:, :300], {}, id="error bars"),
+        pytest.param(X[:, :90], {}, id="few weights"),
         pytest.param(X, {"solver": "adam"}, id="adam"),
         pytest.param(sparse.csr_array(X), {}, id="sparse"),
         pytest.param(np.tile(X, (16, 1)) + np.arange(16 * N)[:, None], {}, id="many rows"),
@@ -168,6 +173,41 @@ def test_a_warm_start_goes_on_in_the_columns(directions):
     model.fit(X, THREE)
     assert directions == [N]
     assert model.loss_ <= first * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("alpha", ["evidence", "auto", 0.1])
+def test_error_bars_know_of_directions_that_no_row_has(alpha, directions, monkeypatch):
+    """They are those of a fit in the columns, and wider where a row leaves the span."""
+    options = {"n_hidden": 3, "solver": "lm", "alpha": alpha, "random_state": 0, "tol": 1e-8}
+    inside = TwoLayerRegressor(**options).fit(MORE, LINE)
+    monkeypatch.setattr(span, "pays", lambda n, f, n_hidden: False)
+    outside = TwoLayerRegressor(**options).fit(MORE, LINE)
+    assert directions == [len(MORE)]
+    outlying = 3 * RANDOM.normal(size=(5, F))
+    for rows in (MORE, outlying):
+        y, bars = inside.predict(rows, return_std=True)
+        y_expected, expected = outside.predict(rows, return_std=True)
+        assert_allclose(y, y_expected, atol=0.2 * LINE.std())
+        assert_allclose(bars, expected, rtol=0.3)
+    _, bars_of_rows = inside.predict(MORE, return_std=True)
+    _, bars_of_others = inside.predict(outlying, return_std=True)
+    assert bars_of_others.min() > bars_of_rows.max()
+    assert inside.n_effective_params_ == pytest.approx(outside.n_effective_params_, rel=0.1)
+
+
+def test_precisions_of_columns_stay_in_them(directions):
+    TwoLayerRegressor(3, solver="lm", alpha="ard", random_state=0).fit(X, SIGNAL)
+    assert directions == []
+
+
+def test_weights_give_coordinates_no_precision_of_their_own(directions):
+    """S is more than the columns, of which the rows tell no more than before."""
+    weight = np.full(len(MORE), 40.0)
+    options = {"n_hidden": 3, "solver": "lm", "random_state": 0}
+    with pytest.warns(UserWarning, match="Weights are frequencies"):
+        model = TwoLayerRegressor(**options).fit(MORE, LINE, sample_weight=weight)
+    assert directions == [len(MORE)]
+    assert len(model.penalty_) == 4
 
 
 def test_the_user_is_told(capsys):

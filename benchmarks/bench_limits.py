@@ -3,7 +3,8 @@
     python benchmarks/bench_limits.py --save benchmarks/results/limits.json
 
 The tables tell how a series goes on beyond its rows, how columns with long tails, classes around a
-centre, and more weights than the rows can determine are learnt, each beside what is better there.
+centre or with covariances of their own, and more weights than the rows can determine are learnt,
+each beside what is better there.
 All data are drawn: nothing is downloaded. Nothing is chosen by these figures.
 """
 
@@ -12,7 +13,9 @@ from _report import argument_parser, environment, print_table, save_tables
 from bench_guide import coverage, fit, means
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import lfilter
+from scipy.stats import ortho_group
 from sklearn.datasets import make_gaussian_quantiles
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, RidgeCV
 from sklearn.metrics import log_loss, root_mean_squared_error
@@ -98,21 +101,47 @@ def long_tails(n_repeats=3):
     print_table("y = ln x0 + ln x1 ln x2 / 2 of log-normal columns", header, rows)
 
 
-def around_a_centre(n_repeats=3):
-    """Two classes of 300 rows, one around the other."""
-    models = [TwoLayerClassifier(random_state=0), make_pipeline(StandardScaler(), SVC())]
-    rows = []
-    for n_features in (10, 15, 20):
-        accuracy = []
-        for seed in range(n_repeats):
-            X, y = make_gaussian_quantiles(
-                n_samples=2300, n_features=n_features, n_classes=2, random_state=seed
-            )
-            fitted = [fit(model, X[:300], y[:300])[0] for model in models]
-            accuracy.append([100 * model.score(X[300:], y[300:]) for model in fitted])
-        rows.append([f"{n_features} columns", *means(accuracy, 1)])
+def one_around_the_other(n_features, seed):
+    """X and y of 2,300 rows, of a class the half that is nearer to the centre."""
+    shape = {"n_samples": 2300, "n_features": n_features, "n_classes": 2}
+    return make_gaussian_quantiles(**shape, random_state=seed)
+
+
+def other_covariances(n_features, seed):
+    """X and y of 2,300 rows: normal clouds of one shape, turned otherwise in each class.
+
+    Their axes are from 1/2 to 2 long.
+    """
+    rng = np.random.default_rng(seed)
+    y = rng.integers(2, size=2300)
+    turns = ortho_group.rvs(n_features, size=2, random_state=seed)
+    Z = np.geomspace(0.5, 2, n_features) * rng.normal(size=(2300, n_features))
+    return np.einsum("nf,nfg->ng", Z, turns[y]), y
+
+
+def curved_borders(n_repeats=3):
+    """Two classes of 300 rows whose border bends in all columns at once."""
+    models = [
+        TwoLayerClassifier(random_state=0),
+        make_pipeline(StandardScaler(), SVC()),
+        QuadraticDiscriminantAnalysis(),
+    ]
     header = ["accuracy, %", "TwoLayerClassifier()", "SVC(), scaled X"]
-    print_table("One class around the other, 300 rows", header, rows)
+    header += ["QuadraticDiscriminantAnalysis()"]
+    titles = {
+        "One class around the other, 300 rows": one_around_the_other,
+        "Normal columns, whose covariances differ between two classes, 300 rows": other_covariances,
+    }
+    for title, draw in titles.items():
+        rows = []
+        for n_features in (10, 15, 20):
+            accuracy = []
+            for seed in range(n_repeats):
+                X, y = draw(n_features, seed)
+                fitted = [fit(model, X[:300], y[:300])[0] for model in models]
+                accuracy.append([100 * model.score(X[300:], y[300:]) for model in fitted])
+            rows.append([f"{n_features} columns", *means(accuracy, 1)])
+        print_table(title, header, rows)
 
 
 def more_weights_than_rows(n_repeats=3):
@@ -140,7 +169,7 @@ def main():
     print(environment())
     trends()
     long_tails()
-    around_a_centre()
+    curved_borders()
     more_weights_than_rows()
     save_tables(arguments.save)
 

@@ -2,7 +2,7 @@
 
 The pages are Markdown, the API reference comes from the docstrings, and the gallery from the
 scripts ``gallery/plot_*.py``, which are run. Nothing is fetched: neither by the build nor by
-the pages, which can be read from a folder without a network.
+the pages, which can be read from a folder without a network (``_offline`` sees to that).
 """
 
 import importlib.util
@@ -34,11 +34,13 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "_offline",
     "_results",
     "_shown_files",
     "_source_pages",
 ]
 exclude_patterns = ["_build", "_templates", "gallery", "examples"]
+exclude_patterns += ["**sg_execution_times.rst"]  # of older builds
 templates_path = ["_templates"]
 
 # Markdown: formulas between dollars, links to headings as on a forge.
@@ -66,6 +68,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "min_reported_time": float("inf"),  # it would be that of the machine which builds the site
     "image_srcset": ["2x"],
+    "write_computation_times": False,  # the same, on pages that fetch scripts for their tables
     "show_signature": False,
     "show_memory": False,
     "remove_config_comments": True,

@@ -11,12 +11,11 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
 from sklearn_twolayer._callbacks import CALLBACKS, CallbackSupportMixin, begin_fit, with_callbacks
 from sklearn_twolayer._data.suspicious_rows import complaints
-from sklearn_twolayer._data.table import is_collection, read_arrays, valid_rows, validation_rows
-from sklearn_twolayer._fit import choice, run
+from sklearn_twolayer._data.table import is_collection, validation_rows
+from sklearn_twolayer._fit import choice, run, span
 from sklearn_twolayer._fit.monitor import Deadline, Watch, warn
 from sklearn_twolayer._fit.parameters import checked, streaming, tell_ignored
 from sklearn_twolayer._fit.results import most_iterations, published, why_unfinished
@@ -29,7 +28,7 @@ from sklearn_twolayer._validation import (
     MaybeArray,
     over_collections,
     read_columns,
-    read_partitions,
+    read_table,
     validated,
     weights_of,
     with_scorer,
@@ -127,7 +126,8 @@ class BaseTwoLayer(
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
         start = WarmStart.of(vars(self), learned) if settings.warm_start else None
         problem, settings = run.pose(settings, targets, table, held_out=held_out, start=start)
-        warn(complaints(problem, y, vars(fitted)), UserWarning, 2)
+        names = getattr(fitted, "feature_names_in_", None)
+        warn(complaints(problem, y, alpha=self.alpha, names=names), UserWarning, 2)
         if settings.verbose:
             tell_ignored(settings, self.get_params(deep=False), type(self), X_val is not None)
         found = fitted._train(problem, settings, random_state, start, deadline=deadline)
@@ -264,7 +264,7 @@ class BaseTwoLayer(
         True
         """
         weights_of(self)
-        return as_sklearn_mlp(vars(self), self._learned_)
+        return as_sklearn_mlp(self, self._learned_)
 
     @np.errstate(under="ignore")
     def _partial_fit(self, X, y, sample_weight, classes=None):
@@ -284,7 +284,9 @@ class BaseTwoLayer(
         random_state = random_state_of_stream(start, settings.random_state)
         problem, settings = run.pose(settings, targets, table, scale=scale, start=start)
         if learned is None:
-            warn(complaints(problem, y, vars(fitted), is_stream=True), UserWarning, 3)
+            names = getattr(fitted, "feature_names_in_", None)
+            found = complaints(problem, y, alpha=self.alpha, names=names, is_stream=True)
+            warn(found, UserWarning, 3)
         found = fitted._train(problem, settings, random_state, start, deadline=Deadline())
         warn(found, ConvergenceWarning, 3)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
@@ -295,12 +297,12 @@ class BaseTwoLayer(
         """Fit the members and publish them; what to complain of."""
         how, watch, table = {"deadline": deadline, "start": start}, Watch(deadline), problem.table
         problem = problem.of_rows(table) if isinstance(settings.alpha, str) else problem
+        problem = span.in_span_of_rows(problem, settings, start)
         if settings.alpha == "auto":
             problem, settings = choice.with_best_penalty(problem, settings, random_state, **how)
         problem, start = run.weigh_targets(problem, settings, random_state, **how)
         self._publish(problem)
-        if problem.held_out is not None and settings.scoring not in (None, "loss"):
-            problem = with_scorer(problem, self, settings.scoring)
+        problem = with_scorer(problem, self, settings.scoring)
         if getattr(self, CALLBACKS, ()) and not settings.is_stream:
             most = most_iterations(settings, problem.targets.is_numeric)
             watch = Watch(deadline, begin_fit(self, table, settings.n_members, most))
@@ -308,8 +310,8 @@ class BaseTwoLayer(
             fits = [run.fit_member(problem, settings, random_state, watch=watch, start=start)]
         else:
             fits = run.fit_members(problem, settings, random_state, watch=watch)
-        how = {"start": start, "random_state": random_state}
-        self._publish(problem, *published(problem, settings, fits, **how))
+        found = published(problem, settings, fits, start=start, random_state=random_state)
+        self._publish(problem, *found)
         if watch.task is not None:
             watch.task.end(lambda: (self.coefs_, self.intercepts_))
         return why_unfinished(settings, fits, self.n_iter_, self.loss_)
@@ -325,16 +327,13 @@ class BaseTwoLayer(
     def _read(self, X, y, sample_weight, *, reset):
         """The rows as a table; with ``reset`` the estimator learns the columns of X."""
         kind = self._targets_class
-        if is_collection(X, y, sample_weight):
-            return read_partitions(self, (X, y, sample_weight), targets_class=kind, reset=reset)
-        check = partial(valid_rows, partial(validate_data, self, reset=reset), kind)
-        return read_arrays(check, X, y, sample_weight)
+        return read_table(self, (X, y, sample_weight), targets_class=kind, reset=reset)
 
     def _publish(self, problem, attributes=(), left=()):
         """Set what predictions mean, and what came out of the training once that is done."""
         attributes = {**problem.attributes, **dict(attributes)}
         vars(self).update(attributes)
-        learned = problem.targets, problem.scale, problem.network.activation
+        learned = problem.targets, problem.scale.of_columns, problem.network.activation
         keeps = {"keeps_matrix": isinstance(self.alpha, str), "published": tuple(attributes)}
         self._learned_ = Learned(*learned, **keeps, **dict(left))
 

@@ -59,9 +59,9 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     learning_rate : float or "auto", default="auto"
         "auto" is 0.5 / (largest eigenvalue of the Gauss-Newton matrix at the start), 0.05 and 0.01.
     learning_rate_schedule : {"cosine", "constant"}, default="cosine"
-        Of sgd and adam: decay to zero over ``max_iter`` epochs, or none.
+        Whether the rate of sgd and adam decays to zero over ``max_iter`` epochs, or stays.
     momentum : float in [0, 1), default=0.9
-        Of sgd.
+        The share of its last direction that sgd adds to the gradient.
     nesterovs_momentum : bool, default=True
         Whether sgd uses Nesterov's momentum.
     batch_size : int or "auto", default="auto"

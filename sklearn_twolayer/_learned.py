@@ -33,7 +33,7 @@ PICKLED = (
 FEW_ROWS = 256
 #: Bytes of the largest array of a block that posteriors answer, and the least rows of one: solving
 #: for fewer right-hand sides at once is slower.
-BLOCK_BYTES = 2**24
+ANSWER_BYTES = 2**24
 MIN_ROWS = 16
 
 
@@ -70,7 +70,7 @@ class Learned:
         return {**vars(self), "posteriors": [], "no_error_bars": reason}
 
     def for_workers(self):
-        """What predictions need, the posteriors included."""
+        """Return a copy with what predictions need, the posteriors included."""
         return replace(self, resume=None, keeps_matrix=True)
 
     def network(self, coefs):
@@ -95,23 +95,24 @@ class Learned:
 
     def hidden_layer(self, coefs, intercepts, X):
         """A1 = g(X W1 + b1) (n, h) of the rows."""
-        first, g = np.vstack([coefs[0], intercepts[0]]), ACTIVATIONS[self.activation].function
-        size = block_size(max(first.shape), coefs[0].dtype)
-        return _map_rows(X, lambda X, y, weight: g(X @ first), coefs[0].dtype, size)
+        network, dtype = self.network(coefs), coefs[0].dtype
+        params = network.pack(coefs, intercepts, dtype)
+        size = block_size(max(coefs[0].shape), dtype)
+        return _map_rows(X, lambda X, y, weight: network.hidden_layer(params, X), dtype, size)
 
     def input_gradient(self, coefs, intercepts, X):
         """(W2 * g'(Z1)) W1' (n, k, f) times the slope of the output (n, k), by the chain rule."""
-        (W1, W2), (b1, b2) = coefs, intercepts
-        first, activation = np.vstack([W1, b1]), ACTIVATIONS[self.activation]
+        (W1, W2), network, dtype = coefs, self.network(coefs), coefs[0].dtype
+        params, dg = network.pack(coefs, intercepts, dtype), ACTIVATIONS[self.activation].derivative
 
         def gradient(X, y, weight):
-            A1 = activation.function(X @ first)
-            slope = self.targets.output_slope(A1 @ W2 + b2)
-            d1 = activation.derivative(A1, out=A1)[:, None, :] * W2.T  # d Z2 / d Z1 (n, k, h)
+            Z2, A1 = network.forward(params, X)
+            d1 = dg(A1, out=A1)[:, None, :] * W2.T  # d Z2 / d Z1 (n, k, h)
+            slope = self.targets.output_slope(Z2)
             return slope[:, :, None] * (d1 @ W1.T)
 
-        size = block_size(max(first.shape) * W2.shape[1], W1.dtype)
-        return _map_rows(X, gradient, W1.dtype, size)
+        size = block_size(max(W1.shape) * W2.shape[1], dtype)
+        return _map_rows(X, gradient, dtype, size)
 
     def by_posterior(self, coefs, intercepts, X, answer):
         """``answer(posteriors, X)`` (n, k) of blocks of standardised rows, stacked.
@@ -163,12 +164,12 @@ def check_finite(loss, gradients, weights):
 
 
 def rows_of_block(network):
-    """How many rows to answer at once: their Jacobians, and the draws of their softmax, are large.
+    """Return how many rows to answer at once: their Jacobians, and draws of softmax, are large.
 
     (n, k, p) and (n, draws, k).
     """
     row = 8 * network.n_outputs * max(network.n_params, N_DRAWS)
-    return max(BLOCK_BYTES // row, MIN_ROWS)
+    return max(ANSWER_BYTES // row, MIN_ROWS)
 
 
 def mixture_moments(posteriors, X):

@@ -237,8 +237,8 @@ def _draw_scale(ax, largest, middle, *, max_width):
     digits = f"{largest:.12e}"  # the decimal number: 0.3 // 0.1 is 2
     round_size = float(digits[0] + digits[digits.index("e") :])
     share, (x, y) = round_size / largest, middle
-    style = {"color": "0.3", "solid_capstyle": "butt", "alpha": _opacity(share)}
-    ax.plot([x - 0.45, x - 0.05], [y, y], lw=max_width * share, **style)
+    ends, width = [x - 0.45, x - 0.05], max_width * share
+    ax.plot(ends, [y, y], lw=width, color="0.3", solid_capstyle="butt", alpha=_opacity(share))
     ax.text(x + 0.05, y, f"{round_size:g}", va="center", fontsize=9, color="0.3")
     return round_size
 
@@ -250,8 +250,11 @@ def _opacity(share):
 def _draw_units(ax, positions, names, *, align, shift):
     """Circles with names in them, or beside them."""
     ax.plot(*positions.T, "o", ms=12, mfc="white", mec="0.3", zorder=3, clip_on=False)
-    options = {"ha": align, "va": "center", "zorder": 4, "fontsize": 9 if shift else 6.5}
-    return [ax.text(x + shift, y, str(name), **options) for (x, y), name in zip(positions, names)]
+    size = 9 if shift else 6.5
+    return [
+        ax.text(x + shift, y, str(name), ha=align, va="center", zorder=4, fontsize=size)
+        for (x, y), name in zip(positions, names)
+    ]
 
 
 def _count(shown, noun, total):

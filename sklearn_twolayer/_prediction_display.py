@@ -238,7 +238,7 @@ class Target:
 
     @property
     def residual(self):
-        """What the fit leaves over."""
+        """The observed values less the fitted ones."""
         return self.observed - self.fitted
 
     def half_width(self, level):
@@ -259,7 +259,7 @@ class Target:
         return count / len(self.distances)
 
     def some(self, count):
-        """At most so many of the rows, at random."""
+        """Return the target with at most so many of its rows, drawn at random."""
         if len(self.observed) <= count:
             return self
         rows = np.random.RandomState(0).permutation(len(self.observed))[:count]
@@ -292,7 +292,7 @@ def _columns(values, name):
 
 
 def _names(y, k):
-    """What a frame or series calls its targets."""
+    """Return the names that a frame or series has for its targets."""
     if hasattr(y, "columns"):
         return [str(column) for column in y.columns]
     if k == 1:
@@ -303,8 +303,8 @@ def _names(y, k):
 def _panels(pyplot, ax, n_targets, most):
     """The axes to draw into (n_targets, n_panels)."""
     if ax is None:
-        size = {"figsize": (3.8 * most, 3.8 * n_targets), "layout": "constrained"}
-        return pyplot.subplots(n_targets, most, squeeze=False, **size)[1]
+        size, layout = (3.8 * most, 3.8 * n_targets), "constrained"
+        return pyplot.subplots(n_targets, most, squeeze=False, figsize=size, layout=layout)[1]
     axes = np.array(ax, dtype=object)
     for each in axes.flat:
         if not isinstance(each, pyplot.Axes):

@@ -34,12 +34,12 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     Parameters
     ----------
     n_hidden : int or "auto", default="auto"
-        **Network.** Hidden units h of each member. "auto" is 4 sqrt(S / (f ln S)) for f features
-        and S rows (in ``partial_fit`` of the first batch), of which copies count once, at most 50;
-        in place of fewer than 10 it is 10, or where the evidence finds the penalty, from 41 numbers
-        in y on, as many from 3 to 10 as leave two residuals for each weight, or as there are
-        targets that do not repeat each other; under alpha="auto" a single network then is the best
-        of three. With ``warm_start`` it is as many as there are.
+        **Network.** Hidden units h of each member. "auto" is 4 sqrt(S k / ((f + k - 1) ln S)) for f
+        features, k targets that do not repeat each other and S rows (in ``partial_fit`` of the
+        first batch), of which copies count once, at most 50; in place of fewer than 10 it is 10, or
+        where the evidence finds the penalty, from 41 numbers in y on, as many from 3 to 10 as leave
+        two residuals for each weight, or as there are such targets; under alpha="auto" a single
+        network then is the best of three. With ``warm_start`` it is as many as there are.
     activation : {"logistic", "tanh", "relu", "softplus", "identity"}, default="logistic"
         Hidden activation g.
     output_activation : {"identity", "logistic"}, default="identity"
@@ -77,12 +77,12 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         "auto" takes "lm" where its matrix is affordable, then "lbfgs", then "adam", and of 250 rows
         or more with many columns "lm" or "lbfgs", by left-out rows; ``solver_`` says which.
     learning_rate : float or "auto", default="auto"
-        Of gd, sgd and adam. "auto" is 0.5 / (largest eigenvalue of the Gauss-Newton
+        The step size of gd, sgd and adam. "auto" is 0.5 / (largest eigenvalue of the Gauss-Newton
         matrix at the start), 0.05 and 0.01.
     learning_rate_schedule : {"cosine", "constant"}, default="cosine"
-        Of sgd and adam: decay to zero over ``max_iter`` epochs, or none.
+        Whether the rate of sgd and adam decays to zero over ``max_iter`` epochs, or stays.
     momentum : float in [0, 1), default=0.9
-        Of sgd.
+        The share of its last direction that sgd adds to the gradient.
     nesterovs_momentum : bool, default=True
         Whether sgd uses Nesterov's momentum.
     batch_size : int or "auto", default="auto"

@@ -20,6 +20,7 @@ from sklearn_twolayer._data.table import (
     FLOATS,
     are_dates,
     is_collection,
+    read_arrays,
     refuse_missing_dates,
     valid_rows,
 )
@@ -44,7 +45,7 @@ def weights_of(estimator):
 
 
 def validated(estimator, X, dtype=FLOATS):
-    """What a prediction is made of: ``coefs_``, ``intercepts_``, and X."""
+    """Return what a prediction is made of: ``coefs_``, ``intercepts_``, and X as numbers."""
     weights = weights_of(estimator)
     numbers = validate_data(estimator, X, accept_sparse="csr", dtype=dtype, reset=False)
     if are_dates(X):
@@ -70,8 +71,11 @@ def over_collections(method: Method) -> Method:
     return of_array_or_collection
 
 
-def read_partitions(estimator, collections, *, targets_class, reset):
-    """The table of Dask collections X, y and weights; with ``reset`` X tells its columns."""
+def read_table(estimator, arrays, *, targets_class, reset):
+    """The table of arrays, or collections, X, y and weights; with ``reset`` X tells its columns."""
+    if not is_collection(*arrays):
+        validate = partial(validate_data, estimator, reset=reset)
+        return read_arrays(partial(valid_rows, validate, targets_class), *arrays)
     on_worker = type(estimator).__new__(type(estimator))  # knows the columns, and nothing else
 
     def columns(row):
@@ -80,8 +84,8 @@ def read_partitions(estimator, collections, *, targets_class, reset):
             vars(on_worker)[name] = vars(estimator)[name]
 
     validate = partial(validate_data, on_worker, reset=False)
-    how = {"columns": columns, "check": partial(valid_rows, validate, targets_class)}
-    return read_collection(*collections, **how, targets_class=targets_class)
+    check = partial(valid_rows, validate, targets_class)
+    return read_collection(*arrays, columns=columns, check=check, targets_class=targets_class)
 
 
 def read_columns(read, arrays, *, goes_on):
@@ -109,11 +113,14 @@ def for_workers(estimator):
 
 
 def with_scorer(problem, estimator, scoring):
-    """The problem with validation rows that are scored as the user has named it."""
+    """The problem, whose validation rows, if it has some, are scored as the user has named it."""
+    held_out = (problem.of_columns or problem).held_out
+    if held_out is None or scoring in (None, "loss"):
+        return problem
     scorer, model_of = check_scoring(estimator, scoring), partial(with_weights, estimator)
     names = () if problem.targets.is_numeric else get_scorer_names()
     others = [name for name in names if name.startswith(f"{scoring}_")]  # as f1_macro of f1
-    score = scorer_of_weights(scoring, scorer, model_of, problem.held_out, others=others)
+    score = scorer_of_weights(scoring, scorer, model_of, held_out, others=others)
     return replace(problem, score_weights=score)
 
 

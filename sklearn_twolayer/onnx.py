@@ -30,7 +30,7 @@ OPERATORS = {
     "softmax": "Softmax",
 }
 #: The integers that labels may be.
-LABELS = np.iinfo(np.int64)
+INTEGERS = np.iinfo(np.int64)
 HIDDEN_LAYER = "SklearnTwoLayerHiddenLayer"
 #: Operators of skl2onnx that hand an answer on to the user.
 ANSWERS = {"SklearnZipMap", "SklearnZipMapColumns", "SklearnIdentity", "SklearnCast"}
@@ -134,7 +134,7 @@ def _parse(scope, model, inputs, custom_parsers=None):
 def _check_labels(classes):
     """Refuse labels that are neither strings nor integers of 64 bits: ONNX has no others."""
     is_number, is_string = classes.dtype.kind in "biuf", classes.dtype.kind in "OU"
-    least, greatest = LABELS.min, LABELS.max
+    least, greatest = INTEGERS.min, INTEGERS.max
     if is_string or (is_number and all(least <= int(label) <= greatest for label in classes)):
         return
     raise ValueError(

@@ -65,6 +65,83 @@ def test_weights_choose_as_repeats_do():
     np.testing.assert_allclose(found, chosen, rtol=1e-12)
 
 
+def rows_of_classes(y, seed):
+    """Rows around a centre of each of ten classes."""
+    random = np.random.RandomState(seed)
+    centres = 3 * random.normal(size=(10, 10))
+    return centres[y] + random.normal(size=(len(y), 10)), centres
+
+
+def test_a_single_row_of_each_class_is_learned():
+    """Half of them were not, as no network predicts a class of which it has seen no row."""
+    for seed in range(3):
+        rows, centres = rows_of_classes(np.arange(10), seed)
+        model = TwoLayerClassifier(random_state=0).fit(rows, np.arange(10))
+        assert model.score(rows, np.arange(10)) == model.score(centres, np.arange(10)) == 1
+
+
+def test_single_rows_of_balanced_classes_leave_the_penalty_to_the_others():
+    """Left out, each of them would weigh as much as two hundred, and none be predicted."""
+    y = np.r_[np.repeat([0, 1], 60), 2, 3]
+    model = TwoLayerClassifier(class_weight="balanced", random_state=0)
+    for seed in range(2):
+        rows, centres = rows_of_classes(y, seed)
+        model.fit(rows, y)
+        assert model.penalty_.max() <= 1 / len(y)
+        np.testing.assert_array_equal(model.predict(centres[:2]), [0, 1])
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+@pytest.mark.parametrize("n_single", [1, 6])
+def test_where_all_that_is_left_out_is_of_one_class_the_prior_stays(n_single, class_weight):
+    """Whatever is sure of that class would win, and know the only rows of others by heart."""
+    y = np.r_[np.zeros(60, int), 1 + np.arange(n_single)]
+    rows, _ = rows_of_classes(y, 0)
+    model = TwoLayerClassifier(5, class_weight=class_weight, random_state=0).fit(rows, y)
+    np.testing.assert_allclose(model.penalty_[[0, 2]], 1 / len(y))
+
+
+def test_single_rows_with_or_without_each_label_leave_the_prior():
+    y = (np.arange(60) == 5).astype(int)
+    rows, _ = rows_of_classes(y, 0)
+    model = TwoLayerClassifier(5, random_state=0).fit(rows, np.c_[y, 1 - y])
+    np.testing.assert_allclose(model.penalty_[[0, 2]], 1 / 60)
+
+
+def few_of_one_class(n_rare, n, seed):
+    """So many rows on the far side of a noisy line; and 1,000 new rows, as many on both sides."""
+    random = np.random.RandomState(seed)
+    rows = random.normal(size=(60_000, 4))
+    score = rows[:, 0] + rows[:, 1] + 0.5 * random.normal(size=60_000)
+    is_rare = score > np.quantile(score, 1 - n_rare / n)
+    rare, others = rows[is_rare], rows[~is_rare]
+    y, new = np.arange(n) < n_rare, np.arange(1000) < 500
+    shown = np.vstack([rare[:n_rare], others[: n - n_rare]])
+    return shown, y.astype(int), np.vstack([rare[-500:], others[-500:]]), new.astype(int)
+
+
+@pytest.mark.parametrize(("n_rare", "least"), [(2, 1.0), (4, 0.1)])
+def test_few_rows_of_a_balanced_class_are_not_known_for_sure(n_rare, least):
+    """The first fold, which has no such row, had dropped the penalties that the others ask for."""
+    lost = []
+    for seed in range(6):
+        rows, y, new, labels = few_of_one_class(n_rare, 200, seed)
+        model = TwoLayerClassifier(class_weight="balanced", random_state=0).fit(rows, y)
+        assert model.penalty_.max() > 0.99 * least / 200
+        lost.append(log_loss(labels, model.predict_proba(new)))
+    assert max(lost) < np.log(2)  # what a network loses that knows nothing
+
+
+@pytest.mark.parametrize(("n_rare", "is_asked"), [(4, False), (8, True)])
+def test_few_rows_of_a_class_say_nothing_of_bends(monkeypatch, n_rare, is_asked):
+    asked = []
+    monkeypatch.setattr(
+        compare.Comparison, "with_cheaper_bends", lambda _, pair: asked.append(pair) or pair
+    )
+    TwoLayerClassifier(5, random_state=0).fit(*few_of_one_class(n_rare, 200, 0)[:2])
+    assert bool(asked) == is_asked
+
+
 def test_classes_without_weight_may_be_all_that_a_fold_leaves_out():
     """Of few rows; they are in the table, as their labels are known."""
     for seed in range(7, 11):  # of 9 a fold leaves out the first class alone

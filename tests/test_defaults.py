@@ -387,3 +387,16 @@ def test_a_single_network_learns_bends_as_a_committee_does(single):
         model = TwoLayerRegressor(random_state=seed, **single).fit(X[:80], y[:80])
         scores.append(model.score(X[80:], truth[80:]))
     assert np.mean(scores) > 0.8
+
+
+@pytest.mark.slow
+def test_many_targets_of_their_own_have_units_enough():
+    """Twenty sines of as many directions: ten units between them left a third of the variance."""
+    rng = np.random.default_rng(0)
+    directions = rng.normal(size=(10, 20)) / 10**0.5
+    X, X_new = rng.normal(size=(400, 10)), rng.normal(size=(1000, 10))
+    signal, new = (np.sin(1.5 * rows @ directions) for rows in (X, X_new))
+    Y = signal + 0.2 * signal.std(axis=0) * rng.normal(size=signal.shape)
+    model = TwoLayerRegressor(random_state=0).fit(X, Y)
+    assert model.n_hidden_ > 20
+    assert model.score(X_new, new) > 0.85

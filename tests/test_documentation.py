@@ -1,5 +1,6 @@
 """The documents run: their snippets, their quotations of code, their links, the quickstart."""
 
+import ast
 import contextlib
 import importlib.util
 import inspect
@@ -11,11 +12,15 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from sklearn.linear_model import RidgeCV
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import sklearn_twolayer
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._fit.auto import Size, resolve
+from sklearn_twolayer._fit.parameters import checked
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 
 ROOT = Path(__file__).parents[1]
@@ -197,27 +202,92 @@ def test_readme_begins_with_two_commands_of_one_line():
     assert second.strip() in _text(ROOT / ".github" / "workflows" / "ci.yml")
 
 
+def test_the_short_paths_are_named_where_a_reader_begins():
+    """The quickstart and the rules by hand, in an environment: Debian's pip refuses any other."""
+    for page in (README, ROOT / "docs" / "index.md"):
+        for program in ("quickstart.py", "backprop_by_hand.py"):
+            assert f".venv/bin/python docs/examples/{program}" in _text(page), page.name
+    assert _text(README).index("## Quick start") < _text(README).index("\n|")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_install_into_an_environment(path):
+    """A block of commands makes one or has one, but for CONTRIBUTING's release."""
+    for language, body in FENCE.findall(_text(path)):
+        if language == "sh" and "twine" not in body:
+            assert not re.search(r"(?<!\.venv/bin/)\bpip install", body), body
+
+
+def _section(page, title):
+    return _text(page).split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
 def test_the_tree_shows_each_module_once_in_its_folder():
-    start = _text(SOURCE_PAGE).index("## The tree")
-    tree = FENCE.search(_text(SOURCE_PAGE), start).group(2)
-    assert len(tree.splitlines()) <= 32
-    listed, folder = [], ""
-    for line in tree.splitlines()[1:]:
-        indent, name = re.match(r"( +)(\w+/?)", line).groups()
-        if len(indent) == 2:
-            folder = name if name.endswith("/") else ""
-        listed += [folder + file for file in re.findall(r"\w+\.py", line)]
+    """Each is a link; those of a folder stand under its name; the numbers go from 1 to 8."""
+    lines = [line for line in _section(SOURCE_PAGE, "The tree").splitlines() if "- " in line[:4]]
+    listed, numbers, folder = [], [], ""
+    for line in lines:
+        if line.startswith("- "):
+            folder = "".join(re.findall(r"^- `(\w+/)`", line))
+            continue
+        files = re.findall(r"\[`(\w+\.py)`\]\(\.\./sklearn_twolayer/([\w/]+\.py)\)", line)
+        assert all(target == folder + file for file, target in files), line
+        listed += [target for _, target in files]
+        numbers += re.findall(r"\*\*(\d)\*\*", line)
     modules = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")}
     assert sorted(listed) == sorted(name for name in modules if "/__init__" not in name)
+    assert numbers == list("12345678")
+    assert len(lines) <= 32
 
 
-def test_the_walk_names_the_functions_of_a_fit():
-    """In the walk through a fit, ``name`` (``file``) says where a function stands."""
-    walk = _text(SOURCE_PAGE).split("## The walk of one fit")[1].split("\n## ")[0]
-    found = re.findall(r"`([\w.]+)` \(`([\w/]+\.py)`\)", walk)
-    assert len(found) >= 6
-    for name, file in found:
-        assert f"def {name.split('.')[-1]}(" in _text(PACKAGE / file), f"{file} has no {name}"
+def _road(text):
+    """(name, file) of each function of a road, where ``name`` (``file``) says where it stands."""
+    return re.findall(r"`([\w.]+)` \(`([\w/]+\.py)`\)", text)
+
+
+def _lines_of(name, file):
+    """How many lines a function or method has, without its docstring."""
+    body = ast.parse(_text(PACKAGE / file)).body
+    for part in name.split("."):
+        found = [node for node in body if getattr(node, "name", None) == part]
+        assert len(found) == 1, f"{file} has no {name}"
+        body = found[0].body
+    has_docstring = ast.get_docstring(found[0]) is not None
+    docstring = body[0].end_lineno - body[0].lineno + 1 if has_docstring else 0
+    return found[0].end_lineno - found[0].lineno + 1 - docstring
+
+
+def test_the_roads_of_the_source_page_name_functions_that_exist():
+    for title, least in [("The walk of one fit", 12), ("The road of the penalties", 6)]:
+        road = _road(_section(SOURCE_PAGE, title))
+        assert len(road) >= least
+        assert all(_lines_of(*function) for function in road)
+
+
+def test_the_walk_is_as_long_as_the_source_page_says():
+    """A dozen functions of the eight files and the loop over the rows, some 250 lines."""
+    walk = _section(SOURCE_PAGE, "The walk of one fit")
+    road = _road(walk.split("\nThe other solvers")[0])
+    assert len(road) in range(11, 15)
+    assert 200 < sum(_lines_of(*function) for function in road) < 275
+    numbered = re.findall(r"\*\*\d\*\* .*?sklearn_twolayer/([\w/]+\.py)", _text(SOURCE_PAGE))
+    assert {file for _, file in road} == {*numbered[:1], *numbered[3:], "_data/rows.py"}
+    assert 750 < sum(len(_text(PACKAGE / file).splitlines()) for file in numbered[:4]) < 850
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("solver", ["gd", "lbfgs", "adam", "sgd", "lm"])
+def test_the_short_cut_of_one_output_is_where_the_source_page_says(solver, n_outputs, monkeypatch):
+    """``backward`` runs by gd always, by the others of two outputs."""
+    calls, backward = [], TwoLayerNetwork.backward
+    monkeypatch.setattr(
+        TwoLayerNetwork, "backward", lambda *arguments: calls.append(1) or backward(*arguments)
+    )
+    X = np.linspace(-1, 1, 30).reshape(-1, 1)
+    y = np.hstack([X**2, X**3])[:, :n_outputs]
+    model = TwoLayerRegressor(4, solver=solver, alpha=0.1, tol=1.0, random_state=0)
+    model.fit(X, y if n_outputs > 1 else y.ravel())
+    assert bool(calls) == (solver == "gd" or n_outputs == 2)
 
 
 RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
@@ -260,6 +330,24 @@ def test_the_site_shows_what_a_link_alone_on_its_line_leads_to():
         assert show(other) == other
 
 
+def test_a_page_that_fetches_anything_fails_the_build(tmp_path):
+    pytest.importorskip("sphinx.errors", reason="needs the docs extra")
+    offline = _module(ROOT / "docs" / "_offline.py")
+    harmless = (
+        '<a href="https://a.org/x.js">there</a> <link rel="canonical" href="https://a.org/">'
+        '<script src="_static/a.js"></script> <link rel="stylesheet" href="a.css"/>'
+    )
+    assert offline.fetched(harmless) == []
+    for tag in ("script src", "img src", 'link rel="stylesheet" href', "iframe src"):
+        assert offline.fetched(f'{harmless}<{tag}="https://a.org/x">') == ["https://a.org/x"]
+    app = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(format="html"))
+    (tmp_path / "page.html").write_text(harmless)
+    offline.refuse_what_is_fetched(app, None)
+    (tmp_path / "page.html").write_text('<script src="//a.org/x.js"></script>')
+    with pytest.raises(offline.SphinxError, match=r"page\.html would fetch //a\.org/x\.js"):
+        offline.refuse_what_is_fetched(app, None)
+
+
 def _saved(name):
     """The command of a saved run, and the rows of each of its tables, nothing in bold."""
     results = json.loads(_text(ROOT / "benchmarks" / "results" / f"{name}.json"))
@@ -286,8 +374,9 @@ def _classification():
 def _regression():
     command, sets, means = _saved("uci_regression_peers")
     ratio, inside = dict(means), [float(row[6]) for row in sets]
-    of_ten = ratio["TwoLayerRegressor, ten sets of up to 2,000 rows"]
-    assert of_ten == ratio["GaussianProcessRegressor, the same ten"]
+    assert sum(int(row[2].split(" x ")[0]) <= 2000 for row in sets) == 10
+    of_ten = ratio["TwoLayerRegressor, sets of up to 2,000 rows"]
+    assert of_ten == ratio["GaussianProcessRegressor, the same sets"]
     trees, forest = ratio["HistGradientBoostingRegressor"], ratio["RandomForestRegressor"]
     return (
         command,
@@ -311,12 +400,40 @@ def _speed():
 
 @pytest.mark.parametrize("row", [0, 1, 2], ids=["classification", "regression", "speed"])
 def test_figures_of_the_readme_are_those_of_a_saved_run(row):
-    """Each is beside its model what the run has there, and the command has all its options."""
+    """Each is beside its model what the run has there, and the command is the run's."""
     line = _text(README).split("| measured |")[1].split("\n\n")[0].splitlines()[2:][row]
     found = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
     command, *cells = (_classification, _regression, _speed)[row]()
     assert found[:2] == cells
-    assert command.split()[: len(found[2].split())] == found[2].split()
+    assert found[2] == re.sub(r" \(and .*\)$", "", command)  # other commands, of other tables
+
+
+def test_the_command_of_the_readme_makes_the_tables_that_it_names(tmp_path, monkeypatch):
+    """``--peers`` alone is three splits of each set but gas, in tables as those that are saved."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "uci_regression").mkdir()
+    for name, n in [("small", 20), ("gas", 21), ("other", 22)]:
+        X = rng.normal(size=(n, 2))
+        splits = np.tile(np.arange(8), (4, 1))
+        np.savez(tmp_path / "uci_regression" / name, X=X, y=X[:, 0], test_index=splits)
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    script = _module(ROOT / "benchmarks" / "bench_uci_regression.py")
+    peers = ["GaussianProcessRegressor", "MLPRegressor", "RidgeCV"]
+    models = {peer: lambda f, seed: script.scaled(RidgeCV()) for peer in peers}
+    monkeypatch.setattr(script, "PEERS", models)
+    fits = []
+    monkeypatch.setattr(script, "our_model", lambda f, seed: fits.append(seed) or RidgeCV())
+    saved = tmp_path / "saved.json"
+    monkeypatch.setattr(sys, "argv", f"script {tmp_path} --peers --save {saved}".split())
+    script.main()
+    assert fits == [0, 1, 2] * 2
+    sets, means = json.loads(_text(saved))["tables"]
+    assert [row[:2] for row in sets["rows"]] == [["chosen", "small"], ["chosen", "other"]]
+    of_readme = json.loads(_text(ROOT / "benchmarks" / "results" / "uci_regression_peers.json"))
+    for table, shown in zip((sets, means), of_readme["tables"], strict=True):
+        assert (table["title"], table["header"]) == (shown["title"], shown["header"])
+    labels = {row[0] for row in of_readme["tables"][1]["rows"]}
+    assert {row[0] for row in means["rows"]} <= labels
 
 
 def test_every_parameter_of_the_mlp_is_translated():
@@ -329,6 +446,26 @@ def test_every_parameter_of_the_mlp_is_translated():
     known = {**MLPRegressor().get_params(), **MLPClassifier().get_params()}
     assert theirs >= known.keys()
     assert ours <= TwoLayerRegressor().get_params().keys()
+
+
+def test_the_table_of_solvers_is_what_auto_chooses():
+    table = _text(ROOT / "docs" / "user_guide.md").split("For a regression of 20 columns")[1]
+    rows = [line.strip("| ").split(" | ") for line in table.split("\n\n")[1].splitlines()]
+    widths = [int(cell.removesuffix(" units")) for cell in rows[0][1:]]
+    assert len(widths) == 3 and len(rows) == 8
+    for n_rows, *solvers in rows[2:]:
+        size = Size(int(n_rows.replace(",", "")), n_features=20, n_outputs=1)
+        models = [TwoLayerRegressor(n_hidden) for n_hidden in widths]
+        settings = [checked(vars(model), "TwoLayerRegressor") for model in models]
+        assert solvers == [resolve(each, size).solver for each in settings], n_rows
+
+
+def test_no_page_for_users_imports_private_modules():
+    """The derivation and the source page show them, deployment names them to skops."""
+    for path in DOCUMENTS:
+        if path.name not in ("derivation.md", "reading_the_source.md"):
+            code = "".join(body for _, body in FENCE.findall(_text(path)))
+            assert not re.search(r"(?:from|import) sklearn_twolayer\._", code), path.name
 
 
 def test_the_reference_has_all_public_names():
@@ -387,6 +524,13 @@ def test_no_snippet_scales_what_is_scaled_inside(path):
     """Pages tell to drop a StandardScaler in front of our estimators: none shows one."""
     for _, body in FENCE.findall(_text(path)):
         assert not SCALED_TWICE.search(body), f"{path.name} scales what is scaled inside:\n{body}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_no_snippet_rounds_what_it_tells_to_one_decimal(path):
+    """An R^2 of 0.96 is no 1.0, four losses of 0.49 to 0.494 are not the same 0.5."""
+    for _, body in FENCE.findall(_text(path)):
+        assert ":.1f}" not in body, f"{path.name} prints one decimal:\n{body}"
 
 
 def test_quickstart_scales_for_the_others_alone(quickstart):

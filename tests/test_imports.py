@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from graphlib import TopologicalSorter
 from itertools import chain
 from pathlib import Path
@@ -162,6 +163,16 @@ def too_many_parameters(tree):
         positional, every = parameters(owner, function)
         if len(positional) > MOST_POSITIONAL or len(every) > MOST_PARAMETERS:
             yield f"{name}, line {function.lineno}: {len(every)}, {len(positional)} by position"
+
+
+def definitions(tree):
+    """Names that a file defines for itself: functions, classes and constants."""
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.Assign):
+            names = chain.from_iterable(map(ast.walk, node.targets))
+            yield from (name.id for name in names if isinstance(name, ast.Name))
 
 
 def behind_self(attribute):
@@ -341,6 +352,16 @@ def test_functions_have_few_parameters(name):
 @pytest.mark.parametrize("name", SOURCES)
 def test_files_are_short(name):
     assert len(SOURCES[name].splitlines()) <= MOST_LINES
+
+
+def test_a_name_means_one_thing():
+    names = Counter(chain.from_iterable(set(definitions(tree)) for tree in TREES.values()))
+    assert {name for name, n_files in names.items() if n_files > 1} == {"__all__"}
+
+
+def test_the_reader_sees_definitions():
+    source = "A, B = C = 1, 2\ndef f():\n    D = 1\nclass G:\n    E = 1"
+    assert list(definitions(ast.parse(source))) == ["A", "B", "C", "f", "G"]
 
 
 def test_one_place_catches_the_interrupt_of_the_user():

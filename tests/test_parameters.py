@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._fit.parameters import RULES
+from sklearn_twolayer._fit.parameters import RULES, InvalidParameterError
 
 NAN, INF = float("nan"), float("inf")
 TOO_LARGE = [2**63, np.uint64(2**64 - 1), 10**99]
@@ -205,11 +205,13 @@ def test_jobs_and_words_may_be_as_many_as_anyone_asks_for(most, Estimator, capsy
     assert "is ignored: n_members=1" in capsys.readouterr().out
 
 
-def test_how_many_members_pay_is_known_for_regressions_alone():
-    model = TwoLayerClassifier(3, n_members="auto", solver="sgd")
+@pytest.mark.parametrize("n_members", ["auto", 0])
+def test_how_many_members_pay_is_known_for_regressions_alone(n_members):
+    model = TwoLayerClassifier(3, n_members=n_members, solver="sgd")
+    rule = r"it must be an integer >= 1 and < 1e9 \('auto' is for TwoLayerRegressor\)"
     for call in (model.fit, partial(model.partial_fit, classes=[0, 1])):
-        with pytest.raises(ValueError, match=r"n_members='auto' is for TwoLayerRegressor.* Set an"):
-            call(X, Y)
+        with pytest.raises(InvalidParameterError, match=f"n_members={n_members!r} .*: {rule}"):
+            call(np.inf, None)  # it is refused before the data are looked at
 
 
 class Renamed(TwoLayerClassifier):

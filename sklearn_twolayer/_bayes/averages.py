@@ -10,6 +10,7 @@ import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 
 from sklearn_twolayer._network.activations import logistic
+from sklearn_twolayer._network.losses import softmax
 
 #: Nodes of Gauss-Hermite quadrature; draws of the sample for more than two classes, to
 #: predict, and to choose the temperature and average the curvature.
@@ -19,13 +20,13 @@ N_CALIBRATION_DRAWS = 64
 
 
 def expected_logistic(Z2, V):
-    """E sigma(z), each output by itself: (n, k)."""
+    """Return E sigma(z) (n, k), each output by itself."""
     A2, weights = _logistic_at_nodes(Z2, V)
     return A2 @ weights
 
 
 def expected_softmax(Z2, V, n_draws=N_DRAWS):
-    """E softmax(z): (n, k)."""
+    """Return E softmax(z) (n, k)."""
     return _softmax_of_draws(Z2, V, n_draws).mean(axis=1)
 
 
@@ -56,7 +57,7 @@ def _logistic_at_nodes(Z2, V):
 
 @cache
 def _nodes():
-    """Nodes of the standard normal, and their weights, which sum to 1."""
+    """Return nodes of the standard normal, and their weights, which sum to 1."""
     nodes, weights = hermegauss(N_NODES)
     return nodes, weights / weights.sum()
 
@@ -75,8 +76,4 @@ def _softmax_of_draws(Z2, V, n_draws):
     root = root @ vectors.transpose(0, 2, 1)  # the one root that has no choice of vectors in it
     half = np.random.RandomState(0).standard_normal((n_draws // 2, k))
     draws = np.concatenate([half, -half])
-    z = Z2[:, None, :] + draws @ root.transpose(0, 2, 1)
-    z -= z.max(axis=2, keepdims=True)
-    np.exp(z, out=z)
-    z /= z.sum(axis=2, keepdims=True)
-    return z
+    return softmax(Z2[:, None, :] + draws @ root.transpose(0, 2, 1))

@@ -76,15 +76,15 @@ REFITTED_POWERS = range(-2, 7)
 
 @dataclass(frozen=True)
 class Search:
-    """What the strategies need.
+    """A search for the penalty: what each strategy is handed, beside the fit it begins with.
 
     ``minimize(before, penalty, *, max_iter, keep=None) -> Fit`` runs the minimiser from where the
     Fit ``before`` has ended: its curve and steps are the beginning of the new ones, and its
     ``resume`` is the damping to go on with. After each step ``keep(running)`` is the fit to return
     if the training ended there; None keeps the running fit itself.
 
-    Of a Fit they read ``params``, ``penalty``, ``loss``, ``curve``, ``steps`` and ``resume``, and
-    set ``left_out_share``.
+    Strategies read ``params``, ``penalty``, ``loss``, ``curve``, ``steps`` and ``resume`` of a
+    Fit, and set ``left_out_share``.
     """
 
     mean_loss: Any
@@ -96,6 +96,7 @@ class Search:
     # Where rows are at hand, ``losses(start, penalties)`` of left-out ones, and ``has_copies``.
     refits: Any = None
     noise: Any = None  # the variance of that of each of several targets, where pilots have told it
+    n_columns: int | None = None  # of X, where the network may have coordinates; None: its features
 
     def most(self, n_steps, curve=()):
         """Most iterations of so many steps of Levenberg-Marquardt, after those of a curve."""
@@ -126,9 +127,11 @@ def automatic(search, start):
     """
     by_group, precisions = _grouped_evidence(search, start, AUTO_STEPS)
     evident = by_group, _loss_of_left_out_rows(search, by_group)
-    if search.mean_loss.network.n_features < search.likelihood.total_weight:
-        how = {"n_steps": AUTO_STEPS, "keep": lambda rival: by_group}
-        by_column = _relevance(search, by_group, precisions, **how)
+    n_columns = search.n_columns or search.mean_loss.network.n_features
+    if n_columns < search.likelihood.total_weight:
+        by_column = _relevance(
+            search, by_group, precisions, n_steps=AUTO_STEPS, keep=lambda rival: by_group
+        )
         evident = _better(evident, by_column, _loss_of_left_out_rows(search, by_column))
     _, used = _factor_and_used_share(search, evident[0])
     if _is_doubtful(search, evident[1], used):
@@ -143,7 +146,7 @@ def automatic(search, start):
 
 
 def _is_doubtful(search, loss, used):
-    """Whether the ``loss`` of left-out rows by the linearised network says nothing of refits."""
+    """Return whether the linearised network's ``loss`` of left-out rows says nothing of refits."""
     if search.refits is None:
         return False
     share = loss / search.likelihood.variance
@@ -197,7 +200,7 @@ def _best_by_refits(search, start, evident):
 
 
 def _multiplied(search, fit, factor, *, instead):
-    """From a fit some steps under a multiple of its penalty, and some more where F still falls.
+    """Take some steps from a fit under a multiple of its penalty, and more where F still falls.
 
     Half-way it cannot be judged: it has not lost what the stronger penalty takes, or has lost it
     and not made up for it, and looks better, or worse, than it will be.
@@ -236,9 +239,9 @@ def of_all_rows(search, part, fit):
 
 
 def most_steps(alpha, max_iter, is_gaussian, stride=1):
-    """At most so many steps are taken in all stages of the strategy for alpha.
+    """Return how many steps all stages of the strategy for alpha may take together.
 
-    Those of "auto" may end at the constant, and a rival then takes ``max_iter`` of its own.
+    The stages of "auto" may end at the constant, and a rival then takes ``max_iter`` of its own.
     """
     stages = [steps for _, steps in FIRST_PRECISIONS[is_gaussian]]
     stages += (*FREE_STEPS, ALL_ROWS_STEPS, FINISH_STEPS) if is_gaussian else ()
@@ -290,7 +293,7 @@ def _learned_freely(search, start, groups):
 
 
 def _has_learned(search, fit):
-    """Whether half of the first loss is gone, and of several targets that of each.
+    """Return whether half of the first loss is gone, and of several targets that of each.
 
     An easy target may be most of the loss, and the others not be learned yet. That of a target is
     its variance, or where pilots have told the noise four times that: twice the noise may be left.
@@ -314,13 +317,13 @@ def _relevance(search, fit, precisions, *, n_steps, keep=None):
 
 
 def _finish(search, fit):
-    """The minimum of F under the penalty of a fit."""
+    """Go on from a fit to the minimum of F under its penalty."""
     search.stage("To the minimum under these penalties")
     return search.minimize(fit, fit.penalty, max_iter=search.most(FINISH_STEPS, fit.curve))
 
 
 def _better(chosen, rival, loss):
-    """Of two fits with their losses the one that predicts better; a tie goes to the chosen one."""
+    """Return which of two fits with their losses predicts better; a tie goes to the chosen one."""
     return (rival, loss) if loss < MARGIN * chosen[1] else chosen
 
 

@@ -4,7 +4,7 @@ Rows that are drawn again, merged twice or logged while nothing changes have the
 they repeat, and a row that is left out is still there as long as one of its copies is. As
 frequencies they say where F weighs more; but where penalties and error bars are found from the
 rows, residuals and degrees of freedom are those of distinct rows, of repeats as of weights, and
-all copies of a row are dealt to the same fold.
+all copies of a row are dealt to the same fold. The only row of a class is dealt to none.
 
 Rows of a few inputs, of which many come with several labels, or which fill a table of their
 columns, are equal by chance. Each of them tells something, and is dealt by itself.
@@ -63,20 +63,39 @@ def left_out_shares(X, y, standardization, *, frequency=None, are_labels=True, a
     Then each unit of weight is a row of its own: to leave out all that have an input and a label
     would be to know no such input, or the contrary of it, and new rows will be no such rows.
 
+    The only row of a class is left out by no fold, nor is one that alone has, or lacks, one of
+    several labels: a network cannot predict a class of which it has seen no row.
+
     ``frequency`` (n,) are the user's own weights: those of classes copy nothing. Only labels may be
     equal by chance, numbers are not. Of ``are_few`` numbers settings are dealt.
     """
     rows = SortedRows.of(X, y, standardization)
     frequency = frequencies(frequency, len(rows.order))
     if are_labels and (rows.meet_by_chance(frequency) or rows.fill_a_table(X, frequency)):
-        return rows.deal_units(frequency)
-    is_by_setting = are_few and not are_labels and rows.are_replicates(X)
-    fold, n_dealt = rows.deal_settings(X) if is_by_setting else rows.deal_distinct()
+        return rows.deal_units(np.where(are_only_ones(y, frequency), 0, frequency))
+    if are_labels:
+        fold, n_dealt = rows.deal_distinct(are_only_ones(y, rows.is_first))
+    elif are_few and rows.are_replicates(X):
+        fold, n_dealt = rows.deal_settings(X)
+    else:
+        fold, n_dealt = rows.deal_distinct()
     return np.equal.outer(fold, np.arange(N_FOLDS)).astype(float), n_dealt
 
 
+def are_only_ones(y, counted):
+    """Whether each row (n,) is the only one of its class, or with one of its values in a column.
+
+    Rows count as many as ``counted`` (n,): a row, and its copies, as one; or each unit of weight.
+    """
+    is_only_one = np.zeros(len(y), bool)
+    for column in y.reshape(len(y), -1).T:
+        label = np.unique(column, return_inverse=True)[1]
+        is_only_one |= np.round(np.bincount(label, counted)[label]) <= 1
+    return is_only_one
+
+
 def replicates_tell_noise(X, y, standardization):
-    """Whether rows are dealt by settings, and at most half as many as distinct rows.
+    """Return whether folds deal settings, of which there are at most half as many as distinct rows.
 
     No weights can use up what the rows of one setting differ by. So there are residuals, and what
     is lost of a setting that was left out is not their noise alone.
@@ -136,18 +155,28 @@ class SortedRows:
         return X[:, n_values == self.n_inputs].T
 
     def are_replicates(self, X):
-        """Whether settings of a number, as many as folds or more, come with several y."""
+        """Return whether settings of a number, at least as many as folds, come with several y."""
         is_several = N_FOLDS <= self.n_inputs < np.count_nonzero(self.is_new)
         return is_several and len(self.numbers(X)) > 0
 
-    def deal_distinct(self):
+    @property
+    def is_first(self):
+        """Whether a row (n,) is the first one of its copies."""
+        is_first = np.empty(len(self.order), bool)
+        is_first[self.order] = self.is_new
+        return is_first
+
+    def deal_distinct(self, are_kept=False):
         """The fold (n,) of each row, and the number of distinct ones, dealt in turn as sorted.
 
-        Every fold has its share of every label, and all copies of a row are in one.
+        Every fold has its share of every label, and all copies of a row are in one. Those that
+        ``are_kept`` (n,), copies and all, are in no fold, -1.
         """
+        is_dealt = ~np.broadcast_to(are_kept, len(self.order))[self.order]
+        number = np.cumsum(self.is_new & is_dealt)
         fold = np.empty(len(self.order), int)
-        fold[self.order] = (np.cumsum(self.is_new) - 1) % N_FOLDS
-        return fold, int(self.is_new.sum())
+        fold[self.order] = np.where(is_dealt, (number - 1) % N_FOLDS, -1)
+        return fold, int(number[-1])
 
     def deal_settings(self, X):
         """The fold (n,) of each row, and the number of settings dealt, in turn by their least y.
@@ -174,7 +203,7 @@ class SortedRows:
         return np.bincount(np.cumsum(self.is_new) - 1, weight[self.order])
 
     def meet_by_chance(self, frequency):
-        """Whether of the inputs that come more than once many come with several labels.
+        """Return whether many of the inputs that come more than once have several labels.
 
         Copies of a row bring its label along.
         """
@@ -183,7 +212,7 @@ class SortedRows:
         return (n_labels > 1).sum() > CONTESTED * is_repeated.sum()
 
     def fill_a_table(self, X, frequency):
-        """Whether most rows repeat others, and most cells of a table of the columns are seen.
+        """Return whether most rows repeat others, and fill most cells of a table of the columns.
 
         New rows are in its cells, too. A factor is a column, or the indicators of one, which have
         together no more values than levels. Where one alone tells the inputs apart there is no
@@ -213,11 +242,11 @@ class SortedRows:
         the units of the axis are dealt to the folds, label by label and at random: dealt in turn,
         each input would have the same share of labels in kept and left-out rows, and no network
         could be told to have learnt too much. A row is left out as far as units of the fold cover
-        it: whole copies of it, where its weight is their number.
+        it: whole copies of it, where its weight is their number; and by no fold if it has none.
         """
         n_rows, weight = len(self.order), frequency[self.order]
         ends = np.append(0, np.cumsum(weight))
-        n_units = int(min(round(ends[-1]), MOST_UNITS))
+        n_units = int(np.clip(round(ends[-1]), 1, MOST_UNITS))
         edges = np.linspace(0, ends[-1], n_units + 1)
         middles = (edges[1:] + edges[:-1]) / 2
         label = self.labels[self.order][np.searchsorted(ends[1:-1], middles)]
@@ -226,5 +255,6 @@ class SortedRows:
         shares = np.empty((n_rows, N_FOLDS))
         for number in range(N_FOLDS):
             covered = np.append(0, np.cumsum(fold == number)) * (ends[-1] / n_units)
-            shares[self.order, number] = np.diff(np.interp(ends, edges, covered)) / weight
+            length = np.diff(np.interp(ends, edges, covered))
+            shares[self.order, number] = length / np.where(weight > 0, weight, 1)
         return np.clip(np.round(shares, ROUNDED), 0, 1), n_units

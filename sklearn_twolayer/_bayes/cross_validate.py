@@ -24,22 +24,25 @@ MARGIN = 0.99
 #: Rows that have to be left out, in as many folds as that takes: more of them chose no better
 #: (docs/choices.md).
 ENOUGH_ROWS = 100
-#: What loses by this factor in the first fold is not asked again, if that has 20 rows or more.
-HOPELESS, MIN_RACED = 1.5, 100
+#: What loses by this factor in the first fold is not asked again, where some folds are enough.
+HOPELESS = 1.5
+#: Where one class has nearly all rows, and labels tell less than so many rows of two even classes,
+#: as two rows of the other do, no less than unit precision is trusted (docs/choices.md).
+FEW_TOLD, RARE_BITS = 20, 0.5
 
 
 @dataclass(frozen=True)
 class Grid:
-    """What is compared: values of S alpha."""
+    """The values of S alpha that are compared."""
 
     preference: tuple  # in the order in which ties are decided
     min_rows: int  # fewer distinct rows say nothing by being left out: the weakest learns them
     stronger: tuple = ()  # asked one after the other where the strongest wins
-    min_rows_of_bends: int = 0  # with fewer it is luck under which costs of bends they lose less
+    min_told_of_bends: int = 0  # with less it is luck under which costs of bends they lose less
 
     @property
     def strengths(self):
-        """The same values from weak to strong."""
+        """The values from weak to strong."""
         return tuple(sorted(self.preference))
 
     def least(self, losses):
@@ -53,16 +56,18 @@ class Grid:
                 chosen = strength
         return chosen
 
-    def choose(self, left_out_losses, n_dealt, n_folds):
+    def choose(self, left_out_losses, n_dealt, bits=1.0):
         """The strength with the least loss of left-out rows, of the ``n_dealt`` of the folds.
 
-        ``n_folds`` of them are asked. ``left_out_losses(number, strengths)`` are the sums of the
-        losses of what a fold leaves out under each strength, by networks that were fitted to the
-        rest; under the first of them where the time is over.
+        As many of these are asked as labels of so many ``bits`` take; of a rare class the first one
+        may have no row, and says of no strength that it is hopeless.
+        ``left_out_losses(number, strengths)`` are the sums of the losses of what a fold leaves out
+        under each strength, by networks that were fitted to the rest; under the first of them where
+        the time is over.
         """
         if n_dealt < self.min_rows:
             return self.strengths[0]
-        total = {}
+        total, n_folds = {}, n_folds_asked(n_dealt, bits)
         for number in range(n_folds):
             raced = [s for s in self.strengths if total.get(s, 0.0) < np.inf]
             losses = left_out_losses(number, raced)
@@ -71,19 +76,28 @@ class Grid:
                 total.update({s: total.get(s, 0.0) + loss for s, loss in zip(raced, losses)})
             if is_cut:
                 break
-            if number == 0 and n_dealt >= MIN_RACED:
+            if number == 0 and n_folds < N_FOLDS:
                 hopeless = HOPELESS * min(losses)
                 total.update({s: np.inf for s, loss in total.items() if loss > hopeless})
+        if bits < RARE_BITS and rows_told(n_dealt, bits) < FEW_TOLD:
+            total = {s: loss for s, loss in total.items() if s >= self.preference[0]}
         return self.least(total)
 
 
-def n_folds_asked(n_dealt, bits=1.0):
-    """How many of the folds are left out in turn, until they have enough rows together.
+def rows_told(n_dealt, bits):
+    """How many rows tell as much: a label that tells less than a bit is no whole row."""
+    return n_dealt * min(bits, 1.0)
 
-    A label that tells less than a bit is no whole row: of a rare class one fold has few.
+
+def n_folds_asked(n_dealt, bits=1.0):
+    """Return how many folds to leave out in turn, until they have enough rows together.
+
+    Of a rare class one fold has few. None of labels that tell nothing.
     """
-    n_told = n_dealt * min(bits, 1.0)
-    return min(ceil(ENOUGH_ROWS * N_FOLDS / max(n_told, 1)), N_FOLDS, n_dealt)
+    if not bits:
+        return 0
+    n_told = max(rows_told(n_dealt, bits), 1)
+    return min(ceil(ENOUGH_ROWS * N_FOLDS / n_told), N_FOLDS, n_dealt)
 
 
 #: For classes: unit precision first.
@@ -91,7 +105,7 @@ CLASSES_GRID = Grid(
     (1.0, 0.3, 3.0, 0.1, 0.03),
     2 * N_FOLDS,
     stronger=(10.0, 30.0, 100.0, 300.0, 1000.0),
-    min_rows_of_bends=40,
+    min_told_of_bends=40,
 )
 #: For targets that are numbers, whose noise may be anything. Under a precision of f the Z1 of f
 #: standardised inputs has a variance of 1 at most, and inputs are many where these are compared.

@@ -20,9 +20,12 @@ def leave_one_out_loss(mean_loss, params, factor, *, inflation):
     And without its copies, of which all rows are taken to have the mean number: m of them move the
     prediction by m V, as one does with S / m in the place of S.
     """
-    scale, loss_and_delta = mean_loss.distinct_weight / inflation, mean_loss.loss.loss_and_delta
-    options = {"scale": scale, "row_function": lambda y, Z2, V: loss_and_delta(y, Z2)[0]}
-    return leave_one_out_mean(mean_loss, params, factor, **options)
+
+    def loss(y, Z2, V):
+        return mean_loss.loss.loss_and_delta(y, Z2)[0]
+
+    scale = mean_loss.distinct_weight / inflation
+    return leave_one_out_mean(mean_loss, params, factor, scale=scale, row_function=loss)
 
 
 def leave_one_out_mean(mean_loss, params, factor, *, scale, row_function, hessian=None):

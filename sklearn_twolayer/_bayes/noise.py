@@ -48,7 +48,7 @@ MIN_DISTINCT = 3
 
 @dataclass(frozen=True)
 class Likelihood:
-    """What turns the objective F into the exponent M = scale F of a posterior.
+    """The likelihood of the rows: it turns F into the exponent M = scale F of a posterior.
 
     Of the ``n_residuals``, S k, as many as ``n_telling`` tell of the noise: the ``share_telling``
     is that of the targets that vary (all if none does) times their independence. ``variance`` is
@@ -72,7 +72,7 @@ class Likelihood:
         """The likelihood of the rows of a mean loss, read once: their targets have a variance."""
         rows, variances, is_gaussian = mean_loss.rows, 1.0, mean_loss.loss.is_squared_error
         if is_gaussian:
-            first, second = rows.sum(partial(_block_moments, shift=rows.first("y")))
+            first, second = rows.sum(partial(_moments_of_targets, shift=rows.first("y")))
             S = rows.weight_of_blocks
             variances = second / S - (first / S) ** 2
             # exactly zero for a target that is constant, and for no other
@@ -174,7 +174,7 @@ def independence(products, total_weight):
 
 
 def n_distinct(rows):
-    """How many rows of X and y differ from each other, counted up to ``MIN_DISTINCT``."""
+    """Count the rows of X and y that differ from each other, up to ``MIN_DISTINCT``."""
 
     def first_distinct(total, part):
         others = part if total is None else np.vstack([total, part])
@@ -188,20 +188,20 @@ def n_distinct(rows):
 
 
 def precision_within_bounds(degrees, squares, variance):
-    """The ratio of both, but no more and no less than a target of this variance may have."""
+    """Return degrees / squares, within the bounds for a target of this variance."""
     lowest, highest = NOISE_PRECISION_BOUNDS
     return np.clip(
         degrees / np.maximum(squares, degrees / highest * variance), lowest / variance, None
     )
 
 
-def _block_moments(X, y, weight, *, shift):
+def _moments_of_targets(X, y, weight, *, shift):
     distance, weight = y - shift, np.ones(len(y)) if weight is None else weight
     return weight @ distance, weight @ distance**2
 
 
 def shares_of_targets(few, params, factor, *, varies):
-    """The part (k,) of each target in the leverages of the rows: they sum to 1. And its growth.
+    """Return each target's part (k,) in the leverages of the rows, of sum 1, and its growth (k,).
 
     The growth is sum_d C_cd (H_ii)_cd over (H_ii)_cc, of all rows: 1 where the noise of the targets
     is independent, or where they share no weights. Targets vary if ``varies`` (k,) says so.
@@ -230,7 +230,7 @@ def _leverages(few, block_params, factor, X):
 
 
 def variance_of_unseen(few, params, factor, units):
-    """Of the rows (n, k): the variance of their predictions A2 by a network that lacks the row.
+    """Return the variance (n, k) of each row's prediction A2 by a network that lacks the row.
 
     In a linear model that is v / (1 - h), with the variance v of the network that has it and its
     leverage h = s_i v beta. Under squared error the curvature of the loss is 2 / k A2'(Z2)^2. The
@@ -247,7 +247,7 @@ def variance_of_unseen(few, params, factor, units):
 
 
 def independence_of_targets(table):
-    """Of the targets, those that vary (all if none does) times their independence."""
+    """Return the share of the targets that tell: of those that vary, times their independence."""
     with table.raw_rows("encoded", 4096) as rows:
         moments = column_moments(rows)
         if not np.isfinite(moments.scale).all():  # no fit comes of it

@@ -56,6 +56,8 @@ from sklearn_twolayer._network.curvature import LOW_RANK_FLOOR
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._network.second_order import jacobian, without_shift
 
+#: Most weights of a network that has error bars; fits of few rows may have more, in dual form.
+MAX_WEIGHTS = 5000
 #: Range of a prior precision on the standardised scale.
 PRIOR_PRECISION_BOUNDS = (1e-6, 1e6)
 #: Prior precision of the output biases of classes, where they have no penalty: that of a weight of
@@ -90,7 +92,7 @@ class Precisions:
     noise: float
 
     def penalty(self, likelihood):
-        """The penalty that they amount to."""
+        """The penalty that these precisions amount to."""
         return Penalty(self.groups, self.prior / likelihood.scale(self.noise))
 
 
@@ -147,7 +149,7 @@ class Posterior:
 
     @property
     def n_stored(self):
-        """Numbers of the matrix that a pickle holds."""
+        """How many numbers of the matrix a pickle holds."""
         return self.factor.n_stored
 
     def raw_prediction(self, X):
@@ -196,8 +198,9 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
     noise_precision = likelihood.noise_precision(loss, n_effective)
     of_targets = spread = np.ones(likelihood.n_outputs)
     if likelihood.is_gaussian:
-        options = {"variances": likelihood.variances, "few": few, "factor": factor}
-        of_targets, growth, are_told = noise_precisions(mean_loss, params, gamma.sum(), **options)
+        of_targets, growth, are_told = noise_precisions(
+            mean_loss, params, gamma.sum(), variances=likelihood.variances, few=few, factor=factor
+        )
         widening = likelihood.widening(of_targets, left_out_share, n_effective)
         noise_precision, of_targets = noise_precision / widening, of_targets / widening
         spread = np.sqrt(noise_precision / of_targets * growth) if are_told else spread
@@ -208,8 +211,10 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
         value = loss + penalty.value(params)
         evidence = log_marginal_likelihood(value, factor, precisions, likelihood)
     if part.loss.is_squared_error:
-        options = {"units": spread**2 / scale, "likelihood": likelihood}
-        temperature = valleys(few, params, factor, left_out_share=left_out_share, **options)
+        units = spread**2 / scale
+        temperature = valleys(
+            few, params, factor, units=units, likelihood=likelihood, left_out_share=left_out_share
+        )
     else:
         factor, temperature = moderation(part, params, held, factor, few=few, scale=scale)
     return Posterior(
@@ -229,9 +234,9 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
 
 
 def valleys(few, params, factor, *, units, likelihood, left_out_share):
-    """The temperature under squared error: of the variance between valleys, too.
+    """Return the temperature under squared error: with it bars span the variance between valleys.
 
-    That within one is held to what left-out rows lost, where they are enough to tell.
+    The variance within one is held to what left-out rows lost, where they are enough to tell.
     """
     is_linear = few.network.activation == few.loss.output_activation == "identity"
     temperature = 1.0 if is_linear else VALLEYS_TEMPERATURE
@@ -314,7 +319,7 @@ def moderation(mean_loss, params, penalty, factor, *, few, scale):
 
 
 def is_moderated(network, n_rows):
-    """Whether the averages of a classifier's curvature, over so many rows, can be afforded."""
+    """Return whether averages of a classifier's curvature over so many rows can be afforded."""
     residuals, p = n_rows * network.n_outputs, network.n_params
     return N_AVERAGES * residuals * p * min(residuals, p) <= MAX_COST_OF_AVERAGES
 
@@ -331,9 +336,10 @@ def calibrate(mean_loss, params, factor, total_weight):
     the rows, of which left-out rows tell nothing.
     """
     loss = mean_loss.loss
-    functions = {"row_function": partial(moderated_losses, loss)}
-    functions["hessian"] = partial(expected_hessian, loss)
-    losses = leave_one_out_mean(mean_loss, params, factor, scale=total_weight, **functions)
+    of_rows, hessian = partial(moderated_losses, loss), partial(expected_hessian, loss)
+    losses = leave_one_out_mean(
+        mean_loss, params, factor, scale=total_weight, row_function=of_rows, hessian=hessian
+    )
     return TEMPERATURES[np.flatnonzero(losses <= TIE * losses.min())[-1]]
 
 

@@ -23,7 +23,7 @@ from sklearn_twolayer._data.table import (
 
 @dataclass(frozen=True)
 class Summary:
-    """What a fit must know of a partition; without rows of positive weight, only its labels."""
+    """What a fit must know of a partition: its labels alone if no row has a positive weight."""
 
     n_rows: int
     dtype: np.dtype
@@ -107,7 +107,7 @@ class DaskTable:
         return total / weight
 
     def find(self, name, column, value):
-        """Where the first row is that has this value in a column of ``name``, X or encoded."""
+        """Say where the first row is that has this value in a column of ``name``, X or encoded."""
         found = self._partitions.collect(methodcaller("find", name, column, value))
         return next((place for place in found if place is not None), None)
 
@@ -209,7 +209,7 @@ def _split(table, fraction, targets, seed):
 
 
 def _n_held_out(fraction, n_rows):
-    """Rows that a partition holds out; zero where it has too few."""
+    """Return how many rows a partition holds out; zero where it has too few."""
     n_out = int(np.ceil(fraction * n_rows))
     return n_out if 2 <= n_out < n_rows else 0
 

@@ -43,7 +43,7 @@ class LabelTargets:
 
     @staticmethod
     def summarize(y, weight, weightless=None):
-        """What kind of labels y has, and the ``label_totals`` of its columns.
+        """Return what kind of labels y has, and the ``label_totals`` of its columns.
 
         The labels of rows without weight are classes as well: of total zero.
         """
@@ -153,11 +153,11 @@ class LabelTargets:
         return np.hstack([ln(-Z2), ln(Z2)]) if self.is_binary else ln(Z2)
 
     def output_slope(self, Z2):
-        """One (n, k): the raw prediction itself is asked for."""
+        """Return ones (n, k): the gradient asked for is that of the raw prediction itself."""
         return np.ones_like(Z2)
 
     def strata(self, y):
-        """What to stratify a validation split by, or None."""
+        """Return the labels to stratify a validation split by, or None."""
         return None if self.is_multilabel else y
 
     def weigh(self, y, weight):
@@ -170,7 +170,7 @@ class LabelTargets:
         return replace(self, totals=summary[1])
 
     def weigh_stream(self, y, weight):
-        """As ``weigh``, of a batch of known labels that may lack some of the classes."""
+        """Weigh a batch of known labels, which may lack some of the classes, as ``weigh`` does."""
         each = self.class_weight if isinstance(self.class_weight, list) else [self.class_weight]
         if "balanced" in each:
             raise ValueError(

@@ -126,7 +126,7 @@ class Partitions:
         return sum(len(numbers) for _, numbers in self._groups)
 
     def __getitem__(self, number):
-        """One of the objects, brought here."""
+        """Bring one of the objects here."""
         item, numbers = next(group for group in self._groups if number in group[1])
         return item[numbers.index(number)].compute()
 
@@ -153,7 +153,7 @@ class Partitions:
         return Partitions(groups)
 
     def keep(self):
-        """The same, held by the workers of a cluster; without a cluster still lazy."""
+        """Compute the objects, held by the workers of a cluster; without one they stay lazy."""
         client = _client()
         if client is None:
             return self
@@ -308,7 +308,7 @@ class DaskRows:
         )
 
     def n_batches(self, batch_size):
-        """How many mini-batches ``batches`` yields; none spans two partitions."""
+        """Return how many mini-batches ``batches`` yields; none spans two partitions."""
         return sum(-(-count // batch_size) for count in self._counts)
 
     def batches(self, batch_size, random_state=None):

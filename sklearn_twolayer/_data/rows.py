@@ -193,7 +193,7 @@ class Rows:
         return result
 
     def n_batches(self, batch_size):
-        """How many mini-batches ``batches`` yields."""
+        """Return how many mini-batches ``batches`` yields."""
         return -(-self.n_rows // batch_size)
 
     def batches(self, batch_size, random_state=None):

@@ -32,9 +32,9 @@ LARGEST_SHARE, SHARE_OF_EACH = 0.02, 1e-4
 FEW_VALUES = 10
 #: Shares of rows that sum to 1 but for rounding leave no others.
 NO_OTHERS = 1e-9
-ROWS_AT_ONCE = 1024
+ROWS_READ_AT_ONCE = 1024
 #: Weights that sum to more than this times the rows may not be meant as frequencies.
-MANY_TIMES = 10
+MOST_COUNTS_OF_A_ROW = 10
 #: A value that a larger share of the rows hold is no code for what is missing, nor a slip.
 MOST_ROWS_OF_A_CODE = 1 / 3
 #: In the words of scikit-learn, which other estimators say of such a y.
@@ -44,14 +44,13 @@ COLUMN_VECTOR = (
 )
 
 
-def complaints(problem, y, attributes, *, is_stream=False):
-    """What to warn the user of before the training; None where there is nothing.
+def complaints(problem, y, *, alpha, names, is_stream=False):
+    """Return what to warn the user of before the training, None for what is in order.
 
-    ``y`` is as the user has it. The ``attributes`` {name: value} of the estimator are what the user
-    has set, ``alpha`` among them, and the names of the columns of X.
+    ``y`` and ``alpha`` are as the user has set them, ``names`` are those of the columns of X, or
+    None.
     """
-    table, alpha, found = problem.table, attributes["alpha"], [problem.targets.complaint]
-    names = attributes.get("feature_names_in_")
+    table, found = problem.table, [problem.targets.complaint]
     shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
     if not problem.targets.is_numeric and shape[1:] == (1,):
         found.append(DataConversionWarning(COLUMN_VECTOR))
@@ -59,7 +58,7 @@ def complaints(problem, y, attributes, *, is_stream=False):
     if is_stream:
         found.append(complaint_of_first_batch(problem.moments, names))
     total, n = table.total_frequency, table.n_rows
-    if isinstance(alpha, str) and total > MANY_TIMES * n:
+    if isinstance(alpha, str) and total > MOST_COUNTS_OF_A_ROW * n:
         found.append(
             f"The weights of the {n} rows sum to {total:.6g}. Weights are frequencies: each row "
             f"counts as {total / n:.3g} rows where the width and alpha={alpha!r} are chosen, and "
@@ -71,7 +70,7 @@ def complaints(problem, y, attributes, *, is_stream=False):
 
 
 def complaints_of_columns(table, moments, names=None):
-    """What to warn the user of: of each kind the first column, and how many more there are.
+    """Return the warnings: each names the first column of its kind, and how many more there are.
 
     ``table`` has the encoded training rows, ``moments`` are {"X": Moments, "encoded": Moments} of
     what was standardised.
@@ -136,7 +135,7 @@ def _of_small(table, title, suspect):
 
 
 def complaint_of_first_batch(moments, names=None):
-    """What to warn of where columns are constant in the batch that fixes the scaling, or None.
+    """Return a warning of columns that are constant in the batch that fixes the scaling, or None.
 
     Not of columns of zeros or ones, as indicators, the words of a text and an intercept may be.
     """
@@ -178,8 +177,8 @@ def _suspects(table, name, moments):
     columns = np.flatnonzero(of_others < most)
     if n < LEAST_ROWS or not len(columns):
         return []
-    with table.raw_rows(name, ROWS_AT_ONCE) as rows:
-        found = rows.sum(partial(_of_block, columns=columns, value=value), _merge)
+    with table.raw_rows(name, ROWS_READ_AT_ONCE) as rows:
+        found = rows.sum(partial(_values_of_block, columns=columns, value=value), _merge)
     share = 1 - np.maximum(of_others, 0)
     return [
         Suspect(name, column, float(value[column]), n_rows, share[column])
@@ -203,8 +202,8 @@ def _variance_of_others(moments, value, p):
     return np.where(are_others & (p < MOST_ROWS_OF_A_CODE), others, 1.0)
 
 
-def _of_block(X, y, weight, *, columns, value):
-    """Of each column: its first few distinct values, and how many rows hold the value."""
+def _values_of_block(X, y, weight, *, columns, value):
+    """Return for each column its first few distinct values, and how many rows hold the value."""
     X = X if weight is None else X[weight > 0]
     numbers = ((value[column], dense(X[:, [column]])) for column in columns)
     return [(np.unique(x)[: FEW_VALUES + 1], int((x == value).sum())) for value, x in numbers]

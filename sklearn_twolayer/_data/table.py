@@ -93,7 +93,7 @@ class Table:
         return self.take(np.sort(order[:n_rows]))
 
     def collected(self):
-        """The table in memory: itself."""
+        """Return the table itself: it is in memory."""
         return self
 
     def mean_target(self, targets, scale):
@@ -112,7 +112,7 @@ class Table:
         return Rows(X, None, weight, standardization=None, dtype=dtype, block_size=n_rows)
 
     def __sizeof__(self):
-        """Bytes: what Dask weighs before it moves a table to another worker."""
+        """Return the bytes, which Dask weighs before it moves a table to another worker."""
         X, others = self.X, (self.y, self.weight, self.encoded, self.weightless)
         arrays = [X.data, X.indices, X.indptr] if sparse.issparse(X) else [X]
         arrays += [array for array in others if array is not None]
@@ -140,7 +140,7 @@ class Table:
         return replace(table, weight=shares if table.weight is None else table.weight * shares)
 
     def find(self, name, column, value):
-        """Where the first row is that has this value in a column of ``name``, X or encoded."""
+        """Say where the first row is that has this value in a column of ``name``, X or encoded."""
         rows = np.flatnonzero(dense(getattr(self, name)[:, [column]])[:, 0] == value)
         if not len(rows):
             return None
@@ -150,7 +150,7 @@ class Table:
 
 @contextmanager
 def about(what):
-    """Errors within the ``with`` statement say of what they speak."""
+    """Let errors within the ``with`` statement say of which argument they speak."""
     try:
         yield
     except (ValueError, TypeError) as error:
@@ -160,7 +160,7 @@ def about(what):
 
 
 def is_collection(*arrays):
-    """Whether one of the arrays is a Dask collection, without an import of Dask."""
+    """Return whether one of the arrays is a Dask collection, without an import of Dask."""
     return any(callable(getattr(array, "__dask_graph__", None)) for array in arrays)
 
 
@@ -198,7 +198,7 @@ def array_of_rows(name, values):
 
 
 def are_dates(array):
-    """Whether an array, a series or a frame holds dates or durations; no frame mixes them in."""
+    """Return whether an array, series or frame holds dates or durations; no frame mixes them in."""
     if hasattr(array, "columns"):  # a frame, which may have one of the name dtype
         dtype = next(iter(getattr(array, "dtypes", ())), None)
     else:

@@ -132,10 +132,10 @@ class RealTargets:
         return self.loss.slope(Z2)
 
     def strata(self, y):
-        """Nothing to stratify a validation split by."""
+        """Return None: nothing to stratify a validation split by."""
 
     def check_same(self, previous):
-        """A warm start compares the shapes of the weights."""
+        """Accept every warm start: ``WarmStart.params`` compares the shapes of the weights."""
 
     def with_classes(self, classes):
         """The targets as they are: there are no classes."""
@@ -188,7 +188,7 @@ def refuse_rows(is_bad, what, remedy):
 
 
 def are_missing(y):
-    """Which values of an array are None, nan, NA or NaT."""
+    """Return which values of an array are None, nan, NA or NaT, as an array of bool."""
     if y.dtype.kind == "O":
         return _are_missing(y).astype(bool)
     return np.isnan(y) if y.dtype.kind in "fmM" else np.zeros(y.shape, bool)

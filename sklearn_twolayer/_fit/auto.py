@@ -336,12 +336,15 @@ def choose_width(size):
 
     The number that balances what a network cannot say against what the rows cannot tell grows as
     sqrt(S / (f ln S)), for S rows of f columns (Barron 1994, "Approximation and estimation bounds
-    for artificial neural networks"). A classifier takes as many as there would be for one column,
-    or so: its penalty does the rest. Of many classes it may take more: ``choice.wider_width``.
+    for artificial neural networks"). Of k targets that do not repeat each other a row tells k
+    numbers, and a unit costs k - 1 weights more: sqrt(S k / ((f + k - 1) ln S)). A classifier takes
+    as many as there would be for one column, or so: its penalty does the rest. Of many classes it
+    may take more: ``choice.wider_width``.
     """
     S = max(size.n_telling, 2)
     if size.is_regression:
-        n_hidden = round(UNITS * np.sqrt(S / (size.n_features * np.log(S))))
+        f, k = size.n_features, size.n_outputs * size.independence
+        n_hidden = round(UNITS * np.sqrt(S * k / ((f + k - 1) * np.log(S))))
         return min(max(n_hidden, MIN_HIDDEN), MAX_HIDDEN)
     n_hidden = min(max(round(S**0.5), MIN_HIDDEN_OF_CLASSES), MAX_HIDDEN)
     return max(n_hidden, min(size.n_outputs, MAX_CLASSES))

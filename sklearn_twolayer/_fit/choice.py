@@ -17,6 +17,7 @@ from sklearn_twolayer._bayes.cross_validate import (
     FEW_NUMBERS_GRID,
     MARGIN,
     NUMBERS_GRID,
+    rows_told,
 )
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.auto import (
@@ -119,7 +120,8 @@ def settings_of_fit(found, *, is_new):
         announce(settings, "Final fit: the evidence, under which left-out rows lose least")
         settings = replace(settings, alpha="evidence")
     else:
-        if comparison.n_dealt >= grid_of(problem.size).min_rows_of_bends:
+        n_told = rows_told(comparison.n_dealt, comparison.bits)
+        if n_told >= grid_of(problem.size).min_told_of_bends:
             found = replace(found, pair=comparison.with_cheaper_bends(found.pair))
         lost, learns_first = found.lost, is_new and settings.solver != "adam"
         settings = under_compared_penalty(found, learns_first=learns_first)

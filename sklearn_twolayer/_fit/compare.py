@@ -7,7 +7,7 @@ import numpy as np
 from sklearn_twolayer._bayes.copies import left_out_shares
 from sklearn_twolayer._bayes.cross_validate import MARGIN, Grid, n_folds_asked
 from sklearn_twolayer._fit.auto import is_small, unit_precision
-from sklearn_twolayer._fit.left_out import COMPARING_SHARE, LeftOut
+from sklearn_twolayer._fit.left_out import COMPARING_SHARE, LeftOut, bits_of_labels
 from sklearn_twolayer._fit.monitor import announce
 from sklearn_twolayer._fit.training import LEARNING_STEPS
 from sklearn_twolayer._network.objective import Penalty
@@ -35,7 +35,7 @@ class Comparison:
     start: np.ndarray  # (p,), where networks start
     shares: np.ndarray  # (n, 5) of each row that each fold leaves out
     n_dealt: int  # how many rows the folds share out
-    n_folds: int  # how many of them are asked
+    bits: float  # that a label tells
     told: list = field(default_factory=list)  # {pair: (sum of losses, weights)} of whole folds
 
     @classmethod
@@ -50,13 +50,14 @@ class Comparison:
             solver, max_iter = "lbfgs", LEARNING_STEPS
         brief = replace(settings, solver=solver, max_iter=max_iter)
         networks = LeftOut(problem, brief, deadline.share(COMPARING_SHARE))
-        bits = bits_of_labels(problem) or 1.0 if are_labels else 1.0  # none of a single class
-        return cls(networks, start, shares, n_dealt, n_folds_asked(n_dealt, bits))
+        bits = bits_of_labels(problem, shares.any(axis=1)) if are_labels else 1.0
+        return cls(networks, start, shares, n_dealt, bits)
 
     def losses(self, number, strengths):
         """What is lost of the rows of a fold; see ``Grid.choose``."""
         settings, n_rows = self.networks.settings, np.count_nonzero(self.shares[:, number])
-        where = f"{n_rows} left-out rows, fold {number + 1} of {self.n_folds}"
+        n_folds = n_folds_asked(self.n_dealt, self.bits)
+        where = f"{n_rows} left-out rows, fold {number + 1} of {n_folds}"
         announce(settings, f"Comparing {len(strengths)} penalties on {where}")
         pairs = [(strength, 1.0) for strength in strengths]
         penalties = [self._penalty(pair) for pair in pairs]
@@ -117,7 +118,7 @@ class Comparison:
 
     def best_of(self, grid):
         """The penalty of a grid under which left-out rows lose least, or one beyond it."""
-        strength = grid.choose(self.losses, self.n_dealt, self.n_folds)
+        strength = grid.choose(self.losses, self.n_dealt, self.bits)
         if strength != grid.strengths[-1]:
             return strength, 1.0
         return self.beyond(strength, grid.stronger)
@@ -214,13 +215,3 @@ class Comparison:
         problem = self.networks.problem
         unit = unit_precision(problem.size) * problem.size.n_counted
         return Penalty.fixed(problem.network, strength * unit, ratio)
-
-
-def bits_of_labels(problem):
-    """How many bits the label of a row tells: less than one of two classes, if one is rare.
-
-    Those of several labels add up, as what is lost of them does.
-    """
-    targets, table = problem.targets, problem.table
-    shares = targets.loss.mean_target(table.encoded, table.frequency, targets.n_outputs)
-    return targets.loss.entropy(shares) / np.log(2)

@@ -51,6 +51,19 @@ NEARLY_ALL = 0.9
 MAX_RIVAL_COST = 3e7
 
 
+def bits_of_labels(problem, is_left_out):
+    """How many bits the label of a row tells: less than one of two classes, if one is rare.
+
+    Those of several labels add up, as what is lost of them does. Where no two labels are left out,
+    there are none: each penalty would be judged by how sure it is of what is left out.
+    """
+    targets, table = problem.targets, problem.table
+    if not np.any(table.encoded[is_left_out] != table.encoded[is_left_out][:1]):
+        return 0.0
+    shares = targets.loss.mean_target(table.encoded, table.frequency, targets.n_outputs)
+    return targets.loss.entropy(shares) / np.log(2)
+
+
 @dataclass(frozen=True)
 class LeftOut:
     """Networks that are fitted without some of the rows, and predict these."""

@@ -100,13 +100,13 @@ def _number_of(score_weights, coefs, intercepts, *, scoring, others):
 
 
 def _score(coefs, intercepts, *, scorer, model_of, table):
-    """What a scorer says of the weights on the rows of a table, which it weighs if it can."""
+    """Return a scorer's word on the weights, on the rows of a table, which it weighs if it can."""
     model = model_of(coefs, intercepts)
     if table.weight is None or "sample_weight" not in signature(scorer).parameters:
         return scorer(model, table.X, table.y)
     try:
         return scorer(model, table.X, table.y, sample_weight=table.weight)
-    except TypeError as error:  # scikit-learn's scorer takes weights, but not its metric
+    except TypeError as error:  # of a metric that is private to scikit-learn's scorer, which weighs
         if "sample_weight" not in str(error):
             raise
         return scorer(model, table.X, table.y)

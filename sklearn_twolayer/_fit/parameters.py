@@ -10,6 +10,8 @@ import numpy as np
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_random_state
 
+from sklearn_twolayer._network.activations import ACTIVATIONS
+
 
 class InvalidParameterError(ValueError, TypeError):
     """A constructor parameter has a value or a type that it may not have."""
@@ -63,18 +65,18 @@ def _one_of(names):
 TOO_MANY = 2**63
 COUNT = partial(_is_number, low=1, high=TOO_MANY, kind=Integral)
 POSITIVE, NOT_NEGATIVE = partial(_is_number, low=0, is_open=True), partial(_is_number, low=0)
-ACTIVATIONS = "logistic", "tanh", "relu", "softplus", "identity"
 SOLVERS = "auto", "lm", "lbfgs", "adam", "sgd", "gd"
 #: What to add to an error where others know a value by this name.
 HINTS = {"sigmoid": " The sigmoid is called 'logistic' here."}
 BOOLEANS = bool, np.bool_
 BOOLEAN = "True or False", lambda v: isinstance(v, BOOLEANS)
 AUTO_OR_COUNT = "'auto' or an integer >= 1 and < 2**63", _auto_or(COUNT)
-AUTO_OR_SIZE = "'auto' or an integer >= 1 and < 1e9", _auto_or(partial(COUNT, high=10**9))
+SIZE = partial(COUNT, high=10**9)
+AUTO_OR_SIZE = "'auto' or an integer >= 1 and < 1e9", _auto_or(SIZE)
 #: Parameter -> what is valid, in words and as a predicate.
 RULES = {
     "n_hidden": AUTO_OR_SIZE,
-    "activation": _one_of(ACTIVATIONS),
+    "activation": _one_of(tuple(ACTIVATIONS)),
     "output_activation": _one_of(("identity", "logistic")),
     "solver": _one_of(SOLVERS),
     "alpha": (
@@ -117,6 +119,10 @@ RULES = {
         "None, 'balanced', a dict {class: weight}, or a list of these, one for each column of y",
         _is_class_weight,
     ),
+}
+#: Those that a classifier has instead: of classes no rule says how many members pay.
+RULES_OF_CLASSES = {
+    "n_members": ("an integer >= 1 and < 1e9 ('auto' is for TwoLayerRegressor)", SIZE),
 }
 #: Characters of a value that an error shows.
 MOST_SHOWN = 100
@@ -182,9 +188,10 @@ class Settings:
 
 def checked(attributes, estimator_name):
     """The settings of an estimator; InvalidParameterError for its first one without a meaning."""
-    parameters = {}
-    for name in filter(attributes.__contains__, RULES):
-        (words, is_valid), value = RULES[name], attributes[name]
+    parameters, is_of_classes = {}, "class_weight" in attributes
+    rules = RULES | RULES_OF_CLASSES if is_of_classes else RULES
+    for name in filter(attributes.__contains__, rules):
+        (words, is_valid), value = rules[name], attributes[name]
         if not is_valid(value):
             hint = HINTS.get(str(value), "") if name.endswith("activation") else ""
             given = f"{name}={_shown(value)}"

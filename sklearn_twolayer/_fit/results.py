@@ -14,9 +14,10 @@ import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
 from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS
-from sklearn_twolayer._bayes.posterior import PointMass, is_moderated, posterior_of
+from sklearn_twolayer._bayes.posterior import MAX_WEIGHTS, PointMass, is_moderated, posterior_of
 from sklearn_twolayer._fit.auto import is_affordable, n_params
 from sklearn_twolayer._fit.monitor import INTERRUPT, best_step
+from sklearn_twolayer._fit.span import problem_in_columns
 from sklearn_twolayer._fit.training import TRIAL_STEPS
 from sklearn_twolayer._fit.weights import Resume, published_weights
 from sklearn_twolayer._network.activations import ACTIVATIONS
@@ -31,8 +32,6 @@ MANY_TIMES = 1000
 MOST_TIMES_THE_LEAST = 2.0
 #: By what share of the least loss gradient descent must end above it to be told.
 SWING = 1e-3
-#: Most weights of a network that has error bars; fits of few rows may have more, in dual form.
-MAX_WEIGHTS = 5000
 #: n p^2 of the rows that a matrix is made of, about a second on one core (2.5 to 3.5e10).
 MAX_COST = 3e10
 #: Several outputs take so many times as long for the same n p^2 (1.3 to 3.6 of 2 to 10).
@@ -95,7 +94,7 @@ def published(problem, settings, fits, *, start, random_state):
     names in ``Learned``: what going on needs, and the posteriors of the members, or why there are
     none. ValueError if the weights do not fit into the dtype of X.
     """
-    members = whole_members(fits)
+    problem, members = problem_in_columns(problem), whole_members(fits)
     best, dtype = min(members, key=attrgetter("loss")), problem.table.dtype
     params = [fit.params for fit in members]
     coefs, intercepts = published_weights(problem.scale, problem.network, params, dtype)

@@ -18,6 +18,7 @@ from sklearn_twolayer._fit.auto import Size, resolve, rows_to_start_on
 from sklearn_twolayer._fit.left_out import Refits, constant_or_better
 from sklearn_twolayer._fit.monitor import Monitor, Stop, Watch, announce
 from sklearn_twolayer._fit.results import posterior_of_fit
+from sklearn_twolayer._fit.span import fit_in_columns, problem_in_columns
 from sklearn_twolayer._fit.training import Fit, Training, too_large
 from sklearn_twolayer._fit.weights import (
     WarmStart,
@@ -53,12 +54,13 @@ class Problem:
     moments: dict = field(default_factory=dict)  # of "X" and "encoded", if the scale is of them
     copies: float = 1.0  # rows for each that tells something new, where penalties are found
     noise: object = None  # the variance of that of each target, where pilots have told it
+    of_columns: object = None  # the problem in columns of one in coordinates: see ``span``
 
     @property
     def size(self):
         """What "auto" goes by."""
         table, is_regression = self.table, self.targets.loss.is_squared_error
-        shape = table.n_rows, table.n_features, self.targets.n_outputs
+        shape = table.n_rows, len(self.scale.of_columns.mean), self.targets.n_outputs
         kind = is_regression, table.is_in_memory, table.density
         unit = self.targets.penalty_unit if is_regression else 1.0
         return Size(*shape, table.total_weight, *kind, unit)
@@ -144,7 +146,10 @@ class Problem:
         inputs = self.moments["X"].is_constant if "X" in self.moments else ()
         is_constant = ((), ()) if says_little else (inputs, targets.is_constant)
         kind = {"is_steep": is_steep, "is_constant": is_constant}
-        return initial_weights(random_state, self.network, constant, **kind)
+        shape = len(self.scale.of_columns.mean), self.network.n_hidden, targets.n_outputs
+        columns = TwoLayerNetwork(*shape, self.network.activation)
+        W1, b1, W2, b2 = columns.unpack(initial_weights(random_state, columns, constant, **kind))
+        return self.network.pack([self.scale.of_inputs(W1), W2], [b1, b2], np.float64)
 
     def of_width(self, n_hidden):
         """The same problem for a network of another width."""
@@ -205,11 +210,6 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
             size = replace(size, independence=independence_of_targets(table))
     if settings.is_stream and start is not None:  # whose earlier rows count, too
         size = replace(size, total_weight=start.n_rows + size.n_counted)
-    if settings.n_members == "auto" and not targets.is_numeric:
-        raise ValueError(
-            "n_members='auto' is for TwoLayerRegressor: for classes no rule says how many members "
-            "pay. Set an integer >= 1."
-        )
     settings = resolve(settings, size)
     if settings.solver == "lbfgs" or settings.alpha == "auto":  # which may ask lbfgs
         settings = replace(settings, gradient_scale=problem.gradient_scale)
@@ -313,6 +313,8 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
                 raise
             fit = monitor.kept()
     fit = replace(fit, ending=monitor.ending, **monitor.along(fit))
+    columns = problem_in_columns(problem)
+    problem, fit = columns, fit_in_columns(problem, columns, fit)
     if not settings.is_stream:
         fit = replace(fit, posterior=posterior_of_fit(problem, fit, settings.left_out_share))
     if member_task is not None:

@@ -7,9 +7,7 @@ ended in worse optima (docs/choices.md); but h units that share the range of one
 narrower the more they are. A regression by lm, whose steps steep units do not shorten, starts
 steeper by h^(1/f) / 5, if that is more than 1 (Nguyen & Widrow 1990, "Improving the learning
 speed of 2-layer neural networks by choosing initial values of the adaptive weights"). The
-logistic unit starts where the tanh unit starts: sigma(z) = (1 + tanh(z / 2)) / 2 makes
-
-    tanh(x W1 + b1) W2 + b2 = sigma(x 2 W1 + 2 b1) 2 W2 + b2 - sum W2.
+logistic unit starts where the tanh unit starts (``TanhForm``).
 """
 
 from copy import deepcopy
@@ -17,6 +15,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.utils import check_random_state
+
+from sklearn_twolayer._network.scale import TanhForm
 
 
 def initial_weights(random_state, network, constant, *, is_steep=False, is_constant=((), ())):
@@ -35,9 +35,8 @@ def initial_weights(random_state, network, constant, *, is_steep=False, is_const
     inputs, outputs = map(np.flatnonzero, is_constant)
     W1[inputs], W2[:, outputs] = 0, 0
     b2 = np.array(constant, float)
-    if network.activation == "logistic":
-        W1, b1, W2, b2 = 2 * W1, 2 * b1, 2 * W2, b2 - W2.sum(axis=0)
-    return network.pack([W1, W2], [b1, b2], np.float64)
+    params = network.pack([W1, W2], [b1, b2], np.float64)
+    return TanhForm(network).invert(params) if network.activation == "logistic" else params
 
 
 def member_states(random_state, n_members):
@@ -62,7 +61,7 @@ def published_weights(scale, network, members, dtype):
 
 
 def are_equal(weights, others):
-    """Whether two pairs of coefs and intercepts are the same, number by number."""
+    """Return whether two pairs of coefs and intercepts are the same, number by number."""
     pairs = ((a, b) for one, other in zip(weights, others) for a, b in zip(one, other))
     return all(np.array_equal(a, b) for a, b in pairs)
 
@@ -147,7 +146,7 @@ class WarmStart:
         return network.pack(*scale.unfold(self.coefs, self.intercepts), np.float64)
 
     def state(self, solver, *, is_stream=False):
-        """What the solver goes on with, or None."""
+        """Return the state that the solver goes on with, or None."""
         resume = self.resume
         if resume is None or resume.state is None or (is_stream and resume.random_state is None):
             return None

@@ -77,7 +77,7 @@ def _tanh_by_exp(Z):
 
 
 def _numpy_tanh_is_fast():
-    """Whether NumPy runs ``tanh`` with AVX-512 on this processor.
+    """Return whether NumPy runs ``tanh`` with AVX-512 on this processor.
 
     There it costs in float32 less than one ``exp``; with AVX2 it costs 1.2 (float32) to 2
     (float64) times the detour over ``exp``.

@@ -47,7 +47,7 @@ class DenseFactor:
     penalties: np.ndarray
 
     def __getstate__(self):
-        """The triangle that holds numbers: half of the matrix."""
+        """Return what a pickle holds: the triangle with numbers, half of the matrix."""
         triangle = self.upper.T[np.tri(len(self.upper), dtype=bool)]
         return {"penalties": self.penalties, "triangle": triangle}
 

@@ -12,6 +12,13 @@ k outputs,
     makes both the same). Where it is the same in all rows, (1, k, k).
 ``predict(Z2)``
     A2 (n, k).
+``slope(Z2)``
+    d A2 / d Z2 (n, k), of the losses of numbers, whose error bars and ``input_gradient`` are those
+    of A2.
+``log_predict(Z2)``
+    ln A2 (n, k), of the log losses.
+``output_activation``
+    The name of the function that makes A2 of Z2.
 ``is_squared_error``
     Whether the residuals have a noise precision; the log loss has none.
 ``ignores_shift``
@@ -37,6 +44,14 @@ import numpy as np
 from scipy.special import entr, logit, logsumexp
 
 from sklearn_twolayer._network.activations import logistic
+
+
+def softmax(Z):
+    """exp(z) / sum exp(z) over the last axis, in place."""
+    Z -= Z.max(axis=-1, keepdims=True)
+    np.exp(Z, out=Z)
+    Z /= Z.sum(axis=-1, keepdims=True)
+    return Z
 
 
 def _diagonal_matrices(diagonal):
@@ -148,9 +163,7 @@ class MulticlassLogLoss:
     ignores_shift = True
 
     def predict(self, Z2):
-        A2 = np.exp(Z2 - Z2.max(axis=1, keepdims=True))
-        A2 /= A2.sum(axis=1, keepdims=True)
-        return A2
+        return softmax(Z2.copy())
 
     def loss_and_delta(self, y, Z2):
         rows = np.arange(len(y))

@@ -68,10 +68,11 @@ class MeanLoss:
     """(1 / S) sum_i s_i loss_i over the rows, as a function of the weights ``params`` (p,).
 
     The rows have been entered by the caller. Blocks of a textbook run ``network.forward`` and
-    ``network.backward`` as they stand. Otherwise logistic units are computed as tanh units, and the
-    gradient of one output is cut short: the same numbers, but for rounding, in less time. There are
-    ``copies`` rows for each distinct one, of which statistics count one, as noise is no less in
-    copies: ``distinct_weight`` is S over ``copies``.
+    ``network.backward`` as they stand. Otherwise logistic units are computed as tanh units where
+    ``tanh_form_pays``, in float32 with AVX-512, and the gradient of one output is cut short: the
+    same numbers, but for rounding, in less time. There are ``copies`` rows for each distinct one,
+    of which statistics count one, as noise is no less in copies: ``distinct_weight`` is S over
+    ``copies``.
 
     Functions of one block run on other threads, and on other machines, which get no rows with it.
     """
@@ -97,7 +98,7 @@ class MeanLoss:
         self._point = None
 
     def __getstate__(self):
-        """What block functions take along to other machines: everything but the rows."""
+        """Return what block functions take along to other machines: everything but the rows."""
         return {**vars(self), "rows": None, "_point": None}
 
     def incoming(self, params):
@@ -108,7 +109,7 @@ class MeanLoss:
         return params
 
     def _outgoing(self, gradient):
-        """Adjoint of ``incoming``: a gradient (p,), or columns (p, m), which it overwrites."""
+        """Apply the adjoint of ``incoming`` to a gradient (p,), or columns (p, m), overwritten."""
         for form in reversed(self._forms):
             gradient = form.adjoint(gradient)
         return gradient
@@ -178,8 +179,9 @@ class MeanLoss:
                 hessian = self.loss.hessian(Z2)
             else:
                 hessian = average(Z2, self._jacobian(incoming, X, A1))
-            arguments = {"hessian": hessian, "weight": weight}
-            matrix = second_order.gauss_newton(self._inner, incoming, X, A1, **arguments)
+            matrix = second_order.gauss_newton(
+                self._inner, incoming, X, A1, hessian=hessian, weight=weight
+            )
             return loss, self._backward(incoming, X, A1, delta), matrix
 
         loss, gradient, matrix = self.rows.sum(block)
@@ -216,7 +218,7 @@ class MeanLoss:
     def pulled_back(self, derivative, params, v):
         """J' H d (p,) over the rows, / S, with a ``derivative`` d (n, k) of Z2 along v.
 
-        That of first order, d = J v, makes it the product of the Gauss-Newton matrix and v,
+        The first derivative, d = J v, makes it the product of the Gauss-Newton matrix and v,
         forward along v and then backward; that of second order is an acceleration.
         """
         incoming, v = self.incoming(params), self.incoming(v)

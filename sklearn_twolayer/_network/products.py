@@ -118,7 +118,7 @@ def product_over_rows(X, D, out, workspace):
 
 
 def _rows_of_small_product(n, multiply_adds_of_a_row):
-    """How many of n rows to multiply at once: as many as BLAS has a kernel for, or all.
+    """Return how many of n rows to multiply at once: as many as BLAS has a kernel for, or all.
 
     ``matmul`` of a stack of small products is still one call.
     """
@@ -134,7 +134,7 @@ def _stack(X, m):
 
 
 def one_output_gradient(params, X, A1, delta, *, network):
-    """What ``network.backward`` returns, for dense X and one output, without d1 (n, h).
+    """Return what ``network.backward`` does, for dense X and one output, without d1 (n, h).
 
     X' d1 = X' ((delta W2') * g'(Z1)) = ((X * delta)' g'(Z1)) * W2', whose last row is db1, as
     X is [X 1]: with f < h this takes two thirds of the time. Overwrites A1; the gradient is in

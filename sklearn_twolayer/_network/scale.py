@@ -41,6 +41,11 @@ class Standardization:
             np.zeros(n_features), np.ones(n_features), np.zeros(n_outputs), np.ones(n_outputs)
         )
 
+    @property
+    def of_columns(self):
+        """That of the columns of the user's rows: itself."""
+        return self
+
     def update(self, dtype):
         """Return the function that standardises contiguous dense rows [X 1] in place.
 
@@ -78,6 +83,10 @@ class Standardization:
                 out[block] = (y[block] - self.y_mean) / self.y_scale
         return out
 
+    def of_inputs(self, W1):
+        """Weights (f, h) of the standardised columns as those of what enters the network."""
+        return W1
+
     def fold_first(self, first):
         """[W1; b1] on standardised rows -> [W1; b1] with the same hidden layer on raw rows."""
         W1 = first[:-1] / self.scale[:, None]
@@ -93,7 +102,7 @@ class Standardization:
         )
 
     def unfold(self, coefs, intercepts):
-        """Inverse of ``fold``."""
+        """The inverse of ``fold``: coefs, intercepts -> weights of the standardised network."""
         W1, W2 = (np.asarray(W, np.float64) for W in coefs)
         b1, b2 = (np.asarray(b, np.float64) for b in intercepts)
         return (
@@ -150,6 +159,13 @@ class TanhForm:
         b2 += W2.sum(axis=0)
         return params
 
+    def invert(self, params):
+        """W1 <- 2 W1, b1 <- 2 b1, b2 <- b2 - sum W2, W2 <- 2 W2, in place: ``apply`` undone."""
+        _, _, W2, b2 = self.network.unpack(params)
+        b2 -= W2.sum(axis=0)
+        params[: -len(b2)] *= 2
+        return params
+
     def adjoint(self, gradient):
         """Gradient (p,): dW1 / 2, db1 / 2, (dW2 + db2) / 2, db2, in place."""
         _, _, dW2, db2 = self.network.unpack(gradient)
@@ -159,7 +175,7 @@ class TanhForm:
 
 
 def tanh_form_pays(network, dtype):
-    """Whether units are logistic, and tanh costs less: in float32, where NumPy has AVX-512."""
+    """Return whether units are logistic and tanh costs less: in float32, where it has AVX-512."""
     return network.activation == "logistic" and dtype == np.float32 and TANH_IS_FAST
 
 
@@ -238,7 +254,7 @@ def _merge_moments(total, parts):
 
 
 def _block_moments(shift, X, y, weight):
-    """Per column: sum of w, of w [x != 0], of w (x - shift) and w (x - shift)^2, and both ends.
+    """Return column sums of w, w [x != 0], w (x - shift) and w (x - shift)^2, and both ends.
 
     Over a block [X 1]; an end (2, width) is an extreme value and the w of the rows that hold it.
     For sparse X the sums run over the stored entries; what is not stored is exactly zero and is

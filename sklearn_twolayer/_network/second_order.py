@@ -92,7 +92,7 @@ def gauss_newton(network, params, X, A1, *, hessian, weight=None):
 
 
 def _separable_gauss_newton(network, params, X, A1, *, hessian, weight):
-    """One Hessian (k, k) for all rows: what they sum to has no output in it.
+    """Return the matrix where one Hessian (k, k) holds for all rows: their sum has no output in it.
 
     J_c = [D_j x_a W2_jc, A1 at c] is that of one output with W2 = 1, V = [D_j x_a, A1], times
     constants, so that G is V' diag(s) V times W2 H W2', W2 H or H.

@@ -32,14 +32,14 @@ CONVERGED, OUT_OF_ITERATIONS, STALLED = range(3)
 FLAT_SHARE, MIN_FLAT_ITERATIONS, MAX_FLAT_ITERATIONS = 0.2, 10, 200
 #: A network that has learned has short plateaus before it: ten iterations took some for the end.
 FLAT_ONCE_LEARNED = 20
-#: Gradient descent has diverged where F is so many times its start.
+#: Steps downhill, and epochs of mini-batches, have diverged where F is so many times its start.
 MAX_GROWTH = 10.0
 #: A decrease of F, in units of its own scale, that is none for Levenberg-Marquardt.
 SMALLEST = 1e-30
 
 
 class NotFinite(ValueError):
-    """What a minimiser cannot start with: a gradient or a curvature that is not finite."""
+    """A minimiser cannot start: the gradient or the curvature is not finite."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Flat:
         return cls(FLAT_ONCE_LEARNED, least_decrease(tol))
 
     def __call__(self, values):
-        """Whether F is, after iterations of these ``values``."""
+        """Return whether F is flat after iterations of these ``values``."""
         n = self.n_iterations
         if len(values) <= n or self.share == 0:
             return False

@@ -13,13 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_twolayer._optimize.full_batch import CONVERGED, OUT_OF_ITERATIONS, STALLED, Step, ended
+from sklearn_twolayer._optimize.full_batch import (
+    CONVERGED,
+    MAX_GROWTH,
+    OUT_OF_ITERATIONS,
+    STALLED,
+    Step,
+    ended,
+)
 
 #: Least weight of a step in the moving average of the weights: a memory of 50 steps, or of
 #: an epoch where that has fewer. Without mini-batches there is no noise to average out.
 MIN_AVERAGE_WEIGHT = 0.02
-#: An epoch that ends so many times above the start has diverged.
-MAX_GROWTH = 10.0
 #: Epochs refused in a row; each divides the learning rate by 2, then 4, 8 and so on.
 MAX_REFUSALS = 60
 
@@ -100,7 +105,7 @@ class StochasticState:
 
 
 def schedule_factor(schedule, progress):
-    """Factor on the learning rate at ``progress`` in [0, 1] of the schedule."""
+    """Return the factor on the learning rate at ``progress`` in [0, 1] of the schedule."""
     return 0.5 * (1 + cos(pi * min(progress, 1.0))) if schedule == "cosine" else 1.0
 
 
@@ -122,7 +127,7 @@ class Schedule:
 
 
 def train_epoch(objective, state, *, rule, batches, options, pace):
-    """One step for each batch of an epoch; ``pace`` is the progress of the schedule per step."""
+    """Take a step for each batch of an epoch; ``pace`` is the progress of the schedule per step."""
     params, average = state.params.copy(), state.average.copy()
     rule_state, n_steps, progress = state.rule_state, state.n_steps, state.progress
     last, least_weight = None, max(MIN_AVERAGE_WEIGHT, 1 / len(batches))
@@ -155,8 +160,9 @@ def stochastic(objective, state, *, rule, batches, options, callback):
     pace, refusals, waited, status = 1 / (options.max_iter * len(batches)), 0, 0, OUT_OF_ITERATIONS
     while step.n_iter < options.max_iter and step.state.progress < 1 - 0.5 * pace:
         with np.errstate(over="ignore", invalid="ignore"):
-            how = {"rule": rule, "batches": batches, "options": options, "pace": pace}
-            trial = train_epoch(objective, step.state, **how)
+            trial = train_epoch(
+                objective, step.state, rule=rule, batches=batches, options=options, pace=pace
+            )
             value = objective.value(trial.average)
         if not (value <= highest and np.isfinite(value)):  # shorten the steps
             refusals += 1

@@ -343,6 +343,59 @@ def test_rows_with_weights_are_copies_where_inputs_never_meet(weight):
     assert (shares.max(axis=1) == 1).all()
 
 
+def singles(times=1):
+    """Forty rows of two classes, and a single one of each of three more, with so many copies."""
+    y = np.repeat([0, 1, 2, 3, 4], [20, 20, times, times, times])
+    return ROWS[np.r_[:40, np.repeat([40, 41, 42], times)]], y
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_the_only_row_of_a_class_is_left_out_by_no_fold(times):
+    X, y = singles(times)
+    shares, n_dealt = left_out_shares(X, y, UNITS)
+    assert n_dealt == 40
+    np.testing.assert_array_equal(shares.sum(axis=1), y < 2)
+    assert [shares[y == label].sum(axis=0).tolist() for label in (0, 1)] == [[4] * N_FOLDS] * 2
+    once, labels = singles()
+    weight = np.where(labels < 2, 1, times)
+    weighted, n_weighted = left_out_shares(once, labels, UNITS, frequency=weight)
+    assert n_weighted == n_dealt
+    np.testing.assert_array_equal(np.repeat(weighted, weight, axis=0), shares)
+
+
+def test_where_no_class_has_two_rows_none_is_left_out():
+    for X in (ROWS, np.zeros((60, 3))):  # which tells the rows apart, and which does not
+        shares, n_dealt = left_out_shares(X, np.arange(60), UNITS)
+        assert n_dealt < 10
+        assert not shares.any()
+
+
+def test_the_only_row_with_or_without_one_of_several_labels_is_left_out_by_no_fold():
+    """Others may have labels that nobody else has together."""
+    y = RNG.integers(2, size=(60, 12))
+    assert len(np.unique(y, axis=0)) > 50
+    y[:, 0], y[:, 1] = np.arange(60) == 7, np.arange(60) != 9
+    shares, n_dealt = left_out_shares(ROWS, y, UNITS)
+    assert n_dealt == 58
+    assert np.flatnonzero(shares.sum(axis=1) == 0).tolist() == [7, 9]
+
+
+def test_the_only_unit_of_a_class_is_left_out_by_no_fold():
+    rows, y = categories()
+    y[:3] = 2, 3, 3
+    shares, n_dealt = left_out_shares(rows, y, plain(rows))
+    assert n_dealt == 299
+    np.testing.assert_array_equal(shares.sum(axis=1), y != 2)
+    shares, n_dealt = left_out_shares(rows, y, plain(rows), frequency=np.full(300, 2))
+    assert n_dealt == 600  # of which each class has two
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+
+
+def test_each_number_of_a_regression_is_left_out():
+    shares, n_dealt = left_out_shares(ROWS, ROWS[:, :1], UNITS, are_labels=False)
+    assert n_dealt == shares.sum() == 60
+
+
 def test_few_errors_in_copies_leave_them_copies():
     indices = np.repeat(np.arange(60), 10)
     labels = LABELS[indices]

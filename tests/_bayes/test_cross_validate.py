@@ -7,7 +7,6 @@ from sklearn_twolayer._bayes.copies import N_FOLDS
 from sklearn_twolayer._bayes.cross_validate import (
     CLASSES_GRID,
     FEW_NUMBERS_GRID,
-    MIN_RACED,
     NUMBERS_GRID,
     n_folds_asked,
 )
@@ -37,7 +36,7 @@ def test_beyond_the_strongest_are_stronger_ones():
 
 
 def test_few_rows_are_learned_under_the_weakest_penalty():
-    assert GRID.choose(None, GRID.min_rows - 1, N_FOLDS) == GRID.strengths[0]
+    assert GRID.choose(None, GRID.min_rows - 1) == GRID.strengths[0]
 
 
 def test_every_fold_is_left_out_once():
@@ -47,7 +46,7 @@ def test_every_fold_is_left_out_once():
         seen.append(number)
         return np.ones(len(strengths))
 
-    GRID.choose(losses, 20, N_FOLDS)
+    GRID.choose(losses, 20)
     assert seen == list(range(N_FOLDS))
 
 
@@ -60,13 +59,13 @@ def falling(n_told):
 def test_where_the_time_is_over_the_best_that_was_told_is_chosen(n_told, chosen):
     """The preferred one before it was told: what was told are networks that had to learn first."""
     answers = [falling(n_told), []]
-    assert GRID.choose(lambda number, strengths: answers.pop(0), 20, N_FOLDS) == chosen
+    assert GRID.choose(lambda number, strengths: answers.pop(0), 20) == chosen
 
 
 def test_a_fold_that_was_cut_short_does_not_count():
     """Its losses are of rows by which not all were judged."""
     answers = [falling(5)[::-1], [1e9] * 4]
-    assert GRID.choose(lambda number, strengths: answers.pop(0), 20, N_FOLDS) == 0.03
+    assert GRID.choose(lambda number, strengths: answers.pop(0), 20) == 0.03
     assert not answers
 
 
@@ -77,10 +76,10 @@ def test_what_is_hopeless_in_the_first_fold_is_not_asked_again():
         asked.append(strengths)
         return [1.0 if strength == 1 else 1.2 if strength > 1 else 3.0 for strength in strengths]
 
-    assert GRID.choose(losses, MIN_RACED, N_FOLDS) == 1
-    assert asked == [list(GRID.strengths), *[[1.0, 3.0]] * 4]
+    assert GRID.choose(losses, 125) == 1
+    assert asked == [list(GRID.strengths), *[[1.0, 3.0]] * 3]
     asked.clear()
-    assert GRID.choose(losses, MIN_RACED - 1, N_FOLDS) == 1
+    assert GRID.choose(losses, 500, bits=0.2) == 1  # the first fold may have no row of a class
     assert asked == [list(GRID.strengths)] * 5
 
 
@@ -91,6 +90,20 @@ def test_folds_are_asked_until_they_have_a_hundred_rows():
 
 
 def test_rows_of_a_rare_class_tell_less():
-    assert [n_folds_asked(1000, bits) for bits in (0.0, 0.08, 0.2, 0.4, 1.0, 3.0)] == [
-        *(5, 5, 3, 2, 1, 1)
+    assert [n_folds_asked(1000, bits) for bits in (0.0, 0.001, 0.08, 0.2, 0.4, 1.0, 3.0)] == [
+        *(0, 5, 5, 3, 2, 1, 1)
     ]
+
+
+@pytest.mark.parametrize(
+    ("n_dealt", "bits", "chosen"), [(100, 0.19, 1.0), (100, 0.21, 0.03), (19, 1.0, 0.03)]
+)
+def test_few_rows_of_a_rare_class_say_nothing_for_less_than_unit_precision(n_dealt, bits, chosen):
+    losses = dict(zip(GRID.strengths, (1.0, 2.0, 3.0, 4.0, 5.0)))
+    assert GRID.choose(lambda _, asked: [losses[s] for s in asked], n_dealt, bits) == chosen
+    losses[3.0] = 0.5
+    assert GRID.choose(lambda _, asked: [losses[s] for s in asked], n_dealt, bits) == 3
+
+
+def test_where_no_fold_is_asked_unit_precision_stays():
+    assert GRID.choose(None, GRID.min_rows, bits=0.0) == 1

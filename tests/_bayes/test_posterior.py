@@ -26,7 +26,7 @@ from sklearn_twolayer._bayes.posterior import (
     surely_of_variance,
 )
 from sklearn_twolayer._learned import (
-    BLOCK_BYTES,
+    ANSWER_BYTES,
     MIN_ROWS,
     MODERATED_PROBABILITY,
     rows_of_block,
@@ -265,10 +265,10 @@ def test_the_variances_of_the_targets_take_one_pass(monkeypatch):
 
     def counted(*block, shift):
         shifts.append(shift)
-        return block_moments(*block, shift=shift)
+        return moments_of_targets(*block, shift=shift)
 
-    block_moments = noise._block_moments
-    monkeypatch.setattr(noise, "_block_moments", counted)
+    moments_of_targets = noise._moments_of_targets
+    monkeypatch.setattr(noise, "_moments_of_targets", counted)
     posterior(random_problem(SquaredError, n_outputs=2, n_rows=30))
     assert {id(shift) for shift in shifts} == {id(shifts[0])}
 
@@ -459,7 +459,7 @@ def test_a_block_is_bounded(f, h, k):
     network = TwoLayerNetwork(f, h, k, "logistic")
     n_rows = rows_of_block(network)
     assert n_rows >= MIN_ROWS
-    assert n_rows == MIN_ROWS or 8 * n_rows * k * network.n_params <= BLOCK_BYTES
+    assert n_rows == MIN_ROWS or 8 * n_rows * k * network.n_params <= ANSWER_BYTES
 
 
 def test_penalties_of_biases_stay_free():

@@ -446,6 +446,8 @@ def test_a_stream_is_an_epoch_at_a_constant_rate():
         (Size(1000, 10, 1, total_weight=4000.0), 28),  # S, not the rows
         (Size(1000, 10, 1, total_weight=4000.0, copies=4.0), 15),
         (Size(100, 8, 1), 10),
+        (Size(1000, 10, 10), 35),  # 4 sqrt(10000 / (19 ln 1000))
+        (Size(1000, 10, 10, independence=0.1), 15),  # ten times the same
         (Size(50, 1, 1), 14),
         (Size(10**6, 2, 1), 50),
         (Size(900, 10, 1, is_regression=False), 30),

@@ -59,7 +59,7 @@ def test_more_units_are_asked_where_pairs_of_classes_are_more(changes, n_hidden)
 
 def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeypatch):
     """But not where it goes on from weights that have learnt."""
-    monkeypatch.setattr(Grid, "choose", lambda grid, losses, n_dealt, n_folds: 3.0)
+    monkeypatch.setattr(Grid, "choose", lambda grid, losses, n_dealt, bits: 3.0)
     monkeypatch.setattr(Comparison, "with_cheaper_bends", lambda comparison, pair: (3.0, 10.0))
     problem, settings = posed(), settings_of("auto")
     options = {"deadline": Deadline()}
@@ -288,5 +288,5 @@ def test_bends_of_few_rows_are_not_asked(n_rows, is_asked, monkeypatch):
         Comparison, "with_cheaper_bends", lambda comparison, pair: asked.append(pair) or pair
     )
     X = np.random.RandomState(0).normal(size=(n_rows, 2))
-    TwoLayerClassifier(3, random_state=0).fit(X, X[:, 0] > 0)
+    TwoLayerClassifier(3, random_state=0).fit(X, np.arange(n_rows) % 2)
     assert bool(asked) == is_asked

@@ -1,11 +1,14 @@
 """The losses against independent formulas, differences and extreme raw predictions."""
 
+import re
+
 import numpy as np
 import pytest
 from gradient_check import LOSSES, directional_derivative, numerical_jacobian, random_targets
 from scipy.special import expit, softmax
 from sklearn.metrics import log_loss
 
+from sklearn_twolayer._network import losses
 from sklearn_twolayer._network.losses import (
     BinaryLogLoss,
     LogisticSquaredError,
@@ -189,3 +192,10 @@ def test_entropy_is_the_mean_loss_of_the_constant(loss_class, is_weighted):
     loss, mean_target, lost, _, weight = at_the_constant(loss_class, is_weighted)
     expected = np.average(lost, weights=weight)
     np.testing.assert_allclose(loss.entropy(mean_target), expected, rtol=1e-12)
+
+
+def test_the_interface_at_the_top_names_all_that_a_loss_offers():
+    """Each public name of a loss has its entry there, and each entry is a name of some loss."""
+    entries = set(re.findall(r"^``(\w+)(?:\(.*\))?``$", losses.__doc__, re.MULTILINE))
+    offered = {name for loss in LOSSES for name in dir(loss) if not name.startswith("_")}
+    assert entries == offered

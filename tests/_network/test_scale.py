@@ -323,6 +323,7 @@ def test_tanh_form_of_a_logistic_network():
     np.testing.assert_allclose(found, Z2, rtol=1e-13, atol=1e-14)
     found = form.adjoint(form.network.backward(moved, X1, A1, delta))
     np.testing.assert_allclose(found, gradient, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(form.invert(moved), params, rtol=1e-13, atol=1e-14)
 
 
 def forms():

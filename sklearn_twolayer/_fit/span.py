@@ -1,0 +1,122 @@
+"""Rows of many columns: the network learns in coordinates of the span of the rows.
+
+Under one penalty for all of W1 a minimum has no part of W1 that the rows do not see: it would
+cost, and change nothing (the representer theorem: Kimeldorf & Wahba 1971, "Some results on
+Tchebycheffian spline functions"). With an orthonormal basis Q (f, n) of the span of the n
+standardised rows X~,
+
+    X~ = C Q'       C = X~ Q (n, n)       X~ W1 = C (Q' W1)       |W1|^2 = |Q' W1|^2
+
+so that n h weights are found in the place of f h, and W1 = Q (Q' W1) afterwards.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+from scipy.linalg import qr
+
+from sklearn_twolayer._fit.auto import compares_penalties
+from sklearn_twolayer._fit.monitor import announce
+from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.objective import Penalty
+from sklearn_twolayer._network.products import dense
+from sklearn_twolayer._network.scale import Standardization
+
+#: Columns for each row, and weights, from which it pays; most multiply-adds of a basis: a second.
+COLUMNS_OF_A_ROW, MANY_WEIGHTS, MAX_BASIS_COST = 2, 1000, 2e10
+
+
+@dataclass(frozen=True)
+class Coordinates(Standardization):
+    """Of rows that are coordinates in a basis Q (f, m) of standardised ones: X stays as it is."""
+
+    columns: Standardization
+    basis: np.ndarray
+
+    @property
+    def of_columns(self):
+        """That of the columns of the user's rows, and of y as it is by now."""
+        return replace(self.columns, y_mean=self.y_mean, y_scale=self.y_scale)
+
+    def of_inputs(self, W1):
+        """Q' W1: without the part that no row sees."""
+        return self.basis.T @ W1
+
+    def fold(self, W1, b1, W2, b2):
+        """Weights of the network of coordinates -> coefs, intercepts in the user's units."""
+        return self.of_columns.fold(self.basis @ W1, b1, W2, b2)
+
+
+def in_span_of_rows(problem, settings, start):
+    """The problem in coordinates of the span of its rows, where that pays; else as it is.
+
+    Fits that go on from a warm ``start`` stay in the columns. Equal rows span the same as one, bit
+    for bit.
+    """
+    table, network, held_out = problem.table, problem.network, problem.held_out
+    is_dense = table.is_in_memory and not sparse.issparse(table.X)
+    is_dense &= held_out is None or held_out.is_in_memory
+    is_free = start is None and is_blind_to_rotations(problem.size, settings)
+    if not is_free or not is_dense or not pays(*table.X.shape, network.n_hidden):
+        return problem
+    distinct, number = np.unique(table.X, axis=0, return_inverse=True)
+    columns = _standardized(problem.scale, distinct).T
+    basis, upper = qr(columns, mode="economic", overwrite_a=True, check_finite=False)
+    m, y_units = basis.shape[1], (problem.scale.y_mean, problem.scale.y_scale)
+    announce(settings, f"The rows of {len(basis)} columns span {m} directions: learning in these")
+    if held_out is not None:
+        coordinates = _standardized(problem.scale, dense(held_out.X)) @ basis
+        held_out = replace(held_out, X=coordinates.astype(held_out.dtype))
+    return replace(
+        problem,
+        scale=Coordinates(np.zeros(m), np.ones(m), *y_units, problem.scale, basis),
+        table=replace(table, X=upper.T[number.ravel()].astype(table.dtype)),
+        held_out=held_out,
+        network=TwoLayerNetwork(m, network.n_hidden, network.n_outputs, network.activation),
+        of_columns=problem,
+    )
+
+
+def is_blind_to_rotations(size, settings):
+    """Whether a fit is the same, but for rounding, in any orthonormal coordinates of the columns.
+
+    Steps of L-BFGS and of Levenberg-Marquardt are, under one penalty for all of W1. Pilot fits tell
+    the units of several targets whose penalty the evidence finds: these stay in the columns.
+    """
+    has_pilots = size.is_regression and size.n_outputs > 1 and isinstance(settings.alpha, str)
+    has_pilots &= not compares_penalties(settings, size)
+    return settings.solver in ("lbfgs", "lm") and settings.alpha != "ard" and not has_pilots
+
+
+def pays(n, f, n_hidden):
+    """Whether a basis of n rows is found in a second, and makes many weights many times fewer."""
+    is_wide = f >= COLUMNS_OF_A_ROW * n and f * n_hidden >= MANY_WEIGHTS
+    return is_wide and 2 * f * n**2 <= MAX_BASIS_COST
+
+
+def problem_in_columns(problem):
+    """The problem in the columns that X has, if it is one in coordinates; else itself."""
+    if problem.of_columns is None:
+        return problem
+    columns = problem.of_columns.of_width(problem.network.n_hidden)
+    return replace(columns, scale=problem.scale.of_columns, noise=problem.noise)
+
+
+def fit_in_columns(problem, columns, fit):
+    """The fit of a problem as one of the same problem in ``columns``; itself if that is the same.
+
+    Error bars are found there, as they know of directions that no row has.
+    """
+    if problem is columns or fit.params is None:
+        return fit
+    W1, b1, W2, b2 = problem.network.unpack(fit.params)
+    params = columns.network.pack([problem.scale.basis @ W1, W2], [b1, b2], np.float64)
+    return replace(fit, params=params, penalty=Penalty.of(columns.network, fit.penalty.strengths))
+
+
+def _standardized(scale, X):
+    """The standardised rows (n, f) of X, in float64."""
+    rows = np.ones((X.shape[0], X.shape[1] + 1))
+    rows[:, :-1] = X
+    return scale.apply_block(rows)[:, :-1]

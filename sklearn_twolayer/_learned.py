@@ -98,7 +98,7 @@ class Learned:
         network, dtype = self.network(coefs), coefs[0].dtype
         params = network.pack(coefs, intercepts, dtype)
         size = block_size(max(coefs[0].shape), dtype)
-        return _map_rows(X, lambda X, y, weight: network.hidden_layer(params, X), dtype, size)
+        return _map_rows(X, lambda X, y, weight: network.forward(params, X)[1], dtype, size)
 
     def input_gradient(self, coefs, intercepts, X):
         """(W2 * g'(Z1)) W1' (n, k, f) times the slope of the output (n, k), by the chain rule."""

@@ -75,18 +75,13 @@ class TwoLayerNetwork:
         """Params (p,) -> the view [W1; b1] (f + 1, h)."""
         return params[: self.n_first].reshape(self.n_features + 1, self.n_hidden)
 
-    def hidden_layer(self, params, X):
-        """Hidden layer A1 = g(X W1 + b1) (n, h) of the rows [X 1]."""
+    def forward(self, params, X):
+        """Raw prediction Z2 (n, k) and hidden layer A1 (n, h) of the rows [X 1]."""
         g = ACTIVATIONS[self.activation].function
+        _, _, W2, b2 = self.unpack(params)
         Z1 = self.workspace("A1", (X.shape[0], self.n_hidden), params.dtype)
         product(X, self.first_layer(params), out=Z1)  # Z1 = X W1 + b1
         A1 = g(Z1)  # in the memory of Z1
-        return A1
-
-    def forward(self, params, X):
-        """Raw prediction Z2 (n, k) and hidden layer A1 (n, h) of the rows [X 1]."""
-        _, _, W2, b2 = self.unpack(params)
-        A1 = self.hidden_layer(params, X)
         Z2 = product(A1, W2, out=np.empty((len(A1), self.n_outputs), A1.dtype))
         Z2 += b2  # Z2 = A1 W2 + b2
         return Z2, A1

@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn_twolayer._callbacks import CALLBACKS, CallbackSupportMixin, begin_fit, with_callbacks
 from sklearn_twolayer._data.suspicious_rows import complaints
 from sklearn_twolayer._data.table import is_collection, validation_rows
-from sklearn_twolayer._fit import choice, run, span
+from sklearn_twolayer._fit import choice, foreign_start, run, span
 from sklearn_twolayer._fit.monitor import Deadline, Watch, warn
 from sklearn_twolayer._fit.parameters import checked, streaming, tell_ignored
 from sklearn_twolayer._fit.results import most_iterations, published, why_unfinished
@@ -295,6 +295,7 @@ class BaseTwoLayer(
     @with_callbacks
     def _train(self, problem, settings, random_state, start, *, deadline):
         """Fit the members and publish them; what to complain of."""
+        start, of_start = foreign_start.near_the_rows(problem, settings, start, random_state)
         how, watch, table = {"deadline": deadline, "start": start}, Watch(deadline), problem.table
         problem = problem.of_rows(table) if isinstance(settings.alpha, str) else problem
         problem = span.in_span_of_rows(problem, settings, start)
@@ -314,7 +315,7 @@ class BaseTwoLayer(
         self._publish(problem, *found)
         if watch.task is not None:
             watch.task.end(lambda: (self.coefs_, self.intercepts_))
-        return why_unfinished(settings, fits, self.n_iter_, self.loss_)
+        return [*of_start, *why_unfinished(settings, fits, self.n_iter_, self.loss_)]
 
     def _unfitted(self):
         """A copy without what a fit has published; what a subclass or a user has set stays."""

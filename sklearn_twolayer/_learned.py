@@ -45,6 +45,7 @@ class Learned:
     scale: Standardization
     activation: str
     resume: Resume | None = None  # what going on needs
+    checksum: int | None = None  # of the weights of the fit, to which others may be assigned
     is_committee: bool = False  # of several members, of which each had an F of its own
     published: tuple = ()  # names of the public attributes, which the next fit forgets
     posteriors: list = ()  # of the members; empty without error bars

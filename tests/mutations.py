@@ -652,7 +652,8 @@ MUTATIONS = {
         ("BENDING_SHARE * self.mean_loss", "0 * self.mean_loss"),
     ),
     "_fit/weights.py": (
-        "_fit/test_weights.py test_committee.py test_refit.py test_partial_fit.py",
+        "_fit/test_weights.py test_committee.py test_refit.py test_partial_fit.py "
+        "_fit/test_foreign_start.py",
         ("TanhForm(network).invert(params) if", "params if"),
         ("b1 = steepness * random_state", "b1 = random_state"),
         ("np.vstack(W2) / len(members)", "np.vstack(W2)"),
@@ -664,6 +665,7 @@ MUTATIONS = {
             "        if False and (np.concatenate(coefs",
         ),
         ('a if a.dtype.char in "fd" else', "a if True else"),
+        ("learned.checksum != checksum(coefs, intercepts)", "learned.checksum is None"),
     ),
     "_fit/monitor.py": (
         "_fit/test_monitor.py test_early_stopping.py test_scorers.py",
@@ -712,6 +714,22 @@ MUTATIONS = {
         ("        W2 = W2 - W2.mean(axis=1, keepdims=True)\n", "        pass\n"),
         ("W1 * spread[:, None], W2 / problem.scale.y_scale", "W1 * spread[:, None], W2"),
         ("relevances / total if total > 0 else", "relevances / total if True else"),
+    ),
+    "_fit/foreign_start.py": (
+        "_fit/test_foreign_start.py",
+        ("start is None or start.is_assigned or", "start is None or"),
+        (" or settings.is_stream:", ":"),
+        ("deepcopy(random_state), settings", "random_state, settings"),
+        ("not usual or lost", "lost"),
+        ("lost <= FOREIGN * usual", "lost <= 1e4 * usual"),
+        ("lost <= FOREIGN * usual", "lost <= 0.5 * usual"),
+        ("if TELLING * mean_loss", "if mean_loss"),
+        ("[-1] * problem.scale.y_scale", "[-1]"),
+        (
+            "intercepts=[start.intercepts[0], b2], resume=None",
+            "intercepts=[start.intercepts[0], b2]",
+        ),
+        ("= -len(db2) / 2 * db2", "= -db2 / 2"),
     ),
     "_fit/span.py": (
         "_fit/test_span.py",
@@ -857,10 +875,11 @@ MUTATIONS = {
     ),
     "_base.py": (
         "test_base.py test_gradients.py test_validation.py test_partial_fit.py test_explain.py "
-        "test_committee.py test_refit.py test_frames.py test_underflow.py",
+        "test_committee.py test_refit.py test_frames.py test_underflow.py test_blame.py",
         ('    @np.errstate(under="ignore")  # what', "    #"),
         ('    @np.errstate(under="ignore")\n', ""),
         ('invalid="ignore", under="ignore")', 'invalid="ignore")'),
+        ("return [*of_start, *why_unfinished", "return [*why_unfinished"),
         ("goes_on = settings.warm_start and learned is not None", "goes_on = False"),
         ("goes_on = settings.warm_start and learned is not None", "goes_on = learned is not None"),
         ("loss + penalty.value(params), gradient + penalty", "loss, gradient + penalty"),

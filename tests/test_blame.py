@@ -60,6 +60,19 @@ def test_in_a_fit_that_goes_on():
         assert_is_of_y(caught_in(call), line_of(call))
 
 
+def test_a_warm_start_that_says_nothing_of_the_rows():
+    model = TwoLayerRegressor(3, alpha=0.01, warm_start=True, random_state=0).fit(X, FAR + 1000)
+
+    def call():
+        model.fit(X, FAR)
+
+    warning = caught_in(call)
+    assert warning.category is UserWarning
+    assert "the weights of the last fit lose" in str(warning.message)
+    assert warning.filename == __file__
+    assert warning.lineno == line_of(call)
+
+
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_in_partial_fit(solver):
     model = network(solver=solver)

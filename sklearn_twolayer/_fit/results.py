@@ -19,7 +19,7 @@ from sklearn_twolayer._fit.auto import is_affordable, n_params
 from sklearn_twolayer._fit.monitor import INTERRUPT, best_step
 from sklearn_twolayer._fit.span import problem_in_columns
 from sklearn_twolayer._fit.training import TRIAL_STEPS
-from sklearn_twolayer._fit.weights import Resume, published_weights
+from sklearn_twolayer._fit.weights import Resume, checksum, published_weights
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.scale import moments_of
@@ -126,7 +126,7 @@ def published(problem, settings, fits, *, start, random_state):
     if settings.early_stopping and scores:
         attributes["loss_"] = curve[best_step(scores, best.validation_losses)]
     attributes |= relevance(problem, coefs, intercepts)
-    left = {"is_committee": len(members) > 1}
+    left = {"is_committee": len(members) > 1, "checksum": checksum(coefs, intercepts)}
     if settings.is_stream:
         left["resume"] = Resume(settings.solver, best.resume, random_state)
     elif settings.warm_start:

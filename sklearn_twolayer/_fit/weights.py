@@ -12,6 +12,7 @@ logistic unit starts where the tanh unit starts (``TanhForm``).
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from zlib import crc32
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -66,6 +67,14 @@ def are_equal(weights, others):
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
+def checksum(coefs, intercepts):
+    """A number that tells whether weights are still those of a fit, bit by bit."""
+    number = 0
+    for array in (*coefs, *intercepts):
+        number = crc32(np.ascontiguousarray(array), number)
+    return number
+
+
 def float_arrays(weights):
     """Arrays of float32 or float64 from those, or array-likes, that a user has assigned."""
     arrays = map(np.asarray, weights)
@@ -102,11 +111,12 @@ class WarmStart:
 
     coefs: list
     intercepts: list
-    targets: object = None  # None of weights that no fit has set
+    targets: object = None  # None of weights before any fit
     resume: Resume | None = None
     n_iter: int = 0  # until here: ``n_iter_``, ``t_`` and ``loss_curve_``, to which a stream adds
     n_rows: int = 0
     curve: tuple = ()
+    is_assigned: bool = True  # whether no fit has set the weights
 
     @classmethod
     def of(cls, attributes, learned):
@@ -127,7 +137,8 @@ class WarmStart:
                 "coefs_ or intercepts_ hold nan or infinity, from which no fit can go on. Assign "
                 "finite numbers, or start with a clone."
             )
-        return cls(coefs, intercepts, *behind, *counts, curve)
+        is_assigned = learned is None or learned.checksum != checksum(coefs, intercepts)
+        return cls(coefs, intercepts, *behind, *counts, curve, is_assigned)
 
     def params(self, network, scale, *, is_stream=False):
         """The weights (p,) on the standardised scale; ValueError if they have other shapes."""

@@ -1,0 +1,71 @@
+"""Warm starts that say nothing of the rows, or are wrong of the level of y alone.
+
+A fit standardises by its own rows. Weights that were learned in other units, as of a y whose level
+was a thousand deviations away, start at F = 10^6. From there lm and L-BFGS have gone to the
+constant, or to W2 = 200 and a network for which no row asks (docs/choices.md).
+"""
+
+from contextlib import ExitStack
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+
+#: A warm start is left where it loses more than so many times as much as weights that are drawn:
+#: networks that have hardly begun to learn lose about as much as these (docs/choices.md).
+FOREIGN = 1.25
+#: Shifted it has to lose so many times less than they do: units that answer the same for all rows
+#: lose a little less.
+TELLING = 2.0
+
+
+@np.errstate(over="ignore", invalid="ignore")  # what is not finite is no start
+def near_the_rows(problem, settings, start, random_state):
+    """Where to start from, a WarmStart, or None to draw weights anew; and a list of warnings.
+
+    That is the ``start``, unless its mean loss is more than ``FOREIGN`` times that of weights that
+    are drawn. It is then shifted to the level of y, if it loses less than half as much as these
+    there; else it says nothing of these rows. A stream goes on in the units of its first batch, and
+    weights that no fit has set are where the user wants to start: both stay as they are.
+    """
+    if start is None or start.is_assigned or settings.is_stream:
+        return start, []
+    params = start.params(problem.network, problem.scale)
+    drawn = problem.draw_start(deepcopy(random_state), settings)
+    with ExitStack() as stack:
+        mean_loss = problem.mean_loss(problem.table, np.float64, stack)
+        lost, usual = mean_loss.value(params), mean_loss.value(drawn)
+        if not usual or lost <= FOREIGN * usual:  # of a constant target nothing is lost
+            return start, []
+        shift = _shift_to_level(mean_loss, params)
+        if TELLING * mean_loss.value(params + shift) < usual:
+            b2 = start.intercepts[1] + problem.network.unpack(shift)[-1] * problem.scale.y_scale
+            b2 = b2.astype(start.intercepts[1].dtype)
+            start = replace(start, intercepts=[start.intercepts[0], b2], resume=None)
+            return start, [_warning(lost, usual, "b2 has been shifted to the level of y")]
+    return None, [_warning(lost, usual, "it has begun with weights that are drawn")]
+
+
+def _shift_to_level(mean_loss, params):
+    """The change (p,) of weights (p,) to the best b2 that there is for the others, or zeros.
+
+    Of the squared error of k identity outputs dF/db2 = 2 mean(Z2 - y) / k, and
+
+        b2 <- b2 - k / 2 dF/db2
+    """
+    shift, loss = np.zeros_like(params), mean_loss.loss
+    if loss.is_squared_error and loss.output_activation == "identity":
+        _, gradient = mean_loss.value_and_gradient(params)
+        *_, db2 = mean_loss.network.unpack(gradient)
+        shift[-len(db2) :] = -len(db2) / 2 * db2
+    return shift
+
+
+def _warning(lost, usual, what):
+    """The warning of a start that was left."""
+    return UserWarning(
+        f"warm_start=True: the weights of the last fit lose {lost:.3g} on these rows, where "
+        f"weights that are drawn lose {usual:.3g}. They are of other rows, or in other units, and "
+        f"{what}. Set warm_start=False to begin anew, or call partial_fit to go on in the units of "
+        "the first fit."
+    )

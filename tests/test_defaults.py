@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import make_friedman1, make_gaussian_quantiles
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import average_precision_score, log_loss
@@ -400,3 +401,30 @@ def test_many_targets_of_their_own_have_units_enough():
     model = TwoLayerRegressor(random_state=0).fit(X, Y)
     assert model.n_hidden_ > 20
     assert model.score(X_new, new) > 0.85
+
+
+@pytest.mark.parametrize("n_more", [1, 2, 5])
+@pytest.mark.parametrize("n_rows", [20, 40, 41])
+def test_constants_beside_few_rows_change_no_rule(n_rows, n_more):
+    """As many units as alone, penalties found in the same way, and about the same predictions."""
+    random = np.random.RandomState(0)
+    X = random.normal(size=(n_rows, 2))
+    y = np.sin(X[:, 0]) + X[:, 1] + 0.1 * random.normal(size=n_rows)
+    alone = TwoLayerRegressor(random_state=0).fit(X, y)
+    beside = TwoLayerRegressor(random_state=0).fit(X, np.c_[y, np.ones((n_rows, n_more))])
+    assert beside.n_hidden_ == alone.n_hidden_
+    difference = beside.predict(X)[:, 0] - alone.predict(X)
+    assert np.std(difference) < 0.05 * y.std()
+
+
+@pytest.mark.parametrize("n_hidden", ["auto", 10])
+def test_constants_beside_few_rows_do_not_ask_the_evidence(n_hidden):
+    """Whether the width is chosen or given."""
+    random = np.random.RandomState(0)
+    X = random.normal(size=(20, 2))
+    y = np.c_[np.sin(X[:, 0]) + X[:, 1] + 0.3 * random.normal(size=20), np.ones((20, 5))]
+    model = TwoLayerRegressor(n_hidden, random_state=0)
+    alone, beside = clone(model).fit(X, y[:, 0]), clone(model).fit(X, y)
+    assert len(beside.penalty_) == len(alone.penalty_)
+    is_number = [np.count_nonzero(each.penalty_) == 2 for each in (alone, beside)]
+    assert is_number == [True, True]  # W1 and W2, no prior of the biases

@@ -19,8 +19,7 @@ numbers in y, with the evidence as a candidate) or by the evidence and its rival
 1 / S or for k targets 1 / (S k), in units of a y that is not standardised, where S is the sum of
 the weights, in partial_fit those of all calls so far. A regression by lm under a float alpha takes
 the best of five starts where its matrix is cheap and max_iter is "auto"; a single one that is
-narrow, as its rows are few, the best of three (``narrowed``).
-The constants are measured: docs/choices.md says on what.
+narrow, as its rows are few, the best of three (``narrowed``). docs/choices.md has measured all.
 """
 
 from dataclasses import dataclass, replace
@@ -84,6 +83,7 @@ class Size:
     is_regression: bool = True
     is_in_memory: bool = True
     density: float = 1.0  # the share of the entries of X that are stored
+    n_constant: int = 0  # of the k targets those that have one value
     penalty_unit: float = 1.0  # penalties are in proportion to it: 1 if y is standardised
     independence: float = 1.0  # the share of the k targets that do not repeat each other
     copies: float = 1.0  # rows for each that tells something new
@@ -120,8 +120,8 @@ def n_params(size, n_hidden):
 
 
 def is_small(size):
-    """Whether there are too few numbers in y, S k, for the evidence."""
-    return size.n_counted * size.n_outputs <= MAX_COMPARED_NUMBERS
+    """Whether there are too few numbers in y, S k of targets that vary, for the evidence."""
+    return size.n_counted * max(size.n_outputs - size.n_constant, 1) <= MAX_COMPARED_NUMBERS
 
 
 def resolve(settings, size):

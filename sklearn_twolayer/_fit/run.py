@@ -63,7 +63,8 @@ class Problem:
         shape = table.n_rows, len(self.scale.of_columns.mean), self.targets.n_outputs
         kind = is_regression, table.is_in_memory, table.density
         unit = self.targets.penalty_unit if is_regression else 1.0
-        return Size(*shape, table.total_weight, *kind, unit)
+        n_constant = sum(self.targets.is_constant) if is_regression else 0
+        return Size(*shape, table.total_weight, *kind, n_constant, unit)
 
     @property
     def attributes(self):

@@ -478,6 +478,8 @@ def test_the_width_goes_by_the_rows_columns_and_classes(size, width):
         (Size(50, 1, 1), 14),
         (Size(40, 20, 1), 10),  # whose penalty left-out rows choose
         (Size(41, 20, 1), 3),
+        (Size(40, 20, 5, n_constant=4, independence=0.2), 10),  # of which one varies
+        (Size(100, 20, 1, n_constant=1), 3),
         (Size(1000, 10, 1), 15),
     ],
 )

@@ -3,8 +3,8 @@
     python benchmarks/bench_limits.py --save benchmarks/results/limits.json
 
 The tables tell how a series goes on beyond its rows, how columns with long tails, classes around a
-centre or with covariances of their own, and more weights than the rows can determine are learnt,
-each beside what is better there.
+centre or with covariances of their own, more weights than the rows can determine, several targets
+that share nothing, and many that are a curve are learnt, each beside what is better there.
 All data are drawn: nothing is downloaded. Nothing is chosen by these figures.
 """
 
@@ -17,8 +17,11 @@ from scipy.stats import ortho_group
 from sklearn.datasets import make_gaussian_quantiles
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.linear_model import LinearRegression, RidgeCV
 from sklearn.metrics import log_loss, root_mean_squared_error
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -163,6 +166,90 @@ def more_weights_than_rows(n_repeats=3):
     print_table("30 levels and three numbers, 1,000 rows, two classes", header, rows)
 
 
+def beside_noise(n_rows, rng):
+    """X, the one function of it that is to be learnt, and the noise of six targets."""
+    X = rng.normal(size=(n_rows, 3))
+    function = np.sin(3 * X[:, :1]) + X[:, 1:2] ** 2
+    return X, function, np.c_[0.1 * rng.normal(size=n_rows), rng.normal(size=(n_rows, 5))]
+
+
+def of_their_own(n_rows, rng):
+    """X, six waves, each of a column of its own, and their noise."""
+    X = rng.normal(size=(n_rows, 6))
+    return X, np.sin(2 * X), 0.1 * rng.normal(size=(n_rows, 6))
+
+
+def of_the_same(n_rows, rng):
+    """X, six mixtures of two functions of three columns, and their noise."""
+    X, mixture = rng.normal(size=(n_rows, 3)), rng.normal(size=(2, 6))
+    functions = np.c_[np.sin(2 * X[:, 0]) + X[:, 1], X[:, 1] * X[:, 2]]
+    return X, functions @ mixture, 0.3 * rng.normal(size=(n_rows, 6))
+
+
+def error_of_functions(model, X, functions, noise, n_rows):
+    """The mean RMSE of new rows over the deviation of each function; other targets are noise."""
+    k = functions.shape[1]
+    y = np.c_[functions, np.zeros_like(noise[:, k:])] + noise
+    found = fit(model, X[:n_rows], y[:n_rows])[0].predict(X[n_rows:])[:, :k]
+    truth = functions[n_rows:]
+    return np.mean(np.sqrt(np.mean((found - truth) ** 2, axis=0)) / truth.std(axis=0))
+
+
+def together_or_one_by_one(n_repeats=5):
+    """Several targets in one network, or each in a network of its own."""
+    rows, joint = [], TwoLayerRegressor(random_state=0)
+    models = joint, MultiOutputRegressor(joint)
+    for title, draw, sizes in (
+        ("a function beside five targets of noise", beside_noise, (60, 100, 200, 400)),
+        ("six waves of six columns", of_their_own, (60, 150)),
+        ("six mixtures of two functions", of_the_same, (60, 150)),
+    ):
+        for n_rows in sizes:
+            found = []
+            for seed in range(n_repeats):
+                drawn = draw(n_rows + 2000, np.random.default_rng(seed))
+                found.append([error_of_functions(model, *drawn, n_rows) for model in models])
+            rows.append([f"{title}, {n_rows} rows", *means(found, 3)])
+    header = ["RMSE over the deviation", "together", "MultiOutputRegressor"]
+    print_table("Targets together, or one by one", header, rows)
+
+
+def moving_peak(n_rows, rng):
+    """X of three columns, and a peak on a grid of 50 points that they move, widen and raise."""
+    X, grid = rng.uniform(-1, 1, size=(n_rows, 3)), np.linspace(-1, 1, 50)
+    place, width, height = 0.6 * X[:, :1], 0.2 + 0.1 * X[:, 1:2], 1 + 0.5 * X[:, 2:]
+    peak = height * np.exp(-(((grid - place) / width) ** 2) / 2)
+    return X, peak, 0.02 * rng.normal(size=peak.shape)
+
+
+def lines(n_rows, rng):
+    """X of five columns, five lines, and their noise."""
+    X = rng.normal(size=(n_rows, 5))
+    functions = X @ rng.normal(size=(5, 5)) / 5**0.5
+    return X, functions, 0.3 * rng.normal(size=(n_rows, 5))
+
+
+def many_targets(n_repeats=3):
+    """Curves as targets, and lines of few rows, beside a Gaussian process and ridge."""
+    kernel = ConstantKernel() * RBF(np.ones(3)) + WhiteKernel(0.01)
+    process = GaussianProcessRegressor(kernel, normalize_y=True)
+    rows = []
+    for title, draw, n_rows, other in (
+        ("50 points of a moving peak, a Gaussian process", moving_peak, 60, process),
+        ("50 points of a moving peak, a Gaussian process", moving_peak, 150, process),
+        ("five lines of five columns, RidgeCV", lines, 12, RidgeCV(np.logspace(-3, 3, 13))),
+        ("five lines of five columns, RidgeCV", lines, 25, RidgeCV(np.logspace(-3, 3, 13))),
+    ):
+        found = []
+        for seed in range(n_repeats):
+            drawn = draw(n_rows + 2000, np.random.default_rng(seed))
+            models = TwoLayerRegressor(random_state=0), other
+            found.append([error_of_functions(model, *drawn, n_rows) for model in models])
+        rows.append([f"{title}, {n_rows} rows", *means(found, 3)])
+    header = ["RMSE over the deviation", "ours", "the other"]
+    print_table("Curves and lines as targets", header, rows)
+
+
 def main():
     parser = argument_parser(__doc__)
     arguments = parser.parse_args()
@@ -171,6 +258,8 @@ def main():
     long_tails()
     curved_borders()
     more_weights_than_rows()
+    together_or_one_by_one()
+    many_targets()
     save_tables(arguments.save)
 
 

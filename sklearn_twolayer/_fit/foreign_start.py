@@ -43,7 +43,7 @@ def near_the_rows(problem, settings, start, random_state):
             b2 = b2.astype(start.intercepts[1].dtype)
             start = replace(start, intercepts=[start.intercepts[0], b2], resume=None)
             return start, [_warning(lost, usual, "b2 has been shifted to the level of y")]
-    return None, [_warning(lost, usual, "it has begun with weights that are drawn")]
+    return None, [_warning(lost, usual, "the fit has begun with drawn ones")]
 
 
 def _shift_to_level(mean_loss, params):

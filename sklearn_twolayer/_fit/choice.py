@@ -34,6 +34,7 @@ from sklearn_twolayer._fit.left_out import COMPARING_SHARE
 from sklearn_twolayer._fit.monitor import Stop, Watch, announce
 from sklearn_twolayer._fit.results import MAX_WEIGHTS
 from sklearn_twolayer._fit.run import training_of
+from sklearn_twolayer._fit.span import rows_in_columns
 from sklearn_twolayer._fit.weights import member_states
 
 #: How many times as many units are another width, and not only another start.
@@ -125,8 +126,7 @@ def settings_of_fit(found, *, is_new):
             found = replace(found, pair=comparison.with_cheaper_bends(found.pair))
         lost, learns_first = found.lost, is_new and settings.solver != "adam"
         settings = under_compared_penalty(found, learns_first=learns_first)
-    part = comparison.networks.problem
-    rows = part.table.X, part.table.encoded, part.scale
+    rows = rows_in_columns(comparison.networks.problem)
     if asks_evidence and not replicates_tell_noise(*rows):  # so few that error bars ask, too
         settings = replace(settings, left_out_share=lost / variance_of_targets(problem))
     return settings
@@ -145,11 +145,10 @@ def part_to_compare(problem, settings):
     Rows are drawn whatever they weigh. Labels of several kinds, and more classes than it has room
     for, come as they are drawn.
     """
-    n_rows, table = rows_to_compare(problem.size, settings.n_hidden), problem.table
-    if n_rows == table.n_rows:
+    n_rows = rows_to_compare(problem.size, settings.n_hidden)
+    if n_rows == problem.table.n_rows:
         return problem
-    strata = problem.targets.strata(table.encoded)
-    return replace(problem, table=table.part(n_rows, strata=strata))
+    return problem.part(n_rows)
 
 
 def variance_of_targets(problem):

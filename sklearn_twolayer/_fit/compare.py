@@ -9,6 +9,7 @@ from sklearn_twolayer._bayes.cross_validate import MARGIN, Grid, n_folds_asked
 from sklearn_twolayer._fit.auto import is_small, unit_precision
 from sklearn_twolayer._fit.left_out import COMPARING_SHARE, LeftOut, bits_of_labels
 from sklearn_twolayer._fit.monitor import announce
+from sklearn_twolayer._fit.span import rows_in_columns
 from sklearn_twolayer._fit.training import LEARNING_STEPS
 from sklearn_twolayer._network.objective import Penalty
 
@@ -41,10 +42,10 @@ class Comparison:
     @classmethod
     def of(cls, problem, settings, start, deadline):
         """The comparison of a problem, before any fold; it has a part of the time at most."""
-        table, are_labels = problem.table, not problem.size.is_regression
-        options = {"frequency": table.frequency, "are_labels": are_labels}
+        are_labels = not problem.size.is_regression
+        options = {"frequency": problem.table.frequency, "are_labels": are_labels}
         options["are_few"] = is_small(problem.size)
-        shares, n_dealt = left_out_shares(table.X, table.encoded, problem.scale, **options)
+        shares, n_dealt = left_out_shares(*rows_in_columns(problem), **options)
         solver, max_iter = settings.solver, min(settings.max_iter, LEARNING_STEPS)
         if solver == "adam":  # whose max_iter counts epochs
             solver, max_iter = "lbfgs", LEARNING_STEPS

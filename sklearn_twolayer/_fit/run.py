@@ -132,6 +132,12 @@ class Problem:
         table, copies = without_copies(table, self.scale)
         return replace(self, table=table, copies=copies)
 
+    def part(self, n_rows):
+        """The same problem of so many of the rows, with two or more of each class."""
+        strata = self.targets.strata(self.table.encoded)
+        columns = self.of_columns and self.of_columns.part(n_rows)
+        return replace(self, table=self.table.part(n_rows, strata=strata), of_columns=columns)
+
     def draw_start(self, random_state, settings):
         """Weights (p,) to start from, near the mean target."""
         table, targets, is_stream = self.table, self.targets, settings.is_stream
@@ -259,7 +265,8 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
         part = replace(problem.of_rows(table), held_out=None)
         fit = fit_member(part, pilot, states, watch=watch, start=start)
         if deadline.is_over():
-            return problem, WarmStart(*problem.weights(fit.params))
+            columns = problem_in_columns(problem)
+            return columns, WarmStart(*columns.weights(fit.params))
         before, y_scale = problem.scale.y_scale, unit.copy()
         noise = (before / unit * fit.posterior.noise_precision**-0.5)[varies]
         noise = np.maximum(noise, LEAST_NOISE * noise.max())

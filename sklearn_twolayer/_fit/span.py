@@ -20,9 +20,10 @@ from sklearn_twolayer._fit.auto import compares_penalties
 from sklearn_twolayer._fit.monitor import announce
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.objective import Penalty
-from sklearn_twolayer._network.products import dense
 from sklearn_twolayer._network.scale import Standardization
 
+#: Directions that a part of the rows this small, of the largest, has are rounding.
+ROUNDING = 1e-10
 #: Columns for each row, and weights, from which it pays; most multiply-adds of a basis: a second.
 COLUMNS_OF_A_ROW, MANY_WEIGHTS, MAX_BASIS_COST = 2, 1000, 2e10
 
@@ -60,18 +61,18 @@ def in_span_of_rows(problem, settings, start):
     is_free = start is None and is_blind_to_rotations(problem.size, settings)
     if not is_free or not is_dense or not pays(*table.X.shape, network.n_hidden):
         return problem
-    distinct, number = np.unique(table.X, axis=0, return_inverse=True)
-    columns = _standardized(problem.scale, distinct).T
-    basis, upper = qr(columns, mode="economic", overwrite_a=True, check_finite=False)
+    rows = _of_standardized(problem.scale, table, np.copy)
+    distinct, number = _distinct(rows)
+    basis, coordinates = basis_of(rows[distinct])
     m, y_units = basis.shape[1], (problem.scale.y_mean, problem.scale.y_scale)
     announce(settings, f"The rows of {len(basis)} columns span {m} directions: learning in these")
     if held_out is not None:
-        coordinates = _standardized(problem.scale, dense(held_out.X)) @ basis
-        held_out = replace(held_out, X=coordinates.astype(held_out.dtype))
+        of_held_out = _of_standardized(problem.scale, held_out, lambda rows: rows @ basis)
+        held_out = replace(held_out, X=of_held_out.astype(held_out.dtype))
     return replace(
         problem,
         scale=Coordinates(np.zeros(m), np.ones(m), *y_units, problem.scale, basis),
-        table=replace(table, X=upper.T[number.ravel()].astype(table.dtype)),
+        table=replace(table, X=coordinates[number].astype(table.dtype)),
         held_out=held_out,
         network=TwoLayerNetwork(m, network.n_hidden, network.n_outputs, network.activation),
         of_columns=problem,
@@ -115,8 +116,43 @@ def fit_in_columns(problem, columns, fit):
     return replace(fit, params=params, penalty=Penalty.of(columns.network, fit.penalty.strengths))
 
 
-def _standardized(scale, X):
-    """The standardised rows (n, f) of X, in float64."""
-    rows = np.ones((X.shape[0], X.shape[1] + 1))
-    rows[:, :-1] = X
-    return scale.apply_block(rows)[:, :-1]
+def rows_in_columns(problem):
+    """X, the encoded targets and the standardisation of a problem, of the columns that X has.
+
+    What is asked of the columns, as which of them are codes, or whether they make a grid, means
+    nothing in coordinates.
+    """
+    problem = problem.of_columns or problem
+    return problem.table.X, problem.table.encoded, problem.scale
+
+
+def basis_of(rows):
+    """Q (f, m) of the span of rows (n, f), and their coordinates (n, m).
+
+    By a QR decomposition with pivoting, as centred rows span n - 1 directions at most: one more
+    would be rounding, normalised.
+    """
+    basis, upper, order = qr(
+        rows.T, mode="economic", overwrite_a=True, check_finite=False, pivoting=True
+    )
+    size = np.abs(np.diagonal(upper))
+    m = max(np.count_nonzero(size > ROUNDING * size[0]), 1)
+    return basis[:, :m], upper[:m, np.argsort(order)].T
+
+
+def _distinct(rows):
+    """Where each distinct row is first, and the number of that of every row (n,)."""
+    as_bytes = (rows + 0.0).view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
+    _, first, number = np.unique(as_bytes, return_index=True, return_inverse=True)
+    return first, number.ravel()
+
+
+def _of_standardized(scale, table, function):
+    """A function of the standardised rows (n, f) of a table in memory, block by block, stacked."""
+    with table.rows(scale, np.float64, table.n_features + 1) as rows:
+
+        def block(X, y, weight):
+            X = scale.apply_block(X) if rows.is_sparse else X
+            return function(X[:, :-1])
+
+        return rows.map(block)

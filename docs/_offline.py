@@ -10,7 +10,7 @@ NOT_FETCHED = {"canonical", "next", "prev", "search", "index", "author", "copyri
 
 
 class _Addresses(HTMLParser):
-    """The addresses from which a page would load scripts, styles, pictures and the like."""
+    """The addresses from which a page would load scripts, styles and pictures, by src and link."""
 
     def __init__(self):
         super().__init__()

@@ -477,6 +477,10 @@ MUTATIONS = {
     "_fit/auto.py": (
         "_fit/test_auto.py _fit/test_training.py test_parameters.py test_validation.py "
         "test_choose_penalty.py",
+        (
+            "gauss_newton_size_and_cost(replace(size, n_outputs=1)",
+            "gauss_newton_size_and_cost(size",
+        ),
         ("MAX_CLASSIFIER_COST = 1e5", "MAX_CLASSIFIER_COST = 1e9"),
         ('MAX_CLASSES if settings.n_hidden == "auto" else n_hidden', "MAX_CLASSES"),
         ("MATRICES_OF_MANY_ROWS = 225", "MATRICES_OF_MANY_ROWS = 300"),

@@ -259,4 +259,4 @@ def independence_of_targets(table):
         (products,) = rows.sum(products_of_block)
     varies = ~moments.is_constant
     share = independence(products[np.ix_(varies, varies)], rows.total_weight)
-    return (float(varies.mean()) or 1.0) * share
+    return (float(varies.mean()) or 1 / len(varies)) * share

@@ -248,6 +248,8 @@ def choose_alpha(settings, size):
         stops_early = settings.early_stopping and not size.is_regression
         return unit_precision(size) * (EARLY_STOPPING_SHARE if stops_early else 1)
     n_matrix, cost = gauss_newton_size_and_cost(size, settings.n_hidden)
+    if size.is_regression and settings.output_activation == "identity":  # one Hessian for all rows
+        _, cost = gauss_newton_size_and_cost(replace(size, n_outputs=1), settings.n_hidden)
     reason = f"solver is {solver!r}. Set 'lm' or 'lbfgs'" if solver not in ("lm", "lbfgs") else None
     if settings.early_stopping:
         reason = "early_stopping=True holds rows out. Set it to False"
@@ -356,10 +358,8 @@ def choose_narrow_width(size):
     Where the order gives no more than ten they may have as many weights as there are residuals.
     Weights learn before they are penalised only if they cannot learn the noise, and what is first
     learned under a penalty is linear: so they have two residuals each. Left-out rows, which choose
-    the penalty of few numbers, ask for no such thing. Residuals of targets that repeat each other
-    are the same, and the weights that lead to them, too, and so are those of rows that are copies
-    or count several times. But h units tell no more than h targets apart, of which those that do
-    not repeat each other need as many, if there are as many columns.
+    the penalty of few numbers, ask for no such thing. Copies of targets or rows tell no more than
+    one. But h units tell h targets apart: more need as many, if there are as many columns.
     """
     n_hidden, k = choose_width(size), size.n_outputs * size.independence
     if n_hidden > MIN_HIDDEN or is_small(size):

@@ -1,5 +1,7 @@
 """The evidence, where the model is linear in its weights and Laplace's approximation exact."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from any_root import root_of_matrix
@@ -315,3 +317,5 @@ def test_a_constant_target_has_no_part_in_the_independence_of_the_others():
     targets = np.hstack([y, 2 * y + 1, np.full((50, 1), 7.0)])
     table = Table(np.zeros((50, 1)), targets, None, encoded=targets)
     assert independence_of_targets(table) == pytest.approx(1 / 3)
+    constants = replace(table, encoded=np.full((50, 3), 7.0))
+    assert independence_of_targets(constants) == pytest.approx(1 / 3)  # one tells where y is

@@ -211,6 +211,16 @@ def test_an_evidence_that_takes_too_long_asks_for_fewer_units(solver):
     assert (found.n_hidden, found.alpha) == (30, "evidence")
 
 
+def test_the_evidence_of_many_targets_takes_the_matrix_of_one():
+    """Which the outputs share, if these are identities; the width is one that "auto" has chosen."""
+    size = Size(1000, 20, 30)
+    asked = settings_of(TwoLayerRegressor(alpha="evidence"))
+    found = resolve(asked, size)
+    assert (found.alpha, found.solver, found.n_hidden) == ("evidence", "lbfgs", 38)
+    with pytest.raises(ValueError, match=r"multiply-adds each time\. Set n_hidden < 38"):
+        resolve(replace(asked, output_activation="logistic"), size)
+
+
 def settings_of(estimator):
     return checked(estimator.get_params(), type(estimator).__name__)
 

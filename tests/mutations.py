@@ -729,6 +729,7 @@ MUTATIONS = {
         (" or settings.is_stream:", ":"),
         ("deepcopy(random_state), settings", "random_state, settings"),
         ("not usual or lost", "lost"),
+        ("if lost > ABSURD * usual:", "if True:"),
         ("lost <= FOREIGN * usual", "lost <= 1e4 * usual"),
         ("lost <= FOREIGN * usual", "lost <= 0.5 * usual"),
         ("if TELLING * mean_loss", "if mean_loss"),

@@ -11,12 +11,17 @@ from dataclasses import replace
 
 import numpy as np
 
+from sklearn_twolayer._fit.monitor import announce
+
 #: A warm start is left where it loses more than so many times as much as weights that are drawn:
 #: networks that have hardly begun to learn lose about as much as these (docs/choices.md).
 FOREIGN = 1.25
 #: Shifted it has to lose so many times less than they do: units that answer the same for all rows
 #: lose a little less.
 TELLING = 2.0
+#: A start that loses so many times as much is a mistake, of which the user is warned: rows with
+#: other labels, or targets of the other sign, lose less.
+ABSURD = 10.0
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what is not finite is no start
@@ -42,8 +47,8 @@ def near_the_rows(problem, settings, start, random_state):
             b2 = start.intercepts[1] + problem.network.unpack(shift)[-1] * problem.scale.y_scale
             b2 = b2.astype(start.intercepts[1].dtype)
             start = replace(start, intercepts=[start.intercepts[0], b2], resume=None)
-            return start, [_warning(lost, usual, "b2 has been shifted to the level of y")]
-    return None, [_warning(lost, usual, "the fit has begun with drawn ones")]
+            return start, _told(settings, lost, usual, "b2 has been shifted to the level of y")
+    return None, _told(settings, lost, usual, "the fit has begun with drawn ones")
 
 
 def _shift_to_level(mean_loss, params):
@@ -61,11 +66,15 @@ def _shift_to_level(mean_loss, params):
     return shift
 
 
-def _warning(lost, usual, what):
-    """The warning of a start that was left."""
-    return UserWarning(
+def _told(settings, lost, usual, what):
+    """The warnings of a start that was left, [] where only a verbose fit tells of it."""
+    said = (
         f"warm_start=True: the weights of the last fit lose {lost:.3g} on these rows, where "
         f"weights that are drawn lose {usual:.3g}. They are of other rows, or in other units, and "
         f"{what}. Set warm_start=False to begin anew, or call partial_fit to go on in the units of "
         "the first fit."
     )
+    if lost > ABSURD * usual:
+        return [UserWarning(said)]
+    announce(settings, said)
+    return []

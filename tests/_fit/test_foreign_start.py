@@ -76,12 +76,12 @@ def test_the_default_learns_rows_of_another_level():
     ],
 )
 @pytest.mark.parametrize("solver", SOLVERS, ids=str)
-def test_what_says_nothing_of_the_rows_is_drawn_anew(Estimator, y, solver):
+def test_what_says_nothing_of_the_rows_is_drawn_anew(Estimator, y, solver, capsys):
     model = Estimator(**SETTINGS, **solver, warm_start=True)
     cold = clone(model).fit(X, y)
     model.fit(X, y.max() - y)
-    with LEFT:
-        model.fit(X, y)
+    model.set_params(verbose=1).fit(X, y)
+    assert "the weights of the last fit lose" in capsys.readouterr().out
     for W, other in zip(model.coefs_ + model.intercepts_, cold.coefs_ + cold.intercepts_):
         assert_array_equal(W, other)
 

@@ -91,7 +91,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     n_iter_no_change : int or infinity, default=10
         Iterations without progress before early stopping or a plateau ends the fit.
     warm_start : bool, default=False
-        **The rest.** Start from the weights of the last fit, unless random ones lose less.
+        **The rest.** Start from the weights of the last fit, if they suit the units of the rows.
     n_jobs : int or None, default=None
         Processes that fit the members of a committee, as joblib counts them.
     class_weight : dict, "balanced", list of these, or None, default=None

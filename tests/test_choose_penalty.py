@@ -277,3 +277,13 @@ def test_a_rare_class_is_not_pruned(learn):
             model.partial_fit(inputs[batch], labels[batch], classes=[0, 1])
     probability = model.predict_proba(inputs)[:, 1]
     assert np.corrcoef(probability, rate)[0, 1] > 0.9
+
+
+def test_targets_of_which_no_error_bars_tell_the_noise_keep_their_units():
+    """More weights than have error bars, by L-BFGS: pilots have nothing to tell."""
+    random = np.random.RandomState(0)
+    X, Y = random.normal(size=(30, 200)), random.normal(size=(30, 60))
+    model = TwoLayerRegressor(20, alpha="evidence", solver="lbfgs", random_state=0).fit(X, Y)
+    assert np.isfinite(model.predict(X)).all()
+    with pytest.raises(ValueError, match="no error bars"):
+        model.predict(X, return_std=True)

@@ -19,7 +19,7 @@ numbers in y, with the evidence as a candidate) or by the evidence and its rival
 1 / S or for k targets 1 / (S k), in units of a y that is not standardised, where S is the sum of
 the weights, in partial_fit those of all calls so far. A regression by lm under a float alpha takes
 the best of five starts where its matrix is cheap and max_iter is "auto"; a single one that is
-narrow, as its rows are few, the best of three (``narrowed``). docs/choices.md has measured all.
+narrow, the best of three (``narrowed``). docs/choices.md has measured all.
 """
 
 from dataclasses import dataclass, replace
@@ -234,10 +234,7 @@ def is_gradient_cheap(size, n_hidden):
 
 
 def choose_alpha(settings, size):
-    """The alpha of a fit: "auto" is a float where nothing is compared.
-
-    ValueError if the evidence is asked of a fit that has no Gauss-Newton matrix of all rows.
-    """
+    """The alpha of a fit, a float where nothing is compared; ValueError if there is no evidence."""
     alpha, solver = settings.alpha, settings.solver
     if alpha == "auto":
         compares = compares_penalties(settings, size)
@@ -248,8 +245,9 @@ def choose_alpha(settings, size):
         stops_early = settings.early_stopping and not size.is_regression
         return unit_precision(size) * (EARLY_STOPPING_SHARE if stops_early else 1)
     n_matrix, cost = gauss_newton_size_and_cost(size, settings.n_hidden)
-    if size.is_regression and settings.output_activation == "identity":  # one Hessian for all rows
-        _, cost = gauss_newton_size_and_cost(replace(size, n_outputs=1), settings.n_hidden)
+    has_one_hessian = size.is_regression and settings.output_activation == "identity"
+    if has_one_hessian and n_matrix == n_params(size, settings.n_hidden):  # the matrix of a target
+        cost = size.n_rows * n_params(replace(size, n_outputs=1), settings.n_hidden) ** 2
     reason = f"solver is {solver!r}. Set 'lm' or 'lbfgs'" if solver not in ("lm", "lbfgs") else None
     if settings.early_stopping:
         reason = "early_stopping=True holds rows out. Set it to False"

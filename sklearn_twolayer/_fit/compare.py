@@ -151,7 +151,8 @@ class Comparison:
             }
             last = self._last_better((strength, ratio), candidates, is_raced=True)
             if self.mean_lost(last) < LARGE_MARGIN * self.mean_lost(pair):
-                return self._at_the_end(last)
+                end = self._at_the_end(last)
+                return end if self.mean_lost(end) < self.mean_lost(pair) else pair
         return pair
 
     def _next_stronger(self, pair):
@@ -166,12 +167,13 @@ class Comparison:
         their penalty allows, and the fit goes on. So do they, and from there under stronger ones.
         """
         announce(self.networks.settings, "Comparing penalties: networks go on to the end")
-        penalty = self._penalty(pair)
+        penalty, ends = self._penalty(pair), []
         for number, fold in enumerate(self.told):
-            found = self.networks.to_the_end(self.shares[:, number], fold[pair][1], penalty)
-            if not found:
-                return pair
-            [fold[pair]] = found
+            ends += self.networks.to_the_end(self.shares[:, number], fold[pair][1], penalty)
+        if len(ends) < len(self.told):  # the time is over
+            return pair
+        for fold, end in zip(self.told, ends):
+            fold[pair] = end
         strength, ratio = pair
         heading = "Comparing penalties: both {:.3g} times more"
         candidates = {(strength * more, ratio): heading.format(more) for more in TIMES_MORE}

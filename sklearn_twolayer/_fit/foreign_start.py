@@ -13,14 +13,18 @@ import numpy as np
 
 from sklearn_twolayer._fit.monitor import announce
 
-#: A warm start is left where it loses more than so many times as much as weights that are drawn:
-#: networks that have hardly begun to learn lose about as much as these (docs/choices.md).
+#: A warm start on rows in other units is left where it loses more than so many times as much as
+#: weights that are drawn: networks that have hardly begun to learn lose about as much as these
+#: (docs/choices.md).
 FOREIGN = 1.25
+#: Where these lose less than this share of the best constant, next to nothing is to be learned.
+NOTHING = 0.01
 #: Shifted it has to lose so many times less than they do: units that answer the same for all rows
 #: lose a little less.
 TELLING = 2.0
-#: A start that loses so many times as much is a mistake, of which the user is warned: rows with
-#: other labels, or targets of the other sign, lose less.
+#: A start that loses so many times as much is a mistake, of which the user is warned, and left in
+#: the same units, too: rows with other labels, targets of the other sign, or a step of gd that was
+#: too long lose less.
 ABSURD = 10.0
 
 
@@ -29,9 +33,10 @@ def near_the_rows(problem, settings, start, random_state):
     """Where to start from, a WarmStart, or None to draw weights anew; and a list of warnings.
 
     That is the ``start``, unless its mean loss is more than ``FOREIGN`` times that of weights that
-    are drawn. It is then shifted to the level of y, if it loses less than half as much as these
-    there; else it says nothing of these rows. A stream goes on in the units of its first batch, and
-    weights that no fit has set are where the user wants to start: both stay as they are.
+    are drawn, or ``ABSURD`` times in the units of its own rows. It is then shifted to the level of
+    y, if it loses less than half as much as these there; else it says nothing of these rows. A
+    stream goes on in the units of its first batch, and weights that no fit has set are where the
+    user wants to start: both stay as they are.
     """
     if start is None or start.is_assigned or settings.is_stream:
         return start, []
@@ -40,7 +45,8 @@ def near_the_rows(problem, settings, start, random_state):
     with ExitStack() as stack:
         mean_loss = problem.mean_loss(problem.table, np.float64, stack)
         lost, usual = mean_loss.value(params), mean_loss.value(drawn)
-        if not usual or lost <= FOREIGN * usual:  # of a constant target nothing is lost
+        most = FOREIGN * usual if _are_other_units(start.scale, problem.scale) else ABSURD * usual
+        if lost <= max(most, NOTHING * problem.constant_loss) or not usual:
             return start, []
         shift = _shift_to_level(mean_loss, params)
         if TELLING * mean_loss.value(params + shift) < usual:
@@ -49,6 +55,12 @@ def near_the_rows(problem, settings, start, random_state):
             start = replace(start, intercepts=[start.intercepts[0], b2], resume=None)
             return start, _told(settings, lost, usual, "b2 has been shifted to the level of y")
     return None, _told(settings, lost, usual, "the fit has begun with drawn ones")
+
+
+def _are_other_units(scale, other):
+    """Whether two standardisations differ, as those of other rows do; without one they do not."""
+    parts = [(each.mean, each.scale, each.y_mean, each.y_scale) for each in (scale, other)]
+    return not all(map(np.array_equal, *parts))
 
 
 def _shift_to_level(mean_loss, params):
@@ -70,9 +82,9 @@ def _told(settings, lost, usual, what):
     """The warnings of a start that was left, [] where only a verbose fit tells of it."""
     said = (
         f"warm_start=True: the weights of the last fit lose {lost:.3g} on these rows, where "
-        f"weights that are drawn lose {usual:.3g}. They are of other rows, or in other units, and "
-        f"{what}. Set warm_start=False to begin anew, or call partial_fit to go on in the units of "
-        "the first fit."
+        f"weights that are drawn lose {usual:.3g}. They are of other rows, in other units, or too "
+        f"sure of themselves, and {what}. Set warm_start=False to begin anew, or call partial_fit "
+        "to go on in the units of the first fit."
     )
     if lost > ABSURD * usual:
         return [UserWarning(said)]

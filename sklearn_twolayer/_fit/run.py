@@ -267,6 +267,8 @@ def weigh_targets(problem, settings, random_state, *, deadline, start=None):
         if deadline.is_over():
             columns = problem_in_columns(problem)
             return columns, WarmStart(*columns.weights(fit.params))
+        if fit.posterior is None:  # of too many weights: nothing tells the noise
+            return problem, start
         before, y_scale = problem.scale.y_scale, unit.copy()
         noise = (before / unit * fit.posterior.noise_precision**-0.5)[varies]
         noise = np.maximum(noise, LEAST_NOISE * noise.max())

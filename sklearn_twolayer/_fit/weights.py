@@ -117,6 +117,7 @@ class WarmStart:
     n_rows: int = 0
     curve: tuple = ()
     is_assigned: bool = True  # whether no fit has set the weights
+    scale: object = None  # by which the fit has standardised, that has set them
 
     @classmethod
     def of(cls, attributes, learned):
@@ -138,7 +139,8 @@ class WarmStart:
                 "finite numbers, or start with a clone."
             )
         is_assigned = learned is None or learned.checksum != checksum(coefs, intercepts)
-        return cls(coefs, intercepts, *behind, *counts, curve, is_assigned)
+        scale = None if learned is None else learned.scale
+        return cls(coefs, intercepts, *behind, *counts, curve, is_assigned, scale)
 
     def params(self, network, scale, *, is_stream=False):
         """The weights (p,) on the standardised scale; ValueError if they have other shapes."""

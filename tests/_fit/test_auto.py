@@ -219,6 +219,9 @@ def test_the_evidence_of_many_targets_takes_the_matrix_of_one():
     assert (found.alpha, found.solver, found.n_hidden) == ("evidence", "lbfgs", 38)
     with pytest.raises(ValueError, match=r"multiply-adds each time\. Set n_hidden < 38"):
         resolve(replace(asked, output_activation="logistic"), size)
+    many = replace(asked, n_hidden=20, solver="lbfgs")  # whose dual has rows for each target
+    with pytest.raises(ValueError, match=r"6e\+10 multiply-adds each time\. Set n_hidden < 20"):
+        resolve(many, Size(30, 200, 100))
 
 
 def settings_of(estimator):

@@ -17,6 +17,7 @@ from sklearn_twolayer._fit.foreign_start import near_the_rows
 from sklearn_twolayer._fit.parameters import checked
 from sklearn_twolayer._fit.run import pose
 from sklearn_twolayer._fit.weights import Resume, WarmStart
+from sklearn_twolayer._network.scale import Standardization
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.normal(size=(120, 3))
@@ -39,7 +40,9 @@ def started(y, params=None, **parameters):
     if params is None:
         params = 0.1 * np.random.RandomState(1).normal(size=problem.network.n_params)
     resume = Resume("lm", 7.0)
-    start = WarmStart(*problem.weights(params), targets, resume, is_assigned=False)
+    scale = Standardization.none(3, n_outputs)  # that of other rows
+    behind = {"is_assigned": False, "scale": scale}
+    start = WarmStart(*problem.weights(params), targets, resume, **behind)
     return problem, settings, start
 
 
@@ -79,7 +82,7 @@ def test_the_default_learns_rows_of_another_level():
 def test_what_says_nothing_of_the_rows_is_drawn_anew(Estimator, y, solver, capsys):
     model = Estimator(**SETTINGS, **solver, warm_start=True)
     cold = clone(model).fit(X, y)
-    model.fit(X, y.max() - y)
+    model.fit(1.001 * X, y.max() - y)  # rows in other units
     model.set_params(verbose=1).fit(X, y)
     assert "the weights of the last fit lose" in capsys.readouterr().out
     for W, other in zip(model.coefs_ + model.intercepts_, cold.coefs_ + cold.intercepts_):
@@ -112,6 +115,19 @@ def test_units_that_answer_the_same_for_all_rows_are_no_start(seed):
     found, (warning,) = near_the_rows(problem, settings, start, check_random_state(seed))
     assert found is None
     assert "begun with drawn ones" in str(warning)
+
+
+def test_weights_of_the_same_rows_stay_though_a_step_was_too_long():
+    """Else a loop of short fits would begin anew for ever."""
+    problem, settings, start = started(Y)
+    b1, b2 = start.intercepts
+    foreign = replace(start, intercepts=[b1, b2 + 2 * Y.std()])
+    found, _ = near_the_rows(problem, settings, foreign, check_random_state(0))
+    assert found is not foreign
+    of_these_rows = replace(foreign, scale=problem.scale)
+    found, said = near_the_rows(problem, settings, of_these_rows, check_random_state(0))
+    assert found is of_these_rows
+    assert said == []
 
 
 @pytest.mark.parametrize("why", ["it is near", "a stream", "assigned", "nothing to lose", "cold"])

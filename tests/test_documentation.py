@@ -376,15 +376,16 @@ def _regression():
     ratio, inside = dict(means), [float(row[6]) for row in sets]
     assert sum(int(row[2].split(" x ")[0]) <= 2000 for row in sets) == 10
     of_ten = ratio["TwoLayerRegressor, sets of up to 2,000 rows"]
-    assert of_ten == ratio["GaussianProcessRegressor, the same sets"]
+    process = ratio["GaussianProcessRegressor, the same sets"]
     trees, forest = ratio["HistGradientBoostingRegressor"], ratio["RandomForestRegressor"]
     return (
         command,
         "RMSE over that of the best of six regressors of scikit-learn, geometric mean of "
         f"{len(sets)} UCI sets, everything default",
         f"{ratio['TwoLayerRegressor']}; gradient boosting {trees}, random forest {forest}, "
-        f"`MLPRegressor()` {ratio['MLPRegressor']}; on ten of up to 2,000 rows {of_ten}, as a "
-        f"Gaussian process; 90 % intervals hold {min(inside)} to {max(inside)} % of new targets",
+        f"`MLPRegressor()` {ratio['MLPRegressor']}; on ten of up to 2,000 rows {of_ten}, a "
+        f"Gaussian process {process}; 90 % intervals hold {min(inside)} to {max(inside)} % of new "
+        "targets",
     )
 
 

@@ -60,7 +60,7 @@ class Problem:
     def size(self):
         """What "auto" goes by."""
         table, is_regression = self.table, self.targets.loss.is_squared_error
-        shape = table.n_rows, len(self.scale.of_columns.mean), self.targets.n_outputs
+        shape = table.n_rows, self.scale.n_columns, self.targets.n_outputs
         kind = is_regression, table.is_in_memory, table.density
         unit = self.targets.penalty_unit if is_regression else 1.0
         n_constant = sum(self.targets.is_constant) if is_regression else 0
@@ -153,7 +153,7 @@ class Problem:
         inputs = self.moments["X"].is_constant if "X" in self.moments else ()
         is_constant = ((), ()) if says_little else (inputs, targets.is_constant)
         kind = {"is_steep": is_steep, "is_constant": is_constant}
-        shape = len(self.scale.of_columns.mean), self.network.n_hidden, targets.n_outputs
+        shape = self.scale.n_columns, self.network.n_hidden, targets.n_outputs
         columns = TwoLayerNetwork(*shape, self.network.activation)
         W1, b1, W2, b2 = columns.unpack(initial_weights(random_state, columns, constant, **kind))
         return self.network.pack([self.scale.of_inputs(W1), W2], [b1, b2], np.float64)

@@ -2,12 +2,12 @@
 
 Under one penalty for all of W1 a minimum has no part of W1 that the rows do not see: it would
 cost, and change nothing (the representer theorem: Kimeldorf & Wahba 1971, "Some results on
-Tchebycheffian spline functions"). With an orthonormal basis Q (f, n) of the span of the n
-standardised rows X~,
+Tchebycheffian spline functions"). With an orthonormal basis Q (f, m) of the m < n directions that
+n standardised rows X~ span,
 
-    X~ = C Q'       C = X~ Q (n, n)       X~ W1 = C (Q' W1)       |W1|^2 = |Q' W1|^2
+    X~ = C Q'       C = X~ Q (n, m)       X~ W1 = C (Q' W1)       |W1|^2 = |Q' W1|^2
 
-so that n h weights are found in the place of f h, and W1 = Q (Q' W1) afterwards.
+so that m h weights are found in the place of f h, and W1 = Q (Q' W1) afterwards.
 """
 
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import qr
 
+from sklearn_twolayer._bayes.copies import SortedRows
 from sklearn_twolayer._fit.auto import compares_penalties
 from sklearn_twolayer._fit.monitor import announce
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
@@ -62,8 +63,8 @@ def in_span_of_rows(problem, settings, start):
     if not is_free or not is_dense or not pays(*table.X.shape, network.n_hidden):
         return problem
     rows = _of_standardized(problem.scale, table, np.copy)
-    distinct, number = _distinct(rows)
-    basis, coordinates = basis_of(rows[distinct])
+    number = SortedRows.of(table.X, table.encoded, problem.scale).inputs  # of its distinct row
+    basis, coordinates = basis_of(rows[np.unique(number, return_index=True)[1]])
     m, y_units = basis.shape[1], (problem.scale.y_mean, problem.scale.y_scale)
     announce(settings, f"The rows of {len(basis)} columns span {m} directions: learning in these")
     if held_out is not None:
@@ -138,13 +139,6 @@ def basis_of(rows):
     size = np.abs(np.diagonal(upper))
     m = max(np.count_nonzero(size > ROUNDING * size[0]), 1)
     return basis[:, :m], upper[:m, np.argsort(order)].T
-
-
-def _distinct(rows):
-    """Where each distinct row is first, and the number of that of every row (n,)."""
-    as_bytes = (rows + 0.0).view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
-    _, first, number = np.unique(as_bytes, return_index=True, return_inverse=True)
-    return first, number.ravel()
 
 
 def _of_standardized(scale, table, function):

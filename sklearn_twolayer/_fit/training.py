@@ -156,7 +156,7 @@ class Training:
         most = settings.max_iter + settings.n_free_steps
         stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
         minimize, stage = partial(self.minimize, flat=flat), partial(announce, settings)
-        n_columns = len(self.problem.scale.of_columns.mean)
+        n_columns = self.problem.scale.n_columns
         how = {"stride": stride, "stage": stage, "refits": self.refits, "noise": self.problem.noise}
         return Search(self.mean_loss, likelihood, most, minimize, n_columns=n_columns, **how)
 

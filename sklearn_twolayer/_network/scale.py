@@ -46,6 +46,11 @@ class Standardization:
         """That of the columns of the user's rows: itself."""
         return self
 
+    @property
+    def n_columns(self):
+        """How many columns the user's rows have."""
+        return len(self.of_columns.mean)
+
     def update(self, dtype):
         """Return the function that standardises contiguous dense rows [X 1] in place.
 

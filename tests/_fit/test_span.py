@@ -8,7 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._fit import span
+from sklearn_twolayer._bayes.copies import left_out_shares
+from sklearn_twolayer._fit import compare, span
 
 RANDOM = np.random.RandomState(0)
 N, F = 24, 700
@@ -237,13 +238,22 @@ SETTINGS_OF_FACTORS = np.array([(a, b) for a in range(3) for b in range(3)]).rep
 )
 def test_folds_go_by_what_columns_say(Estimator, factors, y, directions, monkeypatch):
     """Codes, grids and replicated settings are to be seen in the columns alone."""
+    found = []
+
+    def recorded(*arguments, **options):
+        found.append(left_out_shares(*arguments, **options))
+        return found[-1]
+
+    monkeypatch.setattr(compare, "left_out_shares", recorded)
     rows = np.c_[factors, np.zeros((len(y), 300))]
-    options = {"n_hidden": 10, "solver": "lbfgs", "random_state": 0, "standardize": True}
-    inside = Estimator(**options).fit(rows, y)
-    monkeypatch.setattr(span, "pays", lambda n, f, n_hidden: False)
-    outside = Estimator(**options).fit(rows, y)
+    options = {"n_hidden": 10, "solver": "lbfgs", "random_state": 0}
+    Estimator(**options).fit(rows, y)
     assert directions == [np.linalg.matrix_rank(factors - factors.mean(axis=0))]
-    assert_allclose(inside.penalty_, outside.penalty_, rtol=1e-6)
+    monkeypatch.setattr(span, "pays", lambda n, f, n_hidden: False)
+    Estimator(**options).fit(rows, y)
+    (shares, n_dealt), (expected, n_expected) = found
+    assert n_dealt == n_expected == len(y)
+    assert_array_equal(shares, expected)
 
 
 def test_validation_rows_take_the_memory_of_a_block():
@@ -258,11 +268,11 @@ def test_validation_rows_take_the_memory_of_a_block():
         tracemalloc.stop()
 
 
-def test_rows_of_very_many_columns_are_compared_as_bytes():
-    rows = np.array([[0.0, 1.0], [2.0, 3.0], [-0.0, 1.0], [2.0, 3.0]])
-    first, number = span._distinct(rows)
-    assert_array_equal(rows[first][number], rows)
-    assert len(first) == 2
+def test_zeros_of_either_sign_are_the_same_row(directions):
+    rows = np.vstack([X, X])
+    rows[0, 5], rows[N, 5] = 0.0, -0.0
+    TwoLayerClassifier(**SETTINGS, alpha=0.1).fit(rows, np.r_[THREE, THREE])
+    assert directions == [N - 1]
 
 
 @pytest.mark.parametrize("rank", [1, 3, 6])

@@ -10,6 +10,7 @@ import re
 import runpy
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 from types import SimpleNamespace
 
 import numpy as np
@@ -33,9 +34,12 @@ OPTIONAL = {
     "deployment.md": ["skl2onnx", "onnxruntime", "skops"],
     "features.md": ["matplotlib", "pandas", "rich", "sklearn.callback"],
     "messy_table.md": ["pandas"],
+    "methods_by_example.md": ["matplotlib"],
     "scaling_out.md": ["dask.array", "distributed"],
 }
 
+#: Documents whose snippets take seconds, and run with every test.
+QUICK = {"methods_by_example.md"}
 #: Documents whose snippets build on those of the sections before.
 ONE_TEXT = {"derivation.md", "messy_table.md"}
 
@@ -47,9 +51,9 @@ QUOTATION = re.compile(r"\[`([^`]+)`\]\(\.\./sklearn_twolayer/(\S+\.py)\) \|$", 
 PROGRAM = re.compile(
     r"^\[\w+\.py\]\((examples/\w+\.py)\)\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
-#: Not asked of docstrings: an extended summary, a See Also and an example in each method, a
-#: capital where a description begins with a name (lbfgs), and ``self : object`` as scikit-learn
-#: writes it.
+#: Not asked of docstrings: an extended summary and a See Also in each method, an example there (a
+#: page may have it), a capital where a description begins with a name (lbfgs), and
+#: ``self : object`` as scikit-learn writes it.
 NUMPYDOC_EXEMPT = {"ES01", "SA01", "EX01", "PR08", "RT02", "RT04"}
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 
@@ -85,8 +89,13 @@ def _sections(text):
     return list(zip(starts, [*starts[1:], len(text)]))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.name, marks=() if path.name in QUICK else pytest.mark.slow)
+        for path in DOCUMENTS
+    ],
+)
 def test_snippets_run_and_print_what_the_document_shows(path, tmp_path, monkeypatch):
     """Each section can be pasted alone, but for two documents that are one text each.
 
@@ -495,6 +504,39 @@ def test_public_docstrings_follow_numpydoc(name):
     )
     errors = dict(validation.validate(name)["errors"])
     assert not {code: errors[code] for code in errors.keys() - NUMPYDOC_EXEMPT}
+
+
+@pytest.mark.parametrize("name", list(_public_names()))
+def test_everything_public_has_an_example(name):
+    """In its docstring, or of methods on the page from which the site takes it."""
+    examples = _module(ROOT / "docs" / "_method_examples.py")
+    docstring = inspect.getdoc(resolve_name(name))
+    assert ("\nExamples\n--------\n" in docstring) != (examples.example_of(name) is not None)
+
+
+def test_no_example_is_of_a_method_that_is_not_there():
+    examples = _module(ROOT / "docs" / "_method_examples.py")
+    of_both = {"TwoLayerRegressor", "TwoLayerClassifier"}
+    public = {name.removeprefix("sklearn_twolayer.") for name in _public_names()}
+    for name in examples.examples():
+        names = {name} if "." in name else {f"{estimator}.{name}" for estimator in of_both}
+        assert names <= public, name
+
+
+def test_the_site_shows_the_example_of_a_method_below_it():
+    examples = _module(ROOT / "docs" / "_method_examples.py")
+    app = SimpleNamespace(env=SimpleNamespace(note_dependency=lambda path: None))
+    for name in ("TwoLayerRegressor.predict", "TwoLayerClassifier.fit"):
+        lines = ["What it does."]
+        examples.add_example(app, "method", f"sklearn_twolayer.{name}", None, {}, lines)
+        assert lines[:3] == ["What it does.", "", ".. rubric:: Examples"]
+        assert lines.count(".. code-block:: python") == lines.count(".. code-block:: text") == 1
+    lines = ["What it does."]
+    examples.add_example(
+        app, "method", "sklearn_twolayer.TwoLayerRegressor.set_params", 0, {}, lines
+    )
+    examples.add_example(app, "class", "sklearn_twolayer.TwoLayerRegressor", None, {}, lines)
+    assert lines == ["What it does."]
 
 
 @pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])

@@ -20,6 +20,20 @@ def test_the_citation_names_the_version():
     assert re.findall(r"^version: (\S+)$", text, re.MULTILINE) == [sklearn_twolayer.__version__]
 
 
+def test_the_changelog_begins_with_the_version_and_names_what_is_supported():
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    newest = re.findall(r"^## (\S+)", text, re.MULTILINE)[0]
+    assert newest == sklearn_twolayer.__version__
+    found = text.partition(f"\n## {newest}")[2].partition("\n## ")[0]
+    told = found.partition("### Supported versions\n")[2].partition("\n#")[0]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    needed = [*project["dependencies"], *extras["plot"], *extras["dask"], *extras["onnx"]]
+    for requirement in needed:
+        assert re.sub(r"\[.*\]", "", requirement).replace(">=", " ") in told.lower(), requirement
+    assert f"Python {project['requires-python'].removeprefix('>=')} or newer" in told
+
+
 def test_the_version_stands_in_one_file_of_the_package():
     folder = Path(sklearn_twolayer.__file__).parent
     holding = [

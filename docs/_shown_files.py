@@ -4,7 +4,8 @@ On a forge a page of Markdown has the link. On the site
 ``[All tables](../benchmarks/results/x.json)`` is the tables of a benchmark, all of them or those
 whose titles are the text of the link, divided by semicolons; and
 ``[TwoLayerNetwork.backward](../sklearn_twolayer/_network/backprop.py)`` is a program: the class or
-function that the text names, or the whole file under its own name.
+function that the text names, or the whole file under its own name. A Markdown file above the
+folder of the pages is read as if it stood there.
 """
 
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 
 TABLES = re.compile(r"^\[(.+)\]\(\.\./benchmarks/results/(\w+)\.json\)$", re.MULTILINE)
 PROGRAM = re.compile(r"^\[(.+)\]\((\S+\.py)\)$", re.MULTILINE)
+PAGE = re.compile(r"^\[.+\]\((\.\./\w+\.md)\)$", re.MULTILINE)
 
 
 def tables(link):
@@ -29,9 +31,14 @@ def program(link):
     return f":::{{literalinclude}} {path}\n:pyobject: {name}\n:dedent:\n:lineno-match:\n:::"
 
 
+def page(link):
+    """MyST's own directive; links to ``docs/`` of such a file lead to pages of this folder."""
+    return f":::{{include}} {link.group(1)}\n:relative-docs: docs/\n:::"
+
+
 def show(text):
     """The text of a page with directives in the place of such links."""
-    return PROGRAM.sub(program, TABLES.sub(tables, text))
+    return PAGE.sub(page, PROGRAM.sub(program, TABLES.sub(tables, text)))
 
 
 def show_files(app, docname, source):

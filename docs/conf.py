@@ -87,7 +87,15 @@ html_copy_source = False
 html_context = {"default_mode": "auto"}
 html_sidebars = {
     page: []
-    for page in ("index", "derivation", "benchmarks", "choices", "reading_the_source", "source/**")
+    for page in (
+        "index",
+        "derivation",
+        "benchmarks",
+        "changelog",
+        "choices",
+        "reading_the_source",
+        "source/**",
+    )
 }
 html_theme_options = {
     "logo": {"text": "sklearn_twolayer"},

@@ -323,7 +323,7 @@ def test_results_say_how_they_were_made_and_are_shown(path):
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_tables_and_programs_are_links_on_a_forge(path):
     """A forge shows the directives of both as they are written: nothing to look at."""
-    assert not re.findall(r"^:+\{(?:results|literalinclude)\}.*", _text(path), re.MULTILINE)
+    assert not re.findall(r"^:+\{(?:results|literalinclude|include)\}.*", _text(path), re.MULTILINE)
 
 
 def test_the_site_shows_what_a_link_alone_on_its_line_leads_to():
@@ -335,6 +335,7 @@ def test_the_site_shows_what_a_link_alone_on_its_line_leads_to():
     assert show("[b.py](a/b.py)") == ":::{literalinclude} a/b.py\n:::"
     assert show("[b.py](b.py)") == ":::{literalinclude} b.py\n:::"
     assert ":pyobject: C.d\n" in show("[C.d](../a/b.py)")
+    assert show("[B.md](../B.md)") == ":::{include} ../B.md\n:relative-docs: docs/\n:::"
     for other in ("See [b.py](a/b.py)", "| [`line`](a/b.py) |", "[page](b.md)"):
         assert show(other) == other
 

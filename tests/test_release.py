@@ -47,6 +47,10 @@ def test_the_version_stands_in_one_file_of_the_package():
 def test_the_documentation_is_where_the_project_says():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["urls"]["Documentation"] == DOCUMENTATION
+    assert project["urls"]["Changelog"] == f"{DOCUMENTATION}/changelog.html"
+    assert (ROOT / "docs" / "changelog.md").exists()
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert re.findall(r"^url: (\S+)$", citation, re.MULTILINE) == [DOCUMENTATION]
 
 
 def test_the_source_distribution_has_what_contributing_names():

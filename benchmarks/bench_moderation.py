@@ -1,6 +1,6 @@
 """Moderated against plain probabilities: the log loss of new rows.
 
-    python benchmarks/bench_moderation.py
+    python benchmarks/bench_moderation.py [--save FILE]
 
 A row for each set and penalty: means over splits, the largest loss and the largest gain of
 moderation on one split, and the temperatures that were chosen.
@@ -10,6 +10,7 @@ import warnings
 from collections import Counter
 
 import numpy as np
+from _report import argument_parser, print_table, save_tables
 from sklearn.datasets import (
     load_breast_cancer,
     load_digits,
@@ -73,22 +74,28 @@ def losses_of_split(name, alpha, seed):
     return plain, moderated, model._learned_.posteriors[0].temperature
 
 
+def row(name, label, alpha):
+    """A row of the table."""
+    found = [losses_of_split(name, alpha, seed) for seed in range(N_SPLITS)]
+    plain, moderated, temperatures = np.transpose(found)
+    change = moderated - plain
+    counts = ", ".join(f"{t:g}: {n}" for t, n in sorted(Counter(temperatures).items()))
+    means = f"{plain.mean():.3f}", f"{moderated.mean():.3f}"
+    return name, label, *means, f"{change.max():+.3f}", f"{change.min():+.3f}", counts
+
+
 def main():
     """Print the table."""
+    options = argument_parser(__doc__).parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    print("| set | alpha | plain | moderated | worst | best | temperatures |")
-    print("| --- | --- | ---: | ---: | ---: | ---: | --- |")
-    for name, (_, n_train) in SETS.items():
-        for label, alpha in (("auto", "auto"), ("0.01 / n", 0.01 / n_train)):
-            found = [losses_of_split(name, alpha, seed) for seed in range(N_SPLITS)]
-            plain, moderated, temperatures = np.transpose(found)
-            change = moderated - plain
-            counts = ", ".join(f"{t:g}: {n}" for t, n in sorted(Counter(temperatures).items()))
-            print(
-                f"| {name} | {label} | {plain.mean():.3f} | {moderated.mean():.3f} "
-                f"| {change.max():+.3f} | {change.min():+.3f} | {counts} |",
-                flush=True,
-            )
+    header = ("set", "alpha", "plain", "moderated", "worst split", "best split", "temperatures")
+    rows = [
+        row(name, label, alpha)
+        for name, (_, n_train) in SETS.items()
+        for label, alpha in (("auto", "auto"), ("0.01 / n", 0.01 / n_train))
+    ]
+    print_table("Log loss of new rows, plain and moderated", header, rows)
+    save_tables(options.save)
 
 
 if __name__ == "__main__":

@@ -450,7 +450,7 @@ def _speed():
 @pytest.mark.parametrize("row", [0, 1, 2], ids=["classification", "regression", "speed"])
 def test_figures_of_the_readme_are_those_of_a_saved_run(row):
     """Each is beside its model what the run has there, and the command is the run's."""
-    line = _text(README).split("| measured |")[1].split("\n\n")[0].splitlines()[2:][row]
+    line = _text(README).split("| what was measured |")[1].split("\n\n")[0].splitlines()[2:][row]
     found = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
     command, *cells = (_classification, _regression, _speed)[row]()
     assert found[:2] == cells

@@ -383,7 +383,10 @@ def test_verbose_names_the_stages_of_a_fit_that_chooses_its_penalty(capsys):
         f"Comparing 5 penalties on n left-out rows, fold {number} of 5" for number in range(1, 6)
     ]
     assert "Comparing penalties: W2 10 times less, W1 3.16 times more" in lines[5:]
-    assert lines[-3].startswith("Final fit: alpha = ")
+    assert lines[-2].startswith("Final fit: alpha = ")
+    assert lines[-1] == "From the network of the comparison that loses least"
+    members = TwoLayerClassifier(3, n_members=2, random_state=0)
+    lines = headings(capsys, members, many, wave > 0)
     assert [line.split(" = ")[0] for line in lines[-2:]] == ["Learning under alpha", "Under alpha"]
 
 

@@ -201,7 +201,10 @@ def predicts_better(problem, settings, random_state, *, lost, deadline, start):
 
 
 def under_compared_penalty(found, *, learns_first):
-    """The settings under the penalty that was found, of a fit that may learn under less first.
+    """The settings under the penalty that was found, of a fit that goes on from what has learned.
+
+    One that ``learns_first`` goes on from a network of the comparison, or, as a member of several
+    and where none was compared, from where it has come to under less.
 
     Where a part of the rows told the best S alpha, that of all, of this ``size``, is as many times
     as much as the square root of S is: of units that hardly bend only the product of both layers is
@@ -218,6 +221,7 @@ def under_compared_penalty(found, *, learns_first):
     times = f"{strength_of_all:.3g} times a unit prior's"
     announce(settings, f"Final fit: alpha = {alpha:.3g}, {times}{shared}")
     is_alone = settings.n_members == 1  # of several, two may not go on from the same weights
+    goes_on = learns_first and is_alone
     return replace(
         settings,
         alpha=alpha,
@@ -225,5 +229,5 @@ def under_compared_penalty(found, *, learns_first):
         max_iter=settings.max_iter + settings.n_free_steps,
         n_free_steps=0,
         learning_alpha=alpha / LEARNING_TIMES_LESS if learns_first else None,
-        compared=comparison.networks_under(found.pair) if is_alone else (),
+        compared=comparison.networks_under(found.pair) if goes_on else (),
     )

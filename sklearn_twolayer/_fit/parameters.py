@@ -145,8 +145,8 @@ class Settings:
 
     ``alpha`` is a float then, or the name of the strategy by which penalties are chosen. A float is
     the geometric mean of those of W1 and W2, of which the first is ``ratio`` times the second. A
-    fit learns under the weaker ``learning_alpha`` first, and goes on from weights that have been
-    ``compared`` where they are better; or it takes the best of ``n_starts``.
+    fit goes on from the best of the weights that have been ``compared``, or learns under the weaker
+    ``learning_alpha`` first; or it takes the best of ``n_starts``.
     """
 
     n_hidden: int | str

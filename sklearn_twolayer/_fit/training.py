@@ -82,10 +82,11 @@ class Training:
     def run(self, start):
         """The fit from a warm start, or from weights that are drawn.
 
-        Where there is a weaker penalty to learn under, it goes there first, and from where that
-        ends to the minimum under alpha. ``max_iter`` counts the iterations of both together, and
-        learning may take half of them. ValueError if F is not finite at the start, or if gradient
-        descent diverges.
+        Or from a network of the comparison that found its penalty. Where there is none of these,
+        but a weaker penalty to learn under, it goes there first, and from where that ends to the
+        minimum under alpha. ``max_iter`` counts the iterations of both together, and learning may
+        take half of them. ValueError if F is not finite at the start, or if gradient descent
+        diverges.
         """
         settings = self.settings
         params, state = self._start(start)
@@ -110,6 +111,8 @@ class Training:
             self.bends_below = BENDING_SHARE * self.mean_loss.quadratic(params)[0]
         if settings.n_starts > 1:
             return self._best_of(params, penalty)
+        if settings.compared:
+            return self._from_compared(penalty)
         if settings.learning_alpha is not None:
             return self._learned_first(params, penalty)
         flat = start and Flat.once_learned(settings.tol)
@@ -128,27 +131,20 @@ class Training:
         if not n_steps:
             return learned
         announce(settings, f"Under alpha = {settings.alpha:.3g}")
-        options = {"max_iter": n_steps, "flat": Flat.once_learned(settings.tol)}
-        fit = self.minimize(replace(learned, resume=None), penalty, **options)
-        return self._least_of_compared(fit, penalty)
+        flat = Flat.once_learned(settings.tol)
+        return self.minimize(replace(learned, resume=None), penalty, max_iter=n_steps, flat=flat)
 
-    def _least_of_compared(self, fit, penalty):
-        """The fit, or where the way goes on to from a compared network whose F is less.
+    def _from_compared(self, penalty):
+        """The fit from the network of the comparison whose F, of all rows now, is least.
 
-        F of all rows is a little more for networks that have not seen some of them. Where one has
-        less, the fit ended in a worse valley, which its start and rounding have decided.
+        It has learned most of them under this very penalty. To begin anew takes longer, and from
+        one start in place of several more fits end in a worse valley (docs/choices.md).
         """
-        settings, n_steps = self.settings, self.settings.max_iter - len(fit.curve)
-        least, loss = fit.params, MARGIN * fit.loss
-        for params in settings.compared if n_steps else ():
-            value = self.mean_loss.value(params) + penalty.value(params)
-            if value < loss:
-                least, loss = params, value
-        if least is fit.params:
-            return fit
-        announce(settings, "From a network of the comparison, whose loss is less")
-        before, flat = replace(fit, params=least, resume=None), Flat.once_learned(settings.tol)
-        return self.minimize(before, penalty, max_iter=n_steps, flat=flat)
+        settings = self.settings
+        announce(settings, "From the network of the comparison that loses least")
+        least = min(settings.compared, key=PenalisedLoss(self.mean_loss, penalty).value)
+        flat = Flat.once_learned(settings.tol)
+        return self.minimize(Fit(least), penalty, max_iter=settings.max_iter, flat=flat)
 
     def search_of_penalties(self, flat=None):
         """What a strategy needs to choose penalties on the rows."""

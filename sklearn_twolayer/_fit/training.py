@@ -143,7 +143,7 @@ class Training:
         settings = self.settings
         announce(settings, "From the network of the comparison that loses least")
         least = min(settings.compared, key=PenalisedLoss(self.mean_loss, penalty).value)
-        flat = Flat.once_learned(settings.tol)
+        flat = Flat.on_more_rows(settings.tol)
         return self.minimize(Fit(least), penalty, max_iter=settings.max_iter, flat=flat)
 
     def search_of_penalties(self, flat=None):

@@ -31,7 +31,8 @@ CONVERGED, OUT_OF_ITERATIONS, STALLED = range(3)
 #: iterations, and then by a factor of ten (docs/choices.md).
 FLAT_SHARE, MIN_FLAT_ITERATIONS, MAX_FLAT_ITERATIONS = 0.2, 10, 200
 #: A network that has learned has short plateaus before it: ten iterations took some for the end.
-FLAT_ONCE_LEARNED = 20
+#: Rows that it has not seen make longer ones: twenty ended at up to a hundredth more of F.
+FLAT_ONCE_LEARNED, FLAT_ON_MORE_ROWS = 20, 40
 #: Steps downhill, and epochs of mini-batches, have diverged where F is so many times its start.
 MAX_GROWTH = 10.0
 #: A decrease of F, in units of its own scale, that is none for Levenberg-Marquardt.
@@ -86,6 +87,11 @@ class Flat:
     def once_learned(cls, tol):
         """The rule of a search that goes on from another one: it has no long plateau to cross."""
         return cls(FLAT_ONCE_LEARNED, least_decrease(tol))
+
+    @classmethod
+    def on_more_rows(cls, tol):
+        """The rule of one that goes on from a network that has learned without some of the rows."""
+        return cls(FLAT_ON_MORE_ROWS, least_decrease(tol))
 
     def __call__(self, values):
         """Return whether F is flat after iterations of these ``values``."""

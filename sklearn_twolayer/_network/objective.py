@@ -13,11 +13,12 @@ from functools import cached_property, partial
 import numpy as np
 
 from sklearn_twolayer._network import second_order
+from sklearn_twolayer._network.activations import TANH_IS_FAST
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
 from sklearn_twolayer._network.losses import symmetric_root
 from sklearn_twolayer._network.products import dense, inner_products, one_output_gradient
 from sklearn_twolayer._network.root import Root
-from sklearn_twolayer._network.scale import RawForm, TanhForm, tanh_form_pays
+from sklearn_twolayer._network.scale import RawForm, TanhForm
 
 #: A smaller matrix is factorised before NumPy has begun with the many products of its root; and
 #: with more residuals for each weight the matrix of the residuals is too large to pay
@@ -69,7 +70,7 @@ class MeanLoss:
 
     The rows have been entered by the caller. Blocks of a textbook run ``network.forward`` and
     ``network.backward`` as they stand. Otherwise logistic units are computed as tanh units where
-    ``tanh_form_pays``, in float32 with AVX-512, and the gradient of one output is cut short: the
+    these cost less, in float32 with AVX-512, and the gradient of one output is cut short: the
     same numbers, but for rounding, in less time. There are ``copies`` rows for each distinct one,
     of which statistics count one, as noise is no less in copies: ``distinct_weight`` is S over
     ``copies``.
@@ -88,7 +89,8 @@ class MeanLoss:
         if rows.is_sparse and rows.standardization is not None:
             self._standardized = rows.standardization.apply_block
             self._forms.append(RawForm(network, rows.standardization))
-        if tanh_form_pays(network, rows.dtype) and not is_textbook:
+        tanh_pays = network.activation == "logistic" and rows.dtype == np.float32 and TANH_IS_FAST
+        if tanh_pays and not is_textbook:
             self._forms.append(TanhForm(network))
             self._inner = self._forms[-1].network
         self._backward = self._inner.backward

@@ -14,7 +14,6 @@ from functools import partial
 import numpy as np
 from scipy import sparse
 
-from sklearn_twolayer._network.activations import TANH_IS_FAST
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.products import dense
 
@@ -179,11 +178,6 @@ class TanhForm:
         return gradient
 
 
-def tanh_form_pays(network, dtype):
-    """Return whether units are logistic and tanh costs less: in float32, where it has AVX-512."""
-    return network.activation == "logistic" and dtype == np.float32 and TANH_IS_FAST
-
-
 @dataclass(frozen=True)
 class Moments:
     """What one pass over the rows tells of each column (f,).
@@ -222,17 +216,17 @@ def column_moments(rows):
     """
     shift = rows.first("X")
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        block = partial(_block_moments, np.append(shift, 1.0))
-        stored, nonzero, first, second, *ends = rows.sum(block, _merge_moments)
-        total = stored[-1]  # S, summed in the same order as the other columns
-        absent = total - stored[:-1]
-        offset = (first[:-1] - absent * shift) / total
-        variance = (second[:-1] + absent * shift**2) / total - offset**2
+        sums, ends = rows.sum(partial(_block_moments, np.append(shift, 1.0)), _merge_moments)
+        total = sums[0, -1]  # S, summed in the same order as the other columns
+        stored, nonzero, first, second = sums[:, :-1]
+        (least, of_least), (greatest, of_greatest) = ends[:, :, :-1]
+        absent = total - stored
+        offset = (first - absent * shift) / total
+        variance = (second + absent * shift**2) / total - offset**2
         scale = np.sqrt(np.maximum(variance, 0))
-        (least, of_least), (greatest, of_greatest) = (end[:, :-1] for end in ends)
         between = (greatest - shift - offset) * (offset - (least - shift)) - variance
         two_valued = between <= NOTHING_BETWEEN * (greatest - least) ** 2
-        mean, share = shift + offset, nonzero[:-1] / total
+        mean, share = shift + offset, nonzero / total
         # where half of the rows are zero, half of this root is never more than the deviation
         half_root = np.sqrt((variance + mean**2) / np.maximum(4 * share, np.finfo(float).tiny))
     is_constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(shift)
@@ -248,12 +242,11 @@ def _merge_moments(total, parts):
     """Sums, and the least and the greatest, each with its weight, of ``total`` and more rows."""
     if total is None:
         return parts
-    *sums, least, greatest = total
-    for sum_, part in zip(sums, parts):
-        sum_ += part
-    for end, part, further in ((least, parts[-2], np.minimum), (greatest, parts[-1], np.maximum)):
-        value = further(end[0], part[0])
-        end[1] = np.where(end[0] == value, end[1], 0) + np.where(part[0] == value, part[1], 0)
+    (sums, ends), (more, others) = total, parts
+    sums += more
+    for end, other, further in zip(ends, others, (np.minimum, np.maximum)):
+        value = further(end[0], other[0])
+        end[1] = np.where(end[0] == value, end[1], 0) + np.where(other[0] == value, other[1], 0)
         end[0] = value
     return total
 
@@ -261,52 +254,45 @@ def _merge_moments(total, parts):
 def _block_moments(shift, X, y, weight):
     """Return column sums of w, w [x != 0], w (x - shift) and w (x - shift)^2, and both ends.
 
-    Over a block [X 1]; an end (2, width) is an extreme value and the w of the rows that hold it.
-    For sparse X the sums run over the stored entries; what is not stored is exactly zero and is
-    added at the end.
+    Over a block [X 1]: sums (4, width), and as ends (2, 2, width) the least and the greatest value
+    with the w of the rows that hold it. Where many rows are reduced they are treated as one long
+    one, as in ``Standardization.update``.
     """
-    width = X.shape[1]
     if weight is not None and not weight.all():
         X, weight = X[weight > 0], weight[weight > 0]
-    extremes = _extremes(X)
-    weight = np.ones(X.shape[0]) if weight is None else weight
+    (n, width), weight = X.shape, np.ones(X.shape[0]) if weight is None else weight
     if sparse.issparse(X):
-        X.sum_duplicates()
-        X, total = X.tocoo(), weight.sum()
-        weight, deviation = weight[X.row], X.data - shift[X.col]
-        powers = [weight, weight * (X.data != 0), weight * deviation, weight * deviation**2]
-        powers += [weight * (X.data == end[X.col]) for end in extremes]
-        sums = [np.bincount(X.col, weights=power, minlength=width) for power in powers]
-        # of no entries it is integers, to which the sums of the next block cannot be added
-        *sums, of_least, of_greatest = (sum_.astype(np.float64, copy=False) for sum_ in sums)
-        held = zip(extremes, (of_least, of_greatest))
-        return *sums, *(np.array([x, w + (x == 0) * (total - sums[0])]) for x, w in held)
+        return _sparse_moments(shift, X, weight)
     deviation = X - shift
     first = weight @ deviation
     deviation *= deviation
     second = weight @ deviation
     nonzero = weight @ np.not_equal(X, 0, out=deviation, casting="unsafe")
-    ends = (
-        np.array([end, weight @ np.equal(X, end, out=deviation, casting="unsafe")])
-        for end in extremes
-    )
-    return np.full(width, weight.sum()), nonzero, first, second, *ends
-
-
-def _extremes(X):
-    """The least and the greatest value of each column of a block; zeros count.
-
-    Of dense rows many are treated as one long one, as in ``Standardization.update``.
-    """
-    n, width = X.shape
-    if not n:
-        return np.full(width, np.inf), np.full(width, -np.inf)
-    if sparse.issparse(X):
-        return [dense(end).reshape(width) for end in (X.min(axis=0), X.max(axis=0))]
     m = 32 if width < 64 and n >= 32 else 1
     long, rest = X[: n - n % m].reshape(-1, m * width), X[n - n % m :]
     ends = []
-    for end in (np.minimum, np.maximum):
-        many = end.reduce(long, axis=0).reshape(m, width)
-        ends.append(end.reduce(np.concatenate([many, rest]), axis=0))
-    return ends
+    for end, of_none in ((np.minimum, np.inf), (np.maximum, -np.inf)):
+        many = end.reduce(long, axis=0, initial=of_none).reshape(m, width)
+        value = end.reduce(np.concatenate([many, rest]), axis=0)
+        ends.append([value, weight @ np.equal(X, value, out=deviation, casting="unsafe")])
+    return np.array([np.full(width, weight.sum()), nonzero, first, second]), np.array(ends)
+
+
+def _sparse_moments(shift, X, weight):
+    """What ``_block_moments`` returns, with sums over the stored entries of a sparse block.
+
+    What is not stored is exactly zero, and is added at the end; as an extreme value it counts.
+    """
+    (n, width), total = X.shape, weight.sum()
+    ends = np.array([np.full(width, np.inf), np.full(width, -np.inf)])
+    if n:
+        ends = np.array([dense(end).reshape(width) for end in (X.min(axis=0), X.max(axis=0))])
+    X.sum_duplicates()
+    X = X.tocoo()
+    weight, deviation = weight[X.row], X.data - shift[X.col]
+    powers = [weight, weight * (X.data != 0), weight * deviation, weight * deviation**2]
+    powers += [weight * (X.data == end[X.col]) for end in ends]
+    sums = [np.bincount(X.col, weights=power, minlength=width) for power in powers]
+    sums = np.array(sums, np.float64)  # of no entries they are integers
+    held = sums[4:] + (ends == 0) * (total - sums[0])
+    return sums[:4], np.stack([ends, held], axis=1)

@@ -5,14 +5,15 @@ import pytest
 from scipy import sparse
 
 from sklearn_twolayer._data.rows import Rows
-from sklearn_twolayer._network import scale
+from sklearn_twolayer._network import objective
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.losses import SquaredError
+from sklearn_twolayer._network.objective import MeanLoss
 from sklearn_twolayer._network.scale import (
     RawForm,
     Standardization,
     TanhForm,
     column_moments,
-    tanh_form_pays,
 )
 
 NETWORK = TwoLayerNetwork(3, 4, 2, "tanh")
@@ -352,9 +353,15 @@ def test_adjoint_of_the_raw_form_takes_columns():
 
 def test_tanh_forms_are_for_gradients_in_float32(monkeypatch):
     """Jacobians are taken in float64, and their columns never meet a tanh form."""
-    logistic, tanh = (TwoLayerNetwork(3, 4, 2, name) for name in ("logistic", "tanh"))
+
+    def runs_tanh(activation, dtype):
+        network, X = TwoLayerNetwork(3, 4, 2, activation), np.zeros((1, 3))
+        rows = Rows(X, None, None, standardization=None, dtype=dtype, block_size=1)
+        form = MeanLoss(network, SquaredError(), rows).incoming(np.ones(network.n_params))
+        return form[0] == 0.5
+
     for is_fast in (False, True):
-        monkeypatch.setattr(scale, "TANH_IS_FAST", is_fast)
-        assert tanh_form_pays(logistic, np.dtype(np.float32)) == is_fast
-        assert not tanh_form_pays(logistic, np.dtype(np.float64))
-        assert not tanh_form_pays(tanh, np.dtype(np.float32))
+        monkeypatch.setattr(objective, "TANH_IS_FAST", is_fast)
+        assert runs_tanh("logistic", np.float32) == is_fast
+        assert not runs_tanh("logistic", np.float64)
+        assert not runs_tanh("tanh", np.float32)

@@ -127,7 +127,7 @@ class DaskTable:
             make_rows(self._head),
             counts=[summary.n_rows for summary in self._summaries],
             total_weight=self.total_weight,
-            weight_unit=unit_of_weights(None if weights[0] is None else np.array(weights)),
+            weight_unit=1.0 if weights[0] is None else unit_of_weights(weights),
         )
 
 

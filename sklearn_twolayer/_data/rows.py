@@ -14,7 +14,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from math import ceil, log2
 from operator import attrgetter
@@ -42,10 +42,13 @@ def block_size(width, dtype):
 def add(total, parts):
     """``total + parts``, item by item, in float64; in place after the first."""
     if total is None:
-        return [np.array(part, np.float64) for part in parts]
+        return list(map(_in_float64, parts))
     for sum_, part in zip(total, parts):
         sum_ += part
     return total
+
+
+_in_float64 = partial(np.array, dtype=np.float64)
 
 
 class SingleThreadedBLAS:
@@ -125,7 +128,7 @@ class Rows:
         self._executor = None
         self._n_workers = 1
         self._only_block = None
-        self.weigh_in(unit_of_weights(weight))
+        self.weigh_in(1.0 if weight is None else unit_of_weights(weight))
 
     def weigh_in(self, unit):
         """Hand weights out in another unit than that of the largest; before any block is read."""
@@ -310,7 +313,7 @@ def _append_ones(X):
 
 def unit_of_weights(weight):
     """A power of two in which weights that float32 could not add up are handed out."""
-    largest = 0 if weight is None else np.max(weight)
+    largest = np.max(weight)
     if not largest:
         return 1.0
     exponent = float(np.log2(largest))

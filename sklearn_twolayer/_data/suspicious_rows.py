@@ -6,7 +6,6 @@ see, or where the first batch of a stream has only one value of it.
 
 from dataclasses import dataclass
 from functools import partial
-from operator import itemgetter
 
 import numpy as np
 from sklearn.exceptions import DataConversionWarning
@@ -75,14 +74,17 @@ def complaints_of_columns(table, moments, names=None):
     ``table`` has the encoded training rows, ``moments`` are {"X": Moments, "encoded": Moments} of
     what was standardised.
     """
-    suspects = [suspect for name, m in moments.items() for suspect in _suspects(table, name, m)]
-    kinds = (
-        (_of_row, [suspect for suspect in suspects if suspect.n_rows == 1]),
-        (_of_value, [suspect for suspect in suspects if suspect.n_rows > 1]),
-        (_of_small, [suspect for name, m in moments.items() for suspect in _small(name, m)]),
-    )
-    found = []
-    for complaint, (first, *others) in filter(itemgetter(1), kinds):
+    kinds, found = {_of_row: [], _of_value: [], _of_small: []}, []
+    for name, m in moments.items():
+        for suspect in _suspects(table, name, m):
+            kinds[_of_row if suspect.n_rows == 1 else _of_value].append(suspect)
+        squares = np.where(m.is_constant, m.mean, m.scale) ** 2  # of which a float has few digits
+        is_small = (m.least < m.greatest) & (squares < np.finfo(float).tiny)
+        kinds[_of_small] += map(partial(Suspect, name), np.flatnonzero(is_small).tolist())
+    for complaint, suspects in kinds.items():
+        if not suspects:
+            continue
+        first, *others = suspects
         title = _title(first.name, first.column, moments[first.name], names)
         more = f" The same goes for {len(others)} more column(s)." if others else ""
         found.append(complaint(table, title, first) + more)
@@ -156,13 +158,6 @@ def complaint_of_first_batch(moments, names=None):
     )
 
 
-def _small(name, moments):
-    """The columns that vary, but whose squares are too small for all digits of a float."""
-    squares = np.where(moments.is_constant, moments.mean, moments.scale) ** 2
-    is_small = (moments.least < moments.greatest) & (squares < np.finfo(float).tiny)
-    return [Suspect(name, column) for column in np.flatnonzero(is_small).tolist()]
-
-
 def _suspects(table, name, moments):
     """The columns whose variance is made by the rows that hold their least or greatest value.
 
@@ -170,8 +165,7 @@ def _suspects(table, name, moments):
     """
     n = moments.total_weight
     most = min(LARGEST_SHARE, SHARE_OF_EACH * n)
-    of_least = _variance_of_others(moments, moments.least, moments.least_share)
-    of_greatest = _variance_of_others(moments, moments.greatest, moments.greatest_share)
+    of_least, of_greatest = _variance_of_others(moments)
     of_others = np.minimum(of_least, of_greatest)
     value = np.where(of_least < of_greatest, moments.least, moments.greatest)
     columns = np.flatnonzero(of_others < most)
@@ -187,15 +181,17 @@ def _suspects(table, name, moments):
     ]
 
 
-def _variance_of_others(moments, value, p):
-    """Variance of the rows without a value over that of all, by column; 1 where it is no matter.
+def _variance_of_others(moments):
+    """Variance of the rows without the least, and the greatest value over that of all (2, f).
 
     The rows that hold it, a share p of S, and the distance of the others' mean make together
     p / (1 - p) (value - mean)^2 of the variance; the rest is (1 - p) times that of the others.
-    It is no matter in columns of one and two values, nor where a third of the rows hold the value:
-    as zeros, where there is nothing of a thing, they are no exceptions.
+    It is no matter, and 1, in columns of one and two values, and where a third of the rows hold
+    the value: as zeros, where there is nothing of a thing, they are no exceptions.
     """
-    are_others = moments.least_share + moments.greatest_share < 1 - NO_OTHERS
+    value = np.array([moments.least, moments.greatest])
+    p = np.array([moments.least_share, moments.greatest_share])
+    are_others = p.sum(axis=0) < 1 - NO_OTHERS
     with np.errstate(all="ignore"):
         distance = (value - moments.mean) / moments.scale
         others = (1 - p / (1 - p) * distance**2) / (1 - p)

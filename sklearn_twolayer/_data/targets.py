@@ -64,7 +64,8 @@ class RealTargets:
             ) from error
         if numbers is not y:
             refuse_missing(numbers)
-            refuse_rows(np.isinf(numbers), "infinite values", "clip them")
+            if np.isinf(numbers).any():
+                raise bad_rows(np.isinf(numbers), "infinite values", "clip them")
         return numbers
 
     @staticmethod
@@ -174,17 +175,18 @@ class RealTargets:
 
 def refuse_missing(y):
     """Refuse None, nan and NaT, which pass scikit-learn's own check in objects and in dates."""
-    refuse_rows(are_missing(y), "missing values (None, nan, NA or NaT)", "fill them in")
+    is_missing = are_missing(y)
+    if is_missing.any():
+        raise bad_rows(is_missing, "missing values (None, nan, NA or NaT)", "fill them in")
 
 
-def refuse_rows(is_bad, what, remedy):
-    """Refuse a y of which some values are ``what``, and name the first row that has one."""
-    if is_bad.any():
-        rows = np.unique(np.nonzero(is_bad)[0])
-        raise ValueError(
-            f"y has {what} in {len(rows)} row(s), the first of them row {rows[0]}. Drop these rows "
-            f"from X and y, or {remedy}."
-        )
+def bad_rows(is_bad, what, remedy):
+    """The error of a y of which some values are ``what``: it names the first row that has one."""
+    rows = np.unique(np.nonzero(is_bad)[0])
+    return ValueError(
+        f"y has {what} in {len(rows)} row(s), the first of them row {rows[0]}. Drop these rows "
+        f"from X and y, or {remedy}."
+    )
 
 
 def are_missing(y):

@@ -13,7 +13,6 @@ from sklearn.utils.metaestimators import available_if
 from sklearn_twolayer._base import BaseTwoLayer
 from sklearn_twolayer._data.labels import LabelTargets
 from sklearn_twolayer._fit.parameters import takes_batches
-from sklearn_twolayer._learned import MODERATED_PROBABILITY
 from sklearn_twolayer._validation import Matrix, MaybeArray, over_collections, validated
 
 
@@ -275,11 +274,9 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
             If ``moderated`` is asked of a fit without a posterior.
         """
         if moderated:
-            inputs = validated(self, X, np.float64)
-            A2 = self._learned_.by_posterior(*inputs, MODERATED_PROBABILITY[self.out_activation_])
+            A2 = self._learned_.moderated_probability(*validated(self, X, np.float64))
         else:
-            Z2 = self._raw_prediction(X)
-            A2 = self._learned_.targets.loss.predict(Z2)
+            A2 = self._learned_.targets.loss.predict(self._raw_prediction(X))
         return self._learned_.targets.of_each_class(A2)
 
     @over_collections

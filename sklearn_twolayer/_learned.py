@@ -3,12 +3,11 @@
 import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from scipy import sparse
 
-from sklearn_twolayer._bayes.averages import N_DRAWS, expected_logistic, expected_softmax
+from sklearn_twolayer._bayes.averages import N_DRAWS, expected_prediction
 from sklearn_twolayer._data.rows import Rows, block_size
 from sklearn_twolayer._fit.weights import Resume, are_equal, published_weights
 from sklearn_twolayer._network.activations import ACTIVATIONS
@@ -138,6 +137,14 @@ class Learned:
 
         return _map_rows(X, block, np.float64, rows_of_block(network))
 
+    def moderated_probability(self, coefs, intercepts, X):
+        """Outputs A2 (n, k) of a classifier, averaged over the posterior."""
+
+        def answer(posteriors, X):
+            return expected_prediction(self.targets.loss, *mixture_moments(posteriors, X))
+
+        return self.by_posterior(coefs, intercepts, X, answer)
+
     @np.errstate(under="ignore")
     def score(self, coefs, intercepts, table):
         """R^2 or accuracy of the rows of a table, in one pass over them."""
@@ -195,15 +202,3 @@ def standard_deviation(posteriors, X, *, slope):
     Z2, V = mixture_moments(posteriors, X)
     noise = np.mean([1 / posterior.noise_precision for posterior in posteriors], axis=0)
     return np.sqrt(slope(Z2) ** 2 * np.diagonal(V, axis1=1, axis2=2) + noise)
-
-
-def moderated_probability(expected, posteriors, X):
-    """Probabilities (n, k) averaged over the posterior: ``expected(Z2, V)``."""
-    return expected(*mixture_moments(posteriors, X))
-
-
-#: Output activation -> moderated probabilities of posteriors and rows X.
-MODERATED_PROBABILITY = {
-    "softmax": partial(moderated_probability, expected_softmax),
-    "logistic": partial(moderated_probability, expected_logistic),
-}

@@ -13,10 +13,10 @@ import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import multivariate_t
 
+from sklearn_twolayer._bayes.averages import expected_prediction
 from sklearn_twolayer._bayes.posterior import posterior_of
 from sklearn_twolayer._data.rows import Rows
 from sklearn_twolayer._fit.weights import initial_weights
-from sklearn_twolayer._learned import MODERATED_PROBABILITY
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.losses import BinaryLogLoss, SquaredError
 from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty, penalty_groups
@@ -148,7 +148,8 @@ def comparison(seed, **kind):
     ratio, errors = np.sqrt(V[:, 0, 0] / exact.var(axis=0)), ()
     if small.is_classifier:
         expected = (1 / (1 + np.exp(-exact))).mean(axis=0)
-        found = 1 / (1 + np.exp(-Z2)), MODERATED_PROBABILITY["logistic"]([small.laplace], ones)
+        moderated = expected_prediction(BinaryLogLoss(), *small.laplace.raw_prediction(ones))
+        found = 1 / (1 + np.exp(-Z2)), moderated
         errors = tuple(np.abs(each[:, 0] - expected).mean() for each in found)
     return ratio, evidence, errors
 

@@ -49,7 +49,7 @@ ALLOWED = {
         "_version",
     },
     "_regressor": {"_base", "_data", "_fit", "_learned", "_validation"},
-    "_classifier": {"_base", "_data", "_fit", "_learned", "_validation"},
+    "_classifier": {"_base", "_data", "_fit", "_validation"},
     # on top of them
     "_display": set(),
     "_network_display": {"_display"},

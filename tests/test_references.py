@@ -9,8 +9,8 @@ from gradient_check import numerical_jacobian, random_problem
 from small_posteriors import SmallPosterior, comparison
 
 from sklearn_twolayer import TwoLayerRegressor
+from sklearn_twolayer._bayes.averages import expected_prediction
 from sklearn_twolayer._bayes.posterior import posterior_of
-from sklearn_twolayer._learned import MODERATED_PROBABILITY
 from sklearn_twolayer._network.losses import BinaryLogLoss, MulticlassLogLoss
 from sklearn_twolayer._network.second_order import jacobian
 
@@ -61,10 +61,8 @@ def test_moderation_goes_the_way_of_the_chain():
     x = np.linspace(-2, 2, 9)
     ones = np.column_stack([x, np.ones(9)])
     exact = (1 / (1 + np.exp(-small.raw_prediction(small.chain(), x)))).mean(axis=0)
-    plain, moderated = (
-        MODERATED_PROBABILITY["logistic"]([replace(small.laplace, temperature=T)], ones)[:, 0]
-        for T in (0.0, 1.0)
-    )
+    tempered = (replace(small.laplace, temperature=T).raw_prediction(ones) for T in (0.0, 1.0))
+    plain, moderated = (expected_prediction(BinaryLogLoss(), *each)[:, 0] for each in tempered)
     assert np.abs(moderated - exact).mean() < np.abs(plain - exact).mean()
 
 
@@ -91,7 +89,7 @@ def test_moderated_probabilities_are_means_over_sampled_weights(loss_class, n_ou
     Z2 = raw_prediction(problem.params) + np.einsum("mp,ncp->mnc", draws, J)
     sampled = problem.loss.predict(Z2.reshape(-1, n_outputs)).reshape(Z2.shape).mean(axis=0)
     kind = problem.loss.output_activation
-    found = MODERATED_PROBABILITY[kind]([posterior], standardized)
+    found = expected_prediction(problem.loss, *posterior.raw_prediction(standardized))
     assert np.abs(found - sampled).max() < (0.03 if kind == "softmax" else 0.01)
 
 

@@ -19,15 +19,12 @@ N_DRAWS = 512
 N_CALIBRATION_DRAWS = 64
 
 
-def expected_logistic(Z2, V):
-    """Return E sigma(z) (n, k), each output by itself."""
+def expected_prediction(loss, Z2, V, n_draws=N_DRAWS):
+    """E A2 (n, k), of the softmax by so many draws, or of logistic outputs each by itself."""
+    if loss.ignores_shift:
+        return _softmax_of_draws(Z2, V, n_draws).mean(axis=1)
     A2, weights = _logistic_at_nodes(Z2, V)
     return A2 @ weights
-
-
-def expected_softmax(Z2, V, n_draws=N_DRAWS):
-    """Return E softmax(z) (n, k)."""
-    return _softmax_of_draws(Z2, V, n_draws).mean(axis=1)
 
 
 def expected_hessian(loss, Z2, V):
@@ -35,7 +32,7 @@ def expected_hessian(loss, Z2, V):
 
     diag(A2) - A2 A2' under the softmax, A2 (1 - A2) on the diagonal of logistic outputs.
     """
-    if loss.output_activation == "softmax":
+    if loss.ignores_shift:
         A2 = _softmax_of_draws(Z2, V, N_CALIBRATION_DRAWS)
         diagonal, outer = A2.mean(axis=1), A2.transpose(0, 2, 1) @ A2 / A2.shape[1]
     else:

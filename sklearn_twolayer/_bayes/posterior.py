@@ -47,8 +47,7 @@ from scipy.special import gammaincinv
 from sklearn_twolayer._bayes.averages import (
     N_CALIBRATION_DRAWS,
     expected_hessian,
-    expected_logistic,
-    expected_softmax,
+    expected_prediction,
 )
 from sklearn_twolayer._bayes.leave_one_out import covariance, leave_one_out_mean
 from sklearn_twolayer._bayes.noise import Likelihood, noise_precisions, variance_of_unseen
@@ -201,7 +200,9 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
         of_targets, growth, are_told = noise_precisions(
             mean_loss, params, gamma.sum(), variances=likelihood.variances, few=few, factor=factor
         )
-        widening = likelihood.widening(of_targets, left_out_share, n_effective)
+        widening = 1.0
+        if left_out_share:
+            widening = likelihood.widening(of_targets, left_out_share, n_effective)
         noise_precision, of_targets = noise_precision / widening, of_targets / widening
         spread = np.sqrt(noise_precision / of_targets * growth) if are_told else spread
     scale = likelihood.scale(noise_precision)
@@ -306,9 +307,13 @@ def moderation(mean_loss, params, penalty, factor, *, few, scale):
     if not is_moderated(mean_loss.network, mean_loss.rows.n_rows):
         return factor, 0.0
     diagonal = replace(mean_loss.quadratic(params)[2], penalties=penalty.per_weight).diagonal
-    half_way = 1.0
+    loss, half_way = mean_loss.loss, 1.0
     for _ in range(N_AVERAGES):
-        average = partial(averaged_hessian, mean_loss.loss, (factor, half_way * scale))
+
+        def average(Z2, J, factor=factor, scale=half_way * scale):
+            """E H(z) (n, k, k)."""
+            return expected_hessian(loss, Z2, covariance(loss, factor, scale, J))
+
         curvature = mean_loss.quadratic(params, average)[2]
         curvature = replace(curvature, penalties=penalty.per_weight)
         factor, before, diagonal = posterior_factor(curvature), diagonal, curvature.diagonal
@@ -322,11 +327,6 @@ def is_moderated(network, n_rows):
     """Return whether averages of a classifier's curvature over so many rows can be afforded."""
     residuals, p = n_rows * network.n_outputs, network.n_params
     return N_AVERAGES * residuals * p * min(residuals, p) <= MAX_COST_OF_AVERAGES
-
-
-def averaged_hessian(loss, gaussian, Z2, J):
-    """E H(z) (n, k, k), z ~ N(Z2, J (c G)^-1 J'), of the factor of G and c."""
-    return expected_hessian(loss, Z2, covariance(loss, *gaussian, J))
 
 
 def calibrate(mean_loss, params, factor, total_weight):
@@ -347,12 +347,9 @@ def moderated_losses(loss, y, Z2, V):
     """Log loss (n, number of temperatures) of moderated probabilities."""
     columns = []
     for temperature in TEMPERATURES:
-        if loss.output_activation == "softmax":
-            A2 = expected_softmax(Z2, temperature * V, N_CALIBRATION_DRAWS)
-            probability = A2[np.arange(len(y)), y]
-        else:
-            A2 = expected_logistic(Z2, temperature * V)
-            probability = np.where(y > 0.5, A2, 1 - A2)
+        A2 = expected_prediction(loss, Z2, temperature * V, N_CALIBRATION_DRAWS)
+        of_class = y.ndim == 1  # the index of one
+        probability = A2[np.arange(len(y)), y] if of_class else np.where(y > 0.5, A2, 1 - A2)
         columns.append(-np.log(np.maximum(probability, np.finfo(float).tiny)))
     columns = np.stack(columns, axis=-1)
     return columns if columns.ndim == 2 else columns.sum(axis=1)

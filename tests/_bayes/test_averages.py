@@ -11,8 +11,7 @@ from sklearn_twolayer._bayes import posterior
 from sklearn_twolayer._bayes.averages import (
     N_CALIBRATION_DRAWS,
     expected_hessian,
-    expected_logistic,
-    expected_softmax,
+    expected_prediction,
 )
 from sklearn_twolayer._bayes.posterior import (
     TEMPERATURES,
@@ -21,6 +20,8 @@ from sklearn_twolayer._bayes.posterior import (
 )
 from sklearn_twolayer._learned import mixture_moments
 from sklearn_twolayer._network.losses import BinaryLogLoss, MulticlassLogLoss
+
+BINARY, MULTICLASS = BinaryLogLoss(), MulticlassLogLoss()
 
 
 def random_gaussians(k, n=20, seed=0):
@@ -37,7 +38,7 @@ def test_expected_logistic_is_its_integral(mean, deviation, error):
         return norm.pdf(t) / (1 + np.exp(-mean - deviation * t))
 
     expected, _ = quad(integrand, -9, 9, points=[-mean / deviation], limit=200)
-    found = expected_logistic(np.array([[mean]]), np.array([[[deviation**2]]]))
+    found = expected_prediction(BINARY, np.array([[mean]]), np.array([[[deviation**2]]]))
     assert found == pytest.approx(expected, abs=error)
 
 
@@ -49,7 +50,7 @@ def test_expected_softmax_is_that_of_a_sample(size):
     roots = np.sqrt(size) * np.linalg.cholesky(V)
     samples = (z + draws @ root.T for z, root in zip(Z2, roots))
     expected = np.array([MulticlassLogLoss().predict(sample).mean(axis=0) for sample in samples])
-    found = expected_softmax(Z2, size * V)
+    found = expected_prediction(MULTICLASS, Z2, size * V)
     assert np.abs(found - expected).max() < 0.08
     assert np.sqrt(np.mean((found - expected) ** 2)) < 0.02
 
@@ -58,17 +59,17 @@ def test_expected_softmax_is_that_of_a_sample(size):
 def test_without_variance_nothing_is_moderated(size):
     Z2, V = random_gaussians(3)
     expected = BinaryLogLoss().predict(Z2)
-    np.testing.assert_allclose(expected_logistic(Z2, size * V), expected, rtol=1e-5)
+    np.testing.assert_allclose(expected_prediction(BINARY, Z2, size * V), expected, rtol=1e-5)
     expected = MulticlassLogLoss().predict(Z2)
-    np.testing.assert_allclose(expected_softmax(Z2, size * V), expected, rtol=1e-5)
+    np.testing.assert_allclose(expected_prediction(MULTICLASS, Z2, size * V), expected, rtol=1e-5)
 
 
 def test_the_common_shift_of_the_raw_predictions_moderates_nothing():
     """Neither its mean nor its variance, however large."""
     Z2, V = random_gaussians(4)
-    expected = expected_softmax(Z2, V)
-    np.testing.assert_allclose(expected_softmax(Z2 + 7, V), expected, rtol=1e-9)
-    np.testing.assert_allclose(expected_softmax(Z2, V + 100), expected, rtol=1e-6)
+    expected = expected_prediction(MULTICLASS, Z2, V)
+    np.testing.assert_allclose(expected_prediction(MULTICLASS, Z2 + 7, V), expected, rtol=1e-9)
+    np.testing.assert_allclose(expected_prediction(MULTICLASS, Z2, V + 100), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("loss", [BinaryLogLoss(), MulticlassLogLoss()])
@@ -78,9 +79,7 @@ def test_the_expected_hessian_is_the_derivative_of_the_expected_probability(loss
     found, step = expected_hessian(loss, Z2, V), 1e-5
 
     def probability(Z2):
-        if isinstance(loss, BinaryLogLoss):
-            return expected_logistic(Z2, V)
-        return expected_softmax(Z2, V, N_CALIBRATION_DRAWS)
+        return expected_prediction(loss, Z2, V, N_CALIBRATION_DRAWS)
 
     for c in range(3):
         change = step * np.eye(3)[c]
@@ -92,7 +91,10 @@ def test_the_expected_hessian_is_the_derivative_of_the_expected_probability(loss
 def test_certain_raw_predictions_do_not_overflow():
     Z2 = np.array([[1e4, 0.0, -1e4]])
     V = 1e6 * np.eye(3)[None]
-    for expected in (expected_logistic(Z2, V), expected_softmax(Z2, V)):
+    for expected in (
+        expected_prediction(BINARY, Z2, V),
+        expected_prediction(MULTICLASS, Z2, V),
+    ):
         assert np.isfinite(expected).all()
 
 
@@ -111,7 +113,7 @@ def test_moderated_losses_of_each_temperature():
     np.testing.assert_allclose(
         found[:, 0], BinaryLogLoss().loss_and_delta(indicators, Z2)[0], rtol=1e-9
     )
-    expected = expected_logistic(Z2, TEMPERATURES[-1] * V)
+    expected = expected_prediction(BINARY, Z2, TEMPERATURES[-1] * V)
     expected = -np.log(np.where(indicators > 0.5, expected, 1 - expected)).sum(axis=1)
     np.testing.assert_allclose(found[:, -1], expected, rtol=1e-9)
 

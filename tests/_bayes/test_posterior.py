@@ -8,7 +8,7 @@ from gradient_check import random_problem
 from scipy.stats import chi2
 
 from sklearn_twolayer._bayes import noise
-from sklearn_twolayer._bayes.averages import expected_softmax
+from sklearn_twolayer._bayes.averages import expected_prediction
 from sklearn_twolayer._bayes.leave_one_out import leave_one_out_mean
 from sklearn_twolayer._bayes.noise import (
     MAX_USED_SHARE,
@@ -28,7 +28,6 @@ from sklearn_twolayer._bayes.posterior import (
 from sklearn_twolayer._learned import (
     ANSWER_BYTES,
     MIN_ROWS,
-    MODERATED_PROBABILITY,
     rows_of_block,
     standard_deviation,
 )
@@ -399,17 +398,14 @@ def test_moderated_probabilities_do_not_hang_on_the_last_digit_of_a_weight(n_out
     problem = random_problem(MulticlassLogLoss, n_outputs=n_outputs, n_rows=80, alpha=alpha)
     problem.params *= 0.3
     X = np.column_stack([problem.X, np.ones(80)])
-    first, moderated = (
-        replace(posterior(problem), temperature=1.0),
-        MODERATED_PROBABILITY["softmax"],
-    )
-    expected = moderated([first], X)
+    first = replace(posterior(problem), temperature=1.0)
+    expected = expected_prediction(problem.loss, *first.raw_prediction(X))
     for seed in range(3):
         change = 1e-15 * np.random.default_rng(seed).choice([-1, 1], size=len(problem.params))
         other = posterior(problem, params=problem.params * (1 + change))
         assert other.temperature == posterior(problem).temperature
         other = replace(other, temperature=1.0)
-        found = moderated([other], X)
+        found = expected_prediction(problem.loss, *other.raw_prediction(X))
         assert np.abs(found - expected).max() < 1e-10
 
 
@@ -446,10 +442,10 @@ def test_left_out_rows_are_predicted_without_the_shift():
 def test_expected_softmax_does_not_hang_on_the_choice_of_eigenvectors():
     """Equal eigenvalues have no eigenvectors of their own."""
     Z2, V = np.array([[1.0, 0.0, -1.0, 0.3]]), 2 * np.eye(4)[None]
-    expected = expected_softmax(Z2, V)
+    expected = expected_prediction(MulticlassLogLoss(), Z2, V)
     for seed in range(5):
         noise = 1e-15 * np.random.default_rng(seed).normal(size=(1, 4, 4))
-        found = expected_softmax(Z2, V + noise + noise.transpose(0, 2, 1))
+        found = expected_prediction(MulticlassLogLoss(), Z2, V + noise + noise.transpose(0, 2, 1))
         np.testing.assert_allclose(found, expected, atol=1e-12)
 
 

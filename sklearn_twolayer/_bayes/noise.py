@@ -140,7 +140,9 @@ def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
     """
     squares = mean_loss.squares(params)
     total_weight = mean_loss.distinct_weight
-    shares, growth = shares_of_targets(few, params, factor, varies=variances > 0)
+    shares = growth = np.ones(len(variances))
+    if len(variances) > 1:
+        shares, growth = shares_of_targets(few, params, factor, varies=variances > 0)
     used = n_effective * (shares * growth)
     degrees = total_weight - np.minimum(used, MAX_USED_SHARE * total_weight)
     units = variances + (variances == 0)
@@ -206,8 +208,6 @@ def shares_of_targets(few, params, factor, *, varies):
     The growth is sum_d C_cd (H_ii)_cd over (H_ii)_cc, of all rows: 1 where the noise of the targets
     is independent, or where they share no weights. Targets vary if ``varies`` (k,) says so.
     """
-    if few.network.n_outputs == 1:
-        return np.ones(1), np.ones(1)
     C = correlations(few.residual_products(params) * np.outer(varies, varies))
     block_params = few.incoming(params)
 

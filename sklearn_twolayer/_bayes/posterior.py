@@ -211,7 +211,7 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
         precisions = Precisions(penalty.groups, penalty.strengths * scale, noise_precision)
         value = loss + penalty.value(params)
         evidence = log_marginal_likelihood(value, factor, precisions, likelihood)
-    if part.loss.is_squared_error:
+    if likelihood.is_gaussian:
         units = spread**2 / scale
         temperature = valleys(
             few, params, factor, units=units, likelihood=likelihood, left_out_share=left_out_share

@@ -241,8 +241,9 @@ class MeanLoss:
         incoming = self.incoming(params)
 
         def block(X, y, weight):
+            residual = self.loss.predict(self._inner.forward(incoming, X)[0]) - y
             weight = np.ones(len(y)) if weight is None else weight
-            return (weight @ self._residual(incoming, X, y) ** 2,)
+            return (weight @ residual**2,)
 
         (sums,) = self.rows.sum(block)
         return sums * (self.distinct_weight / self.rows.weight_of_blocks)
@@ -252,21 +253,18 @@ class MeanLoss:
         incoming = self.incoming(params)
 
         def block(X, y, weight):
-            return (inner_products(self._residual(incoming, X, y), weight),)
+            residual = self.loss.predict(self._inner.forward(incoming, X)[0]) - y
+            return (inner_products(residual, weight),)
 
         (sums,) = self.rows.sum(block)
         return sums
-
-    def _residual(self, incoming, X, y):
-        return self.loss.predict(self._inner.forward(incoming, X)[0]) - y
 
     def block_raw_prediction(self, params):
         """Z2 (n, k), as a function of a block."""
         return partial(self._forward_block, self.incoming(params))
 
     def _forward_block(self, incoming, X, y, weight):
-        Z2, _ = self._inner.forward(incoming, X)
-        return Z2
+        return self._inner.forward(incoming, X)[0]
 
     def linearised(self, block_params, X):
         """Z2 (n, k) and J (n, k, p) = d Z2 / d params of a block; in the network's workspace.

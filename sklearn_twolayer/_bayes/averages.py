@@ -42,10 +42,7 @@ def expected_hessian(loss, Z2, V):
 
 
 def _logistic_at_nodes(Z2, V):
-    """sigma(Z2 + sqrt(V) t) (n, k, nodes), and the weights of the nodes t.
-
-    int f(Z2 + sqrt(V) t) N(t) dt is the weighted sum of f.
-    """
+    """sigma(z) (n, k, nodes) at z = Z2 + sqrt(V) t, and the weights of the nodes t: of sum 1."""
     nodes, weights = _nodes()
     deviation = np.sqrt(np.maximum(np.diagonal(V, axis1=1, axis2=2), 0))
     z = Z2[:, :, None] + deviation[:, :, None] * nodes
@@ -54,7 +51,6 @@ def _logistic_at_nodes(Z2, V):
 
 @cache
 def _nodes():
-    """Return nodes of the standard normal, and their weights, which sum to 1."""
     nodes, weights = hermegauss(N_NODES)
     return nodes, weights / weights.sum()
 

@@ -112,8 +112,7 @@ def evidence(search, start):
 def automatic_relevance(search, start):
     """The evidence, then the evidence with a precision for each input column.
 
-    Starting where the groups ended avoids the poor optima of networks that are
-    pruned before they have learned what is relevant.
+    A network that is pruned before it has learned what is relevant ends in poor optima.
     """
     found = _grouped_evidence(search, start, EVIDENCE_STEPS)
     return _finish(search, _relevance(search, *found, n_steps=EVIDENCE_STEPS))

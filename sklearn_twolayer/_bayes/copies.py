@@ -58,14 +58,9 @@ def without_copies(table, scale):
 def left_out_shares(X, y, standardization, *, frequency=None, are_labels=True, are_few=False):
     """The share (n, 5) of each row that each fold leaves out, and how many rows are dealt.
 
-    Rows with the same inputs and the same y are copies of one, as a row of weight 2 is, and are
-    left out together, unless they meet by chance, as those of a few categories do.
-    Then each unit of weight is a row of its own: to leave out all that have an input and a label
-    would be to know no such input, or the contrary of it, and new rows will be no such rows.
-
-    The only row of a class is left out by no fold, nor is one that alone has, or lacks, one of
-    several labels: a network cannot predict a class of which it has seen no row.
-
+    Copies of a row are left out together, unless they meet by chance. Then each unit of weight is
+    a row of its own: to leave out all that have an input and a label would be to know no such
+    input, or the contrary of it. Nor is the only row left out that has, or lacks, a label.
     ``frequency`` (n,) are the user's own weights: those of classes copy nothing. Only labels may be
     equal by chance, numbers are not. Of ``are_few`` numbers settings are dealt.
     """
@@ -83,10 +78,7 @@ def left_out_shares(X, y, standardization, *, frequency=None, are_labels=True, a
 
 
 def are_only_ones(y, counted):
-    """Whether each row (n,) is the only one of its class, or with one of its values in a column.
-
-    Rows count as many as ``counted`` (n,): a row, and its copies, as one; or each unit of weight.
-    """
+    """Whether each row (n,), ``counted`` as so many, alone has one of its values in a column."""
     is_only_one = np.zeros(len(y), bool)
     for column in y.reshape(len(y), -1).T:
         label = np.unique(column, return_inverse=True)[1]
@@ -95,10 +87,9 @@ def are_only_ones(y, counted):
 
 
 def replicates_tell_noise(X, y, standardization):
-    """Return whether folds deal settings, of which there are at most half as many as distinct rows.
+    """Return whether folds deal settings, at most half as many as distinct rows.
 
-    No weights can use up what the rows of one setting differ by. So there are residuals, and what
-    is lost of a setting that was left out is not their noise alone.
+    No weights can use up what the rows of one setting differ by: so there are residuals.
     """
     rows = SortedRows.of(X, y, standardization)
     return rows.are_replicates(X) and 2 * rows.n_inputs <= np.count_nonzero(rows.is_new)
@@ -115,14 +106,13 @@ class SortedRows:
     """Rows by the numbers (n,) of their labels and inputs, and their order by both.
 
     Inputs are told apart by a random direction of the standardised ones, which depends neither on
-    the order nor on the units in which the rows came. ``is_new`` says of the sorted rows where
-    another label or input begins.
+    the order nor on the units in which the rows came.
     """
 
     labels: np.ndarray
     inputs: np.ndarray
     order: np.ndarray
-    is_new: np.ndarray
+    is_new: np.ndarray  # where in this order another label or input begins
 
     @classmethod
     def of(cls, X, y, standardization):
@@ -145,11 +135,7 @@ class SortedRows:
         return int(self.inputs.max()) + 1
 
     def numbers(self, X):
-        """The columns (m, n) that alone tell all inputs apart, and so are taken for numbers.
-
-        What others say of a number that is left out they do not say of a level of a factor, or of
-        a corner of a design.
-        """
+        """The columns (m, n) that alone tell all inputs apart: numbers, not levels of a factor."""
         X = dense(X)
         n_values = 1 + np.count_nonzero(np.diff(np.sort(X, axis=0), axis=0), axis=0)
         return X[:, n_values == self.n_inputs].T
@@ -169,8 +155,7 @@ class SortedRows:
     def deal_distinct(self, are_kept=False):
         """The fold (n,) of each row, and the number of distinct ones, dealt in turn as sorted.
 
-        Every fold has its share of every label, and all copies of a row are in one. Those that
-        ``are_kept`` (n,), copies and all, are in no fold, -1.
+        Those that ``are_kept`` (n,), copies and all, are in no fold, -1.
         """
         is_dealt = ~np.broadcast_to(are_kept, len(self.order))[self.order]
         number = np.cumsum(self.is_new & is_dealt)
@@ -203,10 +188,7 @@ class SortedRows:
         return np.bincount(np.cumsum(self.is_new) - 1, weight[self.order])
 
     def meet_by_chance(self, frequency):
-        """Return whether many of the inputs that come more than once have several labels.
-
-        Copies of a row bring its label along.
-        """
+        """Return whether many of the repeated inputs have several labels: copies bring theirs."""
         n_labels = np.bincount(self.inputs[self.order[self.is_new]])
         is_repeated = (np.bincount(self.inputs, frequency) > 1) | (n_labels > 1)
         return (n_labels > 1).sum() > CONTESTED * is_repeated.sum()
@@ -238,11 +220,10 @@ class SortedRows:
     def deal_units(self, frequency):
         """The share (n, 5) of each row in each fold, and how many units of weight are dealt.
 
-        Each unit is a row of its own. Sorted rows lie on an axis, each as long as its weight, and
-        the units of the axis are dealt to the folds, label by label and at random: dealt in turn,
-        each input would have the same share of labels in kept and left-out rows, and no network
-        could be told to have learnt too much. A row is left out as far as units of the fold cover
-        it: whole copies of it, where its weight is their number; and by no fold if it has none.
+        Sorted rows lie on an axis, each as long as its weight, and the units of the axis are dealt
+        to the folds, label by label and at random: dealt in turn, each input would have the same
+        share of labels in kept and left-out rows, and no network could be told to have learnt too
+        much. A row is left out as far as units of the fold cover it.
         """
         n_rows, weight = len(self.order), frequency[self.order]
         ends = np.append(0, np.cumsum(weight))

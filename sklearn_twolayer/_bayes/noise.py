@@ -92,10 +92,7 @@ class Likelihood:
         return 0.5 * noise_precision * self.n_residuals if self.is_gaussian else self.total_weight
 
     def of_telling(self, gamma):
-        """The effective parameters (G,) of groups, W2 and b2 last, that targets that tell have.
-
-        The columns of W2 are all determined by the same hidden layer, each about as far as another.
-        """
+        """The effective parameters (G,) of targets that tell: each has its columns of W2 and b2."""
         return np.append(gamma[:-2], self.share_telling * gamma[-2:])
 
     def noise_precision(self, loss, n_effective):
@@ -192,9 +189,8 @@ def n_distinct(rows):
 def precision_within_bounds(degrees, squares, variance):
     """Return degrees / squares, within the bounds for a target of this variance."""
     lowest, highest = NOISE_PRECISION_BOUNDS
-    return np.clip(
-        degrees / np.maximum(squares, degrees / highest * variance), lowest / variance, None
-    )
+    precision = degrees / np.maximum(squares, degrees / highest * variance)
+    return np.maximum(precision, lowest / variance)
 
 
 def _moments_of_targets(X, y, weight, *, shift):
@@ -205,8 +201,7 @@ def _moments_of_targets(X, y, weight, *, shift):
 def shares_of_targets(few, params, factor, *, varies):
     """Return each target's part (k,) in the leverages of the rows, of sum 1, and its growth (k,).
 
-    The growth is sum_d C_cd (H_ii)_cd over (H_ii)_cc, of all rows: 1 where the noise of the targets
-    is independent, or where they share no weights. Targets vary if ``varies`` (k,) says so.
+    The growth is sum_d C_cd (H_ii)_cd over (H_ii)_cc, of all rows and targets that ``varies``.
     """
     C = correlations(few.residual_products(params) * np.outer(varies, varies))
     block_params = few.incoming(params)

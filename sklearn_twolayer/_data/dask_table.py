@@ -3,7 +3,7 @@
 What goes to the workers is light and can be pickled: functions, targets, a standardisation.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter, itemgetter, methodcaller
 
@@ -16,8 +16,8 @@ from sklearn_twolayer._data.table import (
     Table,
     about,
     check_total_weight,
-    drop_weightless,
     valid_weights,
+    weighed_table,
 )
 
 
@@ -32,7 +32,7 @@ class Summary:
     total_frequency: float
     largest_weight: float | None
     head: Table | None  # its first row
-    y: object  # sums up its y
+    y: np.ndarray | tuple | None  # sums up its y, as the class of the targets does
 
 
 class DaskTable:
@@ -167,12 +167,11 @@ def _read(block, check, index):
     if X.shape[0] == 0:
         return None
     with about(f"Partition {index} of X, y and sample_weight"):
-        (X, y), weight, kept = check(X, y), None, {"partition": index}
+        X, y = check(X, y)
+        table = Table(X, y, None)
         if sample_weight is not None:
-            weight = valid_weights(X, sample_weight)
-            (X, y, weight), of_others = drop_weightless(X, y, weight)
-            kept |= of_others
-    return Table(X, y, weight, frequency=weight, **kept)
+            table = weighed_table(X, y, valid_weights(X, sample_weight))
+    return replace(table, partition=index)
 
 
 def _summarize(table, targets_class):

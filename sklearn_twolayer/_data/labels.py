@@ -4,6 +4,7 @@ See ``targets`` for the interface and how targets are learnt.
 """
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Real
 from reprlib import repr as shortened
@@ -28,7 +29,7 @@ class LabelTargets:
 
     classes: np.ndarray  # sorted; the indices of the columns of an indicator
     is_multilabel: bool
-    class_weight: object = None  # a mapping, "balanced", a list of them, or None
+    class_weight: Mapping | str | list | None = None  # or a list of them, of labels
     totals: list | None = None  # ``label_totals`` of all rows, to weigh parts of them
     is_seen: np.ndarray | None = None  # classes that have rows with weight; None stands for all
 
@@ -183,8 +184,7 @@ class LabelTargets:
             raise ValueError(
                 f"class_weight names {unknown}, but the classes are {listed(self.classes)}."
             )
-        n_columns = 1 if y.ndim == 1 else y.shape[1]
-        totals = [(known, None)] * n_columns
+        totals = [(known, None)] * (1 if y.ndim == 1 else y.shape[1])
         weight = class_weight_of_rows(self.class_weight, y, weight, totals)
         check_class_weight(self.class_weight, weight)
         return weight
@@ -303,12 +303,9 @@ def merge_label_totals(parts):
 def class_weight_of_rows(class_weight, y, weight, totals=None, *, known=()):
     """Weights (n,), ones if None, multiplied by the weight of each row's class.
 
-    "balanced" gives each of the K classes the same total weight, S / K: with
-    weights as frequencies, S and the class totals are sums of the weights. For a
-    multilabel indicator the factors of all labels are multiplied. ``totals`` are the
-    ``label_totals`` of all rows, where y is a part of them; ``known`` are classes of one column
-    that y may lack. ValueError if a class weight is negative or names a class that y does not
-    have, or if a list does not have one entry for each label.
+    "balanced" gives each of the K classes the same total weight, S / K. For a multilabel indicator
+    the factors of all labels are multiplied. ``totals`` are the ``label_totals`` of all rows, where
+    y is a part of them; ``known`` are classes of one column that y may lack.
     """
     is_part = totals is not None
     totals = totals if is_part else label_totals(y, weight)

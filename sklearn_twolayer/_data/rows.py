@@ -113,21 +113,14 @@ class Rows:
     """
 
     def __init__(self, X, y, weight, *, standardization, dtype, block_size):
-        self.X = X
-        self.y = y
-        self._weight = weight
-        self.standardization = standardization
-        self.dtype = np.dtype(dtype)
-        self.block_size = block_size
-        self.n_rows = X.shape[0]
-        self.is_sparse = sparse.issparse(X)
+        self.X, self.y, self._weight = X, y, weight
+        self.standardization, self.dtype = standardization, np.dtype(dtype)
+        self.block_size, self.n_rows, self.is_sparse = block_size, X.shape[0], sparse.issparse(X)
         self._update = None
         if standardization is not None and not self.is_sparse:
             self._update = standardization.update(self.dtype)
-        self._workspace = Workspace()
-        self._executor = None
-        self._n_workers = 1
-        self._only_block = None
+        self._workspace, self._only_block = Workspace(), None
+        self._executor, self._n_workers = None, 1
         self.weigh_in(1.0 if weight is None else unit_of_weights(weight))
 
     def weigh_in(self, unit):
@@ -241,13 +234,10 @@ class Rows:
                     return
                 function(argument)
 
-        if self._executor is None:
-            work()
-            return
-
-        others = [
-            self._executor.submit(copy_context().run, work) for _ in range(self._n_workers - 1)
-        ]
+        others = []
+        if self._executor is not None:
+            n_others = range(self._n_workers - 1)
+            others = [self._executor.submit(copy_context().run, work) for _ in n_others]
         try:
             work()
         finally:
@@ -269,10 +259,7 @@ class Rows:
 
 
 class _InOrder:
-    """Sums of lanes, merged in the order of the lanes, each as soon as those before it are.
-
-    The sums may be large matrices: hardly more of them are kept than threads work on.
-    """
+    """Sums of lanes, which may be large, merged in their order, each as soon as those before it."""
 
     def __init__(self, merge):
         self.total = None
@@ -299,16 +286,10 @@ def _take(array, rows):
 
 def _append_ones(X):
     """[X 1] of a CSR block, without a conversion."""
-    n, f = X.shape
-    ends = X.indptr[1:]
-    return sparse.csr_array(
-        (
-            np.insert(X.data, ends, 1),
-            np.insert(X.indices, ends, f),
-            X.indptr + np.arange(n + 1, dtype=X.indptr.dtype),
-        ),
-        shape=(n, f + 1),
-    )
+    (n, f), ends = X.shape, X.indptr[1:]
+    starts = X.indptr + np.arange(n + 1, dtype=X.indptr.dtype)
+    ones_behind = np.insert(X.data, ends, 1), np.insert(X.indices, ends, f), starts
+    return sparse.csr_array(ones_behind, shape=(n, f + 1))
 
 
 def unit_of_weights(weight):

@@ -46,8 +46,7 @@ COLUMN_VECTOR = (
 def complaints(problem, y, *, alpha, names, is_stream=False):
     """Return what to warn the user of before the training, None for what is in order.
 
-    ``y`` and ``alpha`` are as the user has set them, ``names`` are those of the columns of X, or
-    None.
+    ``y`` and ``alpha`` are as the user has them, ``names`` those of the columns of X, or None.
     """
     table, found = problem.table, [problem.targets.complaint]
     shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
@@ -71,8 +70,7 @@ def complaints(problem, y, *, alpha, names, is_stream=False):
 def complaints_of_columns(table, moments, names=None):
     """Return the warnings: each names the first column of its kind, and how many more there are.
 
-    ``table`` has the encoded training rows, ``moments`` are {"X": Moments, "encoded": Moments} of
-    what was standardised.
+    ``moments`` are {"X": Moments, "encoded": Moments} of what was standardised.
     """
     kinds, found = {_of_row: [], _of_value: [], _of_small: []}, []
     for name, m in moments.items():

@@ -21,13 +21,12 @@ FLOATS = (np.float64, np.float32)
 class Table:
     """Rows in memory.
 
-    ``DaskTable`` has the same interface over the partitions of a Dask collection. A fit asks a
-    table for its counts, its targets and its rows, and never touches X itself. Beside its fields
+    ``DaskTable`` has the same interface over the partitions of a Dask collection. Beside its fields
     it has ``n_rows``, ``n_features`` and ``dtype`` of X, the ``density`` of the entries of X that
     are stored, and the sums ``total_weight``, S, and ``total_frequency``.
     """
 
-    X: object  # (n, f), an array or in CSR
+    X: np.ndarray | sparse.csr_array  # (n, f)
     y: np.ndarray  # (n,) or (n, k), as the user has it
     weight: np.ndarray | None  # (n,); None stands for ones
     encoded: np.ndarray | None = None  # what losses compare with: (n, k), or class indices (n,)
@@ -165,11 +164,7 @@ def is_collection(*arrays):
 
 
 def valid_rows(validate, targets_class, X, y):
-    """X, and y as targets of this class have it, of rows that ``validate(X, y, ...)`` lets pass.
-
-    That is ``validate_data`` of scikit-learn, for an estimator that knows the columns of X, or
-    learns them.
-    """
+    """X, and y as targets of this class have it, of rows that ``validate(X, y, ...)`` lets pass."""
     of_user = X
     if getattr(y, "shape", ())[1:] == (0,):
         raise ValueError(f"y has shape {y.shape}, with no target in it. Pass a column or more.")
@@ -218,20 +213,15 @@ def refuse_missing_dates(X):
 
 
 def read_arrays(check, X, y, sample_weight):
-    """The table of arrays, without rows of weight zero: ``check(X, y)`` returns them validated.
-
-    ValueError if a weight is negative or not finite, if there is not one for each row, or if all
-    are zero.
-    """
+    """The table of arrays, without rows of weight zero: ``check(X, y)`` returns them validated."""
     X, y = check(X, y)
     if sample_weight is None:
         return Table(X, y, None)
     weight = valid_weights(X, sample_weight)
     with np.errstate(over="ignore"):
         check_total_weight(weight.sum())
-    (X, y, weight), of_others = drop_weightless(X, y, weight)
-    weight = None if (weight == 1).all() else weight
-    return Table(X, y, weight, frequency=weight, **of_others)
+    table = weighed_table(X, y, weight)
+    return replace(table, weight=None, frequency=None) if (table.weight == 1).all() else table
 
 
 def validation_rows(read, arrays, targets):
@@ -281,13 +271,13 @@ def check_total_weight(total, name="sample_weight"):
         raise ValueError(f"The sum of {name} over the rows is not finite. Divide it by a constant.")
 
 
-def drop_weightless(X, y, weight):
-    """X, y and weight without the rows of weight zero, and what a table keeps of these."""
-    kept = weight > 0
-    if kept.all():
-        return (X, y, weight), {}
-    of_others = {"weightless": y[~kept], "numbers": np.flatnonzero(weight)}
-    return (X[kept], y[kept], weight[kept]), of_others
+def weighed_table(X, y, weight):
+    """The table of the rows with a weight; of the others it keeps y, whose labels are classes."""
+    kept, of_others = weight > 0, {}
+    if not kept.all():
+        of_others = {"weightless": y[~kept], "numbers": np.flatnonzero(weight)}
+        X, y, weight = X[kept], y[kept], weight[kept]
+    return Table(X, y, weight, frequency=weight, **of_others)
 
 
 def validation_split(n_rows, labels, fraction, random_state):
@@ -297,7 +287,8 @@ def validation_split(n_rows, labels, fraction, random_state):
     parts have room for every class. ValueError if one of the parts would be empty.
     """
     n_validation = int(np.ceil(fraction * n_rows))
-    if n_rows - n_validation < 1 or n_validation < 2:
+    room = min(n_validation, n_rows - n_validation)
+    if room < 1 or n_validation < 2:
         part = "validation" if n_validation < 2 else "training"
         raise ValueError(
             f"The {part} set is too small: early_stopping holds out validation_fraction={fraction} "
@@ -305,7 +296,6 @@ def validation_split(n_rows, labels, fraction, random_state):
         )
     if labels is not None:
         _, counts = np.unique(labels, return_counts=True)
-        room = min(n_validation, n_rows - n_validation)
         if counts.min() < 2 or len(counts) > room:
             labels = None
     return train_test_split(

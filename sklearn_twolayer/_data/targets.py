@@ -153,8 +153,8 @@ class RealTargets:
     def score(self, rows, block_raw_prediction):
         """R^2 of the rows, the mean over the outputs; nan for fewer than two rows.
 
-        The targets are taken around the first one, so that their variance loses no digits
-        to a large mean. ``block_raw_prediction(X, y, weight) -> Z2`` is a block function.
+        Taken around the first target, their variance loses no digits to a large mean.
+        ``block_raw_prediction(X, y, weight) -> Z2`` is a block function.
         """
         if rows.n_rows < 2:
             return np.nan

@@ -1,6 +1,7 @@
 """What a fit has learned, and predictions: functions of the weights over rows, block by block."""
 
 import warnings
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
@@ -8,7 +9,10 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_twolayer._bayes.averages import N_DRAWS, expected_prediction
+from sklearn_twolayer._bayes.posterior import PointMass, Posterior
+from sklearn_twolayer._data.labels import LabelTargets
 from sklearn_twolayer._data.rows import Rows, block_size
+from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit.weights import Resume, are_equal, published_weights
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork, raw_prediction
@@ -40,14 +44,14 @@ MIN_ROWS = 16
 class Learned:
     """What a fit leaves behind beside the weights, which arrive as ``coefs`` and ``intercepts``."""
 
-    targets: object
+    targets: RealTargets | LabelTargets
     scale: Standardization
     activation: str
     resume: Resume | None = None  # what going on needs
     checksum: int | None = None  # of the weights of the fit, to which others may be assigned
     is_committee: bool = False  # of several members, of which each had an F of its own
     published: tuple = ()  # names of the public attributes, which the next fit forgets
-    posteriors: list = ()  # of the members; empty without error bars
+    posteriors: Sequence[Posterior | PointMass] = ()  # of the members; empty without error bars
     keeps_matrix: bool = True  # whether pickles hold posteriors whose matrices (p, p) are large
     no_error_bars: str = DURING_THE_FIT  # why there are no posteriors, and what to do
 
@@ -172,10 +176,7 @@ def check_finite(loss, gradients, weights):
 
 
 def rows_of_block(network):
-    """Return how many rows to answer at once: their Jacobians, and draws of softmax, are large.
-
-    (n, k, p) and (n, draws, k).
-    """
+    """How many rows to answer at once: Jacobians (n, k, p) and draws (n, draws, k) are large."""
     row = 8 * network.n_outputs * max(network.n_params, N_DRAWS)
     return max(ANSWER_BYTES // row, MIN_ROWS)
 
@@ -185,19 +186,17 @@ def mixture_moments(posteriors, X):
 
     The mean of the covariances plus the covariance of the means.
     """
-    parts = [posterior.raw_prediction(X) for posterior in posteriors]
-    means = np.array([Z2 for Z2, _ in parts])
-    mean = means.mean(axis=0)
+    means, covariances = zip(*(posterior.raw_prediction(X) for posterior in posteriors))
+    mean = np.mean(means, axis=0)
     deviation = means - mean
-    between = np.einsum("mnc,mnd->ncd", deviation, deviation) / len(parts)
-    return mean, sum(V for _, V in parts) / len(parts) + between
+    between = np.einsum("mnc,mnd->ncd", deviation, deviation) / len(means)
+    return mean, sum(covariances) / len(means) + between
 
 
 def standard_deviation(posteriors, X, *, slope):
     """Standard deviation (n, k) of new targets on the standardised scale, noise included.
 
-    By the slope d A2 / d Z2 the variance of Z2 becomes that of A2; over a committee the noise
-    variance is the mean.
+    By the slope d A2 / d Z2 the variance of Z2 becomes that of A2.
     """
     Z2, V = mixture_moments(posteriors, X)
     noise = np.mean([1 / posterior.noise_precision for posterior in posteriors], axis=0)

@@ -241,10 +241,6 @@ class Target:
         """The observed values less the fitted ones."""
         return self.observed - self.fitted
 
-    def half_width(self, level):
-        """Half, z std, of the central interval of probability ``level`` of N(fitted, std^2)."""
-        return ndtri((1 + level) / 2) * self.std
-
     @cached_property
     def distances(self):
         """How many standard deviations lie between observed and fitted, sorted."""
@@ -254,7 +250,7 @@ class Target:
             return np.sort(np.divide(size, self.std, out=none, where=self.std > 0))
 
     def coverage(self, level):
-        """Share of the observed values in that interval, or in those of an array of levels."""
+        """Share of the observed values in central intervals of these probabilities."""
         count = np.searchsorted(self.distances, ndtri((1 + level) / 2), side="right")
         return count / len(self.distances)
 
@@ -330,9 +326,8 @@ def _draw_points(ax, target):
 
 
 def _draw_error_bars(ax, target, level):
-    """Intervals of probability ``level``."""
-    width = target.half_width(level)
-    label = f"{100 * level:g} % interval"
+    """Central intervals of probability ``level`` of N(fitted, std^2)."""
+    width, label = ndtri((1 + level) / 2) * target.std, f"{100 * level:g} % interval"
     low, high = target.fitted - width, target.fitted + width
     return ax.vlines(target.observed, low, high, color=BLUE, alpha=0.3, lw=1, label=label)
 

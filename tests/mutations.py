@@ -858,7 +858,7 @@ MUTATIONS = {
         "_bayes/test_posterior.py _bayes/test_averages.py test_underflow.py",
         ('    @np.errstate(under="ignore")\n', ""),
         ("        if not are_equal(fitted, (coefs, intercepts)):", "        if False:"),
-        ("/ len(parts) + between", "/ len(parts)"),
+        ("/ len(means) + between", "/ len(means)"),
         (
             "        if not self.posteriors:\n            raise",
             "        if False:\n            raise",

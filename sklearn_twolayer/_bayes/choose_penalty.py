@@ -33,7 +33,7 @@ from sklearn_twolayer._bayes.evidence import maximize_evidence, told_by_rows
 from sklearn_twolayer._bayes.leave_one_out import leave_one_out_loss
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._bayes.posterior import Precisions
-from sklearn_twolayer._network.objective import Penalty, penalty_groups
+from sklearn_twolayer._network.objective import MeanLoss, Penalty, penalty_groups
 
 #: Prior precision before the evidence first changes it, and the steps taken under it, for
 #: squared error and log loss. A network that is held back while it learns ends up pruned, or
@@ -87,7 +87,7 @@ class Search:
     Fit, and set ``left_out_share``.
     """
 
-    mean_loss: Any
+    mean_loss: MeanLoss
     likelihood: Likelihood
     max_iter: int  # most iterations on the way to a fit
     minimize: Callable
@@ -95,7 +95,7 @@ class Search:
     stage: Callable = lambda name: None  # tells the user what the steps to come are for
     # Where rows are at hand, ``losses(start, penalties)`` of left-out ones, and ``has_copies``.
     refits: Any = None
-    noise: Any = None  # the variance of that of each of several targets, where pilots have told it
+    noise: np.ndarray | None = None  # variance of that of each of several targets, told by pilots
     n_columns: int | None = None  # of X, where the network may have coordinates; None: its features
 
     def most(self, n_steps, curve=()):

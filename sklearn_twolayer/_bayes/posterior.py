@@ -51,7 +51,8 @@ from sklearn_twolayer._bayes.averages import (
 )
 from sklearn_twolayer._bayes.leave_one_out import covariance, leave_one_out_mean
 from sklearn_twolayer._bayes.noise import Likelihood, noise_precisions, variance_of_unseen
-from sklearn_twolayer._network.curvature import LOW_RANK_FLOOR
+from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.curvature import LOW_RANK_FLOOR, DenseFactor, LowRankInverse
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._network.second_order import jacobian, without_shift
 
@@ -133,9 +134,9 @@ def log_marginal_likelihood(value, factor, precisions, likelihood):
 class Posterior:
     """Gaussian posterior of one network's weights, on the standardised scale."""
 
-    network: object
+    network: TwoLayerNetwork
     params: np.ndarray  # (p,)
-    factor: object  # DenseFactor or LowRankInverse, of G
+    factor: DenseFactor | LowRankInverse  # of G
     scale: float  # c
     noise_precision: np.ndarray  # (k,), beta_c of each target; 1 for log loss
     spread: np.ndarray  # (k,), R; 1 for log loss and for one target
@@ -167,7 +168,7 @@ class PointMass:
     It takes no matrix, where one would take longer than the fit.
     """
 
-    network: object
+    network: TwoLayerNetwork
     params: np.ndarray
     n_stored = 0
 

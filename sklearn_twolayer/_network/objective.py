@@ -134,10 +134,7 @@ class MeanLoss:
         return float(loss) / S, self._outgoing(gradient) / S
 
     def batch_gradient(self, params, batch):
-        """Unbiased estimate of the gradient from a mini-batch (X, y, weight) of the rows.
-
-        It is in the network's workspace: it holds until the next evaluation.
-        """
+        """Unbiased estimate of the gradient from a mini-batch (X, y, weight); in the workspace."""
         _, gradient = self._loss_and_gradient(self.incoming(params), *batch)
         gradient = self._outgoing(gradient)
         gradient *= self.rows.n_rows / (batch[0].shape[0] * self.rows.weight_of_blocks)
@@ -152,10 +149,9 @@ class MeanLoss:
     def quadratic(self, params, average=None):
         """The mean loss, its gradient (p,) and its Gauss-Newton curvature, without a penalty.
 
-        The rows are read once for each point: while only the penalty changes, as it
-        does when the evidence is maximised, what is here is kept. The curvature is a matrix
-        (p, p), or its root where that is cheaper. Its Hessians are those of the loss, or an
-        ``average(Z2, J)`` (n, k, k) of them.
+        The rows are read once for each point: while only the penalty changes what is here is kept.
+        The curvature is a matrix (p, p), or its root where that is cheaper. Its Hessians are those
+        of the loss, or an ``average(Z2, J)`` (n, k, k) of them.
         """
         is_known = self._point is not None and self._point[0] is average
         if not is_known or not np.array_equal(self._point[1], params):
@@ -181,9 +177,8 @@ class MeanLoss:
                 hessian = self.loss.hessian(Z2)
             else:
                 hessian = average(Z2, self._jacobian(incoming, X, A1))
-            matrix = second_order.gauss_newton(
-                self._inner, incoming, X, A1, hessian=hessian, weight=weight
-            )
+            of_block = self._inner, incoming, X, A1
+            matrix = second_order.gauss_newton(*of_block, hessian=hessian, weight=weight)
             return loss, self._backward(incoming, X, A1, delta), matrix
 
         loss, gradient, matrix = self.rows.sum(block)
@@ -194,8 +189,7 @@ class MeanLoss:
     def root(self, params, average=None):
         """The root B (n k, p) of the Gauss-Newton matrix B'B, layer by layer.
 
-        The rows of B are those of sqrt(s_i H_i / S) J_i: what the dual form of
-        Levenberg-Marquardt needs where n k < p.
+        The rows of B are those of sqrt(s_i H_i / S) J_i.
         """
         network, params = self.network, params.astype(self.rows.dtype)
 
@@ -220,8 +214,8 @@ class MeanLoss:
     def pulled_back(self, derivative, params, v):
         """J' H d (p,) over the rows, / S, with a ``derivative`` d (n, k) of Z2 along v.
 
-        The first derivative, d = J v, makes it the product of the Gauss-Newton matrix and v,
-        forward along v and then backward; that of second order is an acceleration.
+        With d = J v it is the product of the Gauss-Newton matrix and v, forward along v and then
+        backward; with the second derivative an acceleration.
         """
         incoming, v = self.incoming(params), self.incoming(v)
 

@@ -115,10 +115,7 @@ class Standardization:
         )
 
     def unfold_gradient(self, dW1, db1, dW2, db2):
-        """Gradient in the standardised weights -> gradient in coefs and intercepts.
-
-        Adjoint of the linear part of ``unfold``.
-        """
+        """Gradient in the standardised weights -> in coefs, intercepts: adjoint of ``unfold``."""
         dW1 = dW1 * self.scale[:, None] + np.outer(self.mean, db1)
         return [dW1, dW2 / self.y_scale], [db1.copy(), db2 / self.y_scale]
 

@@ -52,7 +52,8 @@ def told_by_rows(mean_loss, params, penalty, likelihood):
     """
     _, _, curvature = mean_loss.quadratic(params)
     factor = posterior_factor(replace(curvature, penalties=penalty.per_weight))
-    likelihood = likelihood.told_by(mean_loss, params)
+    if likelihood.is_gaussian and likelihood.n_outputs > 1:
+        likelihood = likelihood.told_by(mean_loss, params)
     return factor, likelihood.of_telling(effective_parameters(penalty, factor)), likelihood
 
 

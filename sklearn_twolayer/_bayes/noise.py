@@ -81,8 +81,6 @@ class Likelihood:
 
     def told_by(self, mean_loss, params):
         """The likelihood, with the independence of the residuals at the weights (p,)."""
-        if not self.is_gaussian or self.n_outputs == 1:
-            return self
         varies = np.broadcast_to(self.variances, self.n_outputs) > 0
         products = mean_loss.residual_products(params)[np.ix_(varies, varies)]
         return replace(self, independence=independence(products, self.total_weight))
@@ -120,12 +118,6 @@ class Likelihood:
         told = np.mean(1 / (of_targets * self.variances)[varies])
         used = min(n_effective / self.n_telling, MAX_USED_SHARE)
         return max(1.0, (1 - used) * left_out_share / told)
-
-    def log_normalizer(self, noise_precision):
-        """Logarithm of (beta / 2 pi)^(S k / 2), of targets that vary; 0 for log loss."""
-        if not self.is_gaussian:
-            return 0.0
-        return 0.5 * self.n_telling * np.log(noise_precision / (2 * np.pi))
 
 
 def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):

@@ -121,12 +121,14 @@ def log_marginal_likelihood(value, factor, precisions, likelihood):
     """Laplace's approximation of ln p(y | precisions), from F and the factor of its curvature.
 
     -M - 1/2 ln |A| + 1/2 sum_g W_g ln a_g + S k / 2 ln(beta / 2 pi), with A = c G
-    (MacKay 1992, eq. 22; Bishop 1995, eq. 10.67).
+    (MacKay 1992, eq. 22; Bishop 1995, eq. 10.67). The log loss has no beta.
     """
     scale, n_params = likelihood.scale(precisions.noise), len(precisions.groups)
     log_determinant = n_params * np.log(scale) + factor.log_determinant()
     log_prior = np.log(precisions.prior)[precisions.groups].sum()
-    normalizer = likelihood.log_normalizer(precisions.noise)
+    normalizer = 0.0
+    if likelihood.is_gaussian:
+        normalizer = 0.5 * likelihood.n_telling * np.log(precisions.noise / (2 * np.pi))
     return -scale * value - 0.5 * log_determinant + 0.5 * log_prior + normalizer
 
 

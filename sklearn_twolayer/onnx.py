@@ -254,12 +254,11 @@ def _feeds_a_step(scope, variables):
 def _raw_prediction(graph, model):
     """Z2 = A1 W2 + b2, with tanh in the place of logistic."""
     network = model._learned_.network(model.coefs_)
-    params = network.pack(model.coefs_, model.intercepts_, np.float64)
-    if network.activation == "logistic":
-        form = TanhForm(network)
-        network, params = form.network, form.apply(params)
+    params, activation = network.pack(model.coefs_, model.intercepts_, float), network.activation
+    if activation == "logistic":
+        params, activation = TanhForm(network).apply(params), "tanh"
     W1, b1, W2, b2 = network.unpack(params)
-    A1 = _hidden_layer(graph, model, W1, b1, activation=network.activation)
+    A1 = _hidden_layer(graph, model, W1, b1, activation=activation)
     W2, b2 = graph.rounded(W2, b2)
     return graph("Add", graph("MatMul", A1, W2), b2)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from sklearn_twolayer._network import second_order
 from sklearn_twolayer._network.activations import TANH_IS_FAST
+from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
 from sklearn_twolayer._network.losses import symmetric_root
 from sklearn_twolayer._network.products import dense, inner_products, one_output_gradient
@@ -92,7 +93,8 @@ class MeanLoss:
         tanh_pays = network.activation == "logistic" and rows.dtype == np.float32 and TANH_IS_FAST
         if tanh_pays and not is_textbook:
             self._forms.append(TanhForm(network))
-            self._inner = self._forms[-1].network
+            shape = network.n_features, network.n_hidden, network.n_outputs
+            self._inner = TwoLayerNetwork(*shape, "tanh")
         self._backward = self._inner.backward
         is_wide = network.n_features < network.n_hidden and not rows.is_sparse
         if is_wide and network.n_outputs == 1 and not is_textbook:

@@ -143,15 +143,11 @@ class RawForm:
         return np.concatenate([first, gradient[n_first:]])
 
 
+@dataclass(frozen=True)
 class TanhForm:
-    """Weights of logistic units -> of tanh units that predict the same.
+    """Weights of logistic units -> of tanh units: sigma(z) = (1 + tanh(z / 2)) / 2."""
 
-    sigma(z) = (1 + tanh(z / 2)) / 2, with the factors in the weights.
-    """
-
-    def __init__(self, network):
-        shape = network.n_features, network.n_hidden, network.n_outputs
-        self.network = TwoLayerNetwork(*shape, "tanh")
+    network: TwoLayerNetwork
 
     def apply(self, params):
         """W1 <- W1 / 2, b1 <- b1 / 2, W2 <- W2 / 2, b2 <- b2 + sum W2 / 2, in place."""

@@ -26,8 +26,6 @@ class Summary:
     """What a fit must know of a partition: its labels alone if no row has a positive weight."""
 
     n_rows: int
-    dtype: np.dtype
-    is_sparse: bool
     total_weight: float
     total_frequency: float
     largest_weight: float | None
@@ -51,7 +49,7 @@ class DaskTable:
         self._head = head or summaries[0].head
         self.n_rows = sum(summary.n_rows for summary in summaries)
         self.n_features = self._head.n_features
-        self.dtype = np.result_type(*(summary.dtype for summary in summaries))
+        self.dtype = np.result_type(*(summary.head.dtype for summary in summaries))
         self.total_weight = sum(summary.total_weight for summary in summaries)
         self.total_frequency = sum(summary.total_frequency for summary in summaries)
 
@@ -154,7 +152,7 @@ def _summarized(partitions, targets_class, weights="sample_weight"):
     with_rows = [summary for summary in summaries if summary.n_rows]
     if not with_rows:
         raise ValueError("No partition has rows with a weight above zero: nothing is left to fit.")
-    if len({summary.is_sparse for summary in with_rows}) > 1:
+    if len({sparse.issparse(summary.head.X) for summary in with_rows}) > 1:
         raise ValueError("Some partitions of X are sparse and others dense. Make them all alike.")
     table = DaskTable(partitions, summaries)
     check_total_weight(table.total_weight, weights)
@@ -179,8 +177,6 @@ def _summarize(table, targets_class):
         return None
     return Summary(
         n_rows=table.n_rows,
-        dtype=table.dtype,
-        is_sparse=sparse.issparse(table.X),
         total_weight=float(table.total_weight),
         total_frequency=float(table.total_frequency),
         largest_weight=None if table.weight is None else float(table.weight.max(initial=0)),

@@ -158,14 +158,11 @@ class NetworkDisplay:
         inputs = _largest(np.abs(moved).sum(axis=1), max_units)
         hidden = _largest(np.abs(moved).max(axis=0), max_units)
         outputs = _largest(np.abs(self.W2).max(axis=0), max_units)
-        height = max(len(inputs), len(hidden), len(outputs), 5)
+        sizes = len(inputs), len(hidden), len(outputs)
+        height = max(*sizes, 5)
         if ax is None:
             ax = pyplot.subplots(figsize=(7, 1 + 0.35 * height), layout="constrained")[1]
-        columns = [
-            _column(0.0, len(inputs), height),
-            _column(WIDTH, len(hidden), height),
-            _column(2 * WIDTH, len(outputs), height),
-        ]
+        columns = [_column(layer * WIDTH, n, height) for layer, n in enumerate(sizes)]
         drawn = moved[np.ix_(inputs, hidden)], self.W2[np.ix_(hidden, outputs)]
         self.connections_, self.scales_ = [], []
         for layer, W in enumerate(drawn):
@@ -173,11 +170,8 @@ class NetworkDisplay:
             self.connections_.append(_draw_weights(ax, W, *ends, max_width=max_width))
             below = (layer + 0.5) * WIDTH, -height / 2 - 0.4
             self.scales_.append(_draw_scale(ax, np.abs(W).max(), below, max_width=max_width))
-        labels = (
-            [self.feature_names[i] for i in inputs],
-            hidden,
-            [self.output_names[i] for i in outputs],
-        )
+        input_names = [self.feature_names[i] for i in inputs]
+        labels = input_names, hidden, [self.output_names[i] for i in outputs]
         sides = ("right", -0.18), ("center", 0.0), ("left", 0.18)
         totals = zip(("input", "hidden unit", "output"), (*self.W1.shape, self.W2.shape[1]))
         self.texts_ = []

@@ -386,8 +386,8 @@ MUTATIONS = {
         ("_of_row if suspect.n_rows == 1 else _of_value", "_of_value"),
         ("distance**2) / (1 - p)", "distance**2)"),
         ("(1 - p / (1 - p) * distance**2)", "(1 - p * distance**2)"),
-        ("are_others & (p < MOST_ROWS_OF_A_CODE)", "are_others"),
-        ("np.where(are_others & (", "np.where(("),
+        (" & (p < MOST_ROWS_OF_A_CODE)", ""),
+        ("(p.sum(axis=0) < 1 - NO_OTHERS) & (", "("),
         ("    X = X if weight is None else X[weight > 0]\n", ""),
         ("repr(suspect.value).removesuffix", 'f"{suspect.value:.6g}".removesuffix'),
         (

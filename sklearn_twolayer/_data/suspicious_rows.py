@@ -159,14 +159,21 @@ def complaint_of_first_batch(moments, names=None):
 def _suspects(table, name, moments):
     """The columns whose variance is made by the rows that hold their least or greatest value.
 
-    The moments tell which may be. Of these, few as a rule, more must be known: they are read again.
+    The rows that hold it, a share p of S, and the distance of the others' mean make together
+    p / (1 - p) (value - mean)^2 of the variance; the rest is (1 - p) times that of the others.
+    They make none of it in columns of one and two values, nor where a third of the rows hold the
+    value: as zeros, where there is nothing of a thing, they are no exceptions. Of the columns that
+    are left, few as a rule, more must be known: they are read again.
     """
-    n = moments.total_weight
-    most = min(LARGEST_SHARE, SHARE_OF_EACH * n)
-    of_least, of_greatest = _variance_of_others(moments)
-    of_others = np.minimum(of_least, of_greatest)
-    value = np.where(of_least < of_greatest, moments.least, moments.greatest)
-    columns = np.flatnonzero(of_others < most)
+    n, ends = moments.total_weight, np.array([moments.least, moments.greatest])
+    p = np.array([moments.least_share, moments.greatest_share])
+    may_be = (p.sum(axis=0) < 1 - NO_OTHERS) & (p < MOST_ROWS_OF_A_CODE)
+    with np.errstate(all="ignore"):
+        distance = (ends - moments.mean) / moments.scale
+        of_others = np.where(may_be, (1 - p / (1 - p) * distance**2) / (1 - p), 1.0)
+    value = np.where(of_others[0] < of_others[1], *ends)
+    of_others = of_others.min(axis=0)
+    columns = np.flatnonzero(of_others < min(LARGEST_SHARE, SHARE_OF_EACH * n))
     if n < LEAST_ROWS or not len(columns):
         return []
     with table.raw_rows(name, ROWS_READ_AT_ONCE) as rows:
@@ -177,23 +184,6 @@ def _suspects(table, name, moments):
         for column, (values, n_rows) in zip(columns.tolist(), found)
         if len(values) > FEW_VALUES
     ]
-
-
-def _variance_of_others(moments):
-    """Variance of the rows without the least, and the greatest value over that of all (2, f).
-
-    The rows that hold it, a share p of S, and the distance of the others' mean make together
-    p / (1 - p) (value - mean)^2 of the variance; the rest is (1 - p) times that of the others.
-    It is no matter, and 1, in columns of one and two values, and where a third of the rows hold
-    the value: as zeros, where there is nothing of a thing, they are no exceptions.
-    """
-    value = np.array([moments.least, moments.greatest])
-    p = np.array([moments.least_share, moments.greatest_share])
-    are_others = p.sum(axis=0) < 1 - NO_OTHERS
-    with np.errstate(all="ignore"):
-        distance = (value - moments.mean) / moments.scale
-        others = (1 - p / (1 - p) * distance**2) / (1 - p)
-    return np.where(are_others & (p < MOST_ROWS_OF_A_CODE), others, 1.0)
 
 
 def _values_of_block(X, y, weight, *, columns, value):

@@ -4,10 +4,18 @@ Under the task of a fit there is a task for each iteration; a committee has a ta
 each member in between.
 """
 
+from __future__ import annotations
+
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+
+if TYPE_CHECKING:
+    from sklearn.callback import CallbackContext
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -29,10 +37,10 @@ CALLBACKS = "_skl_callbacks"
 class Task:
     """A fit, or one member of a committee, with what callbacks may ask of it."""
 
-    context: object  # of scikit-learn
-    estimator: object  # the copy that is being fitted
-    X: object  # the training rows, as ``score`` takes them; None where they are on a cluster
-    y: np.ndarray
+    context: CallbackContext
+    estimator: BaseEstimator  # the copy that is being fitted
+    X: np.ndarray | sparse.csr_array | None  # the training rows; None where they are on a cluster
+    y: np.ndarray | None
     sample_weight: np.ndarray | None
     most_iterations: int  # of one network
 

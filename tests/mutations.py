@@ -68,6 +68,7 @@ MUTATIONS = {
         "_network/test_objective.py _network/test_objective_gradients.py test_gradient_descent.py",
         ("alpha * root, 0.0, alpha / root, 0.0]", "alpha * root, alpha, alpha / root, alpha]"),
         ("root = np.sqrt(ratio)", "root = ratio"),
+        ("and rows.dtype == np.float32 and TANH_IS_FAST", "and TANH_IS_FAST"),
         (
             "return 0.5 * float(self.per_weight @ params**2)",
             "return float(self.per_weight @ params**2)",

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from gradient_check import LOSSES, directional_derivative, numerical_jacobian, random_problem
 
+from sklearn_twolayer._data.rows import Rows
+from sklearn_twolayer._network import objective
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
-from sklearn_twolayer._network.objective import PenalisedLoss, Penalty, penalty_groups
+from sklearn_twolayer._network.losses import SquaredError
+from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty, penalty_groups
 
 KINDS = pytest.mark.parametrize("is_sparse", [False, True], ids=["dense", "sparse"])
 WEIGHTS = pytest.mark.parametrize("is_weighted", [False, True], ids=["unweighted", "weighted"])
@@ -366,3 +369,19 @@ def test_the_textbook_runs_every_line(n_features, n_outputs, activation):
     for code in methods:
         written = {line for _, line in dis.findlinestarts(code) if line is not None}
         assert lines[code] == written - {code.co_firstlineno}
+
+
+def test_tanh_forms_are_for_gradients_in_float32(monkeypatch):
+    """Jacobians are taken in float64, and their columns never meet a tanh form."""
+
+    def runs_tanh(activation, dtype):
+        network, X = TwoLayerNetwork(3, 4, 2, activation), np.zeros((1, 3))
+        rows = Rows(X, None, None, standardization=None, dtype=dtype, block_size=1)
+        form = MeanLoss(network, SquaredError(), rows).incoming(np.ones(network.n_params))
+        return form[0] == 0.5
+
+    for is_fast in (False, True):
+        monkeypatch.setattr(objective, "TANH_IS_FAST", is_fast)
+        assert runs_tanh("logistic", np.float32) == is_fast
+        assert not runs_tanh("logistic", np.float64)
+        assert not runs_tanh("tanh", np.float32)

@@ -5,10 +5,7 @@ import pytest
 from scipy import sparse
 
 from sklearn_twolayer._data.rows import Rows
-from sklearn_twolayer._network import objective
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
-from sklearn_twolayer._network.losses import SquaredError
-from sklearn_twolayer._network.objective import MeanLoss
 from sklearn_twolayer._network.scale import (
     RawForm,
     Standardization,
@@ -349,19 +346,3 @@ def test_adjoint_of_the_raw_form_takes_columns():
     for order in "CF":
         found = form.adjoint(columns.copy(order))
         np.testing.assert_allclose(found, expected, rtol=1e-14, atol=1e-15)
-
-
-def test_tanh_forms_are_for_gradients_in_float32(monkeypatch):
-    """Jacobians are taken in float64, and their columns never meet a tanh form."""
-
-    def runs_tanh(activation, dtype):
-        network, X = TwoLayerNetwork(3, 4, 2, activation), np.zeros((1, 3))
-        rows = Rows(X, None, None, standardization=None, dtype=dtype, block_size=1)
-        form = MeanLoss(network, SquaredError(), rows).incoming(np.ones(network.n_params))
-        return form[0] == 0.5
-
-    for is_fast in (False, True):
-        monkeypatch.setattr(objective, "TANH_IS_FAST", is_fast)
-        assert runs_tanh("logistic", np.float32) == is_fast
-        assert not runs_tanh("logistic", np.float64)
-        assert not runs_tanh("tanh", np.float32)

@@ -29,17 +29,18 @@ ABSURD = 10.0
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what is not finite is no start
-def near_the_rows(problem, settings, start, random_state):
-    """Where to start from, a WarmStart, or None to draw weights anew; and a list of warnings.
+def near_the_rows(problem, settings, random_state):
+    """The problem with a warm start that suits its rows, or with none; and a list of warnings.
 
-    That is the ``start``, unless its mean loss is more than ``FOREIGN`` times that of weights that
+    The start stays, unless its mean loss is more than ``FOREIGN`` times that of weights that
     are drawn, or ``ABSURD`` times in the units of its own rows. It is then shifted to the level of
     y, if it loses less than half as much as these there; else it says nothing of these rows. A
     stream goes on in the units of its first batch, and weights that no fit has set are where the
     user wants to start: both stay as they are.
     """
-    if start is None or start.is_assigned or settings.is_stream:
-        return start, []
+    start = problem.start
+    if start.is_assigned or settings.is_stream:
+        return problem, []
     params = start.params(problem.network, problem.scale)
     drawn = problem.draw_start(deepcopy(random_state), settings)
     with ExitStack() as stack:
@@ -47,14 +48,16 @@ def near_the_rows(problem, settings, start, random_state):
         lost, usual = mean_loss.value(params), mean_loss.value(drawn)
         most = FOREIGN * usual if _are_other_units(start.scale, problem.scale) else ABSURD * usual
         if lost <= max(most, NOTHING * problem.constant_loss) or not usual:
-            return start, []
+            return problem, []
         shift = _shift_to_level(mean_loss, params)
         if TELLING * mean_loss.value(params + shift) < usual:
             b2 = start.intercepts[1] + problem.network.unpack(shift)[-1] * problem.scale.y_scale
             b2 = b2.astype(start.intercepts[1].dtype)
             start = replace(start, intercepts=[start.intercepts[0], b2], resume=None)
-            return start, _told(settings, lost, usual, "b2 has been shifted to the level of y")
-    return None, _told(settings, lost, usual, "the fit has begun with drawn ones")
+            told = _told(settings, lost, usual, "b2 has been shifted to the level of y")
+            return replace(problem, start=start), told
+    told = _told(settings, lost, usual, "the fit has begun with drawn ones")
+    return replace(problem, start=None), told
 
 
 def _are_other_units(scale, other):

@@ -17,7 +17,6 @@ from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS
 from sklearn_twolayer._bayes.posterior import MAX_WEIGHTS, PointMass, is_moderated, posterior_of
 from sklearn_twolayer._fit.auto import is_affordable, n_params
 from sklearn_twolayer._fit.monitor import INTERRUPT, best_step
-from sklearn_twolayer._fit.span import problem_in_columns
 from sklearn_twolayer._fit.training import TRIAL_STEPS
 from sklearn_twolayer._fit.weights import Resume, checksum, published_weights
 from sklearn_twolayer._network.activations import ACTIVATIONS
@@ -54,39 +53,31 @@ MAX_ROWS = 2**14
 ROWS_AT_ONCE = 1024
 
 
-def uncut_members(fits):
-    """The members that were not cut short; if all were, those that have begun."""
-    begun = [fit for fit in fits if fit.params is not None]
-    return [fit for fit in begun if fit.ending is None] or begun
-
-
 def whole_members(fits):
-    """The uncut members that predict left-out rows no worse than twice as badly as the best.
+    """The members of a committee that were not cut short; if all were, those that have begun.
 
-    Some starts end where the network has not learned, and would be averaged with those that have.
-    """
-    uncut = uncut_members(fits)
-    least = min(map(attrgetter("left_out_share"), uncut))
-    least = max(least, 1 / NOISE_PRECISION_BOUNDS[1])
-    return [fit for fit in uncut if fit.left_out_share <= MOST_TIMES_THE_LEAST * least]
-
-
-def posteriors_of(fits):
-    """The posteriors of the whole members; where others have been left out, wider ones.
+    Some starts end where the network has not learned, and would be averaged with those that have:
+    members that predict left-out rows more than twice as badly as the best are left out, too.
 
     How far networks of different starts differ is told by n members with n - 1 degrees of freedom,
     and by the M that are left with M - 1. The share that they no longer tell takes the variance of
-    a network for that between starts: all of it where one is left, for which M - 1 = 0.
+    a network for that between starts, and widens the posteriors: all of it where one is left, for
+    which M - 1 = 0.
     """
-    posteriors = [fit.posterior for fit in whole_members(fits)]
-    n, M = len(uncut_members(fits)), len(posteriors)
-    if n == M:
-        return posteriors
+    begun = [fit for fit in fits if fit.params is not None]
+    uncut = [fit for fit in begun if fit.ending is None] or begun
+    least = min(map(attrgetter("left_out_share"), uncut))
+    least = max(least, 1 / NOISE_PRECISION_BOUNDS[1])
+    members = [fit for fit in uncut if fit.left_out_share <= MOST_TIMES_THE_LEAST * least]
+    n, M, posteriors = len(uncut), len(members), [fit.posterior for fit in members]
+    if n == M or None in posteriors:
+        return members
     times = 1 + (n - M) / (n - 1)
-    return [replace(each, temperature=times * each.temperature) for each in posteriors]
+    wider = [replace(bars, temperature=times * bars.temperature) for bars in posteriors]
+    return [replace(fit, posterior=bars) for fit, bars in zip(members, wider)]
 
 
-def published(problem, settings, fits, *, start, random_state):
+def published(problem, settings, members, random_state):
     """What a fit publishes: the members and the scaling folded into one network.
 
     Curves and counts are those of the member with the least F. Of the two dicts {name: value} the
@@ -94,9 +85,8 @@ def published(problem, settings, fits, *, start, random_state):
     names in ``Learned``: what going on needs, and the posteriors of the members, or why there are
     none. ValueError if the weights do not fit into the dtype of X.
     """
-    problem, members = problem_in_columns(problem), whole_members(fits)
     best, dtype = min(members, key=attrgetter("loss")), problem.table.dtype
-    params = [fit.params for fit in members]
+    params = map(attrgetter("params"), members)
     coefs, intercepts = published_weights(problem.scale, problem.network, params, dtype)
     are_numbers = np.isfinite(np.concatenate(coefs + intercepts, axis=None)).all()
     if not are_numbers or problem.scale.y_scale.min() < np.finfo(dtype).tiny:
@@ -104,7 +94,7 @@ def published(problem, settings, fits, *, start, random_state):
             f"The weights do not fit into {dtype} in the units of X and y. Scale the "
             "columns of X and y, or pass float64."
         )
-    n_iter, n_rows, curve = 0, 0, ()
+    n_iter, n_rows, curve, start = 0, 0, (), problem.start
     if settings.is_stream and start is not None:
         n_iter, n_rows, curve = start.n_iter, start.n_rows, start.curve
     taken, curve = max(len(best.steps), 1), [*curve, *best.curve]
@@ -134,7 +124,7 @@ def published(problem, settings, fits, *, start, random_state):
     if best.posterior is None:
         left["no_error_bars"] = why_no_error_bars(problem, settings)
         return attributes, left
-    left["posteriors"] = posteriors_of(fits)
+    left["posteriors"] = list(map(attrgetter("posterior"), members))
     return attributes | _statistics(problem, best, left["posteriors"]), left
 
 
@@ -162,23 +152,23 @@ def _statistics(problem, fit, posteriors):
     return statistics
 
 
-def why_unfinished(settings, fits, n_iter, loss):
+def why_unfinished(settings, fits, members, attributes):
     """What to say of a fit that ended before it had converged, and of its steps; [] of others.
 
-    ``n_iter`` and ``loss`` are what the fit publishes.
+    Of all ``fits`` the ``members`` are kept; the ``attributes`` are what they publish.
     """
-    kept = whole_members(fits)
-    of_steps = _complaint_of_steps(settings, min(kept, key=attrgetter("loss")))
+    n_iter, loss = attributes["n_iter_"], attributes["loss_"]
+    of_steps = _complaint_of_steps(settings, min(members, key=attrgetter("loss")))
     found = [] if of_steps is None else [of_steps]
     if settings.is_stream:  # one call of which never is the end
         return found
     n_members, how_far = settings.n_members, f"n_iter_={n_iter}, loss {loss:.4g}"
-    how_far += f", {len(kept)} of {n_members} members" if n_members > 1 else ""
+    how_far += f", {len(members)} of {n_members} members" if n_members > 1 else ""
     endings = set(map(attrgetter("ending"), fits)) - {None}
     if endings:
         return [_why_cut_short(settings, endings, how_far), *found]
     limit = settings.max_iter + settings.n_free_steps
-    if any(fit.status == OUT_OF_ITERATIONS and len(fit.steps) >= limit for fit in kept):
+    if any(fit.status == OUT_OF_ITERATIONS and len(fit.steps) >= limit for fit in members):
         out_of_iterations = (
             f"solver={settings.solver!r} stopped at max_iter={limit} before it "
             f"converged (loss {loss:.4g}). Increase max_iter, or choose a tol "

@@ -5,7 +5,6 @@ that the monitor has kept.
 """
 
 from contextlib import ExitStack
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -16,7 +15,7 @@ from sklearn_twolayer._bayes.copies import without_copies
 from sklearn_twolayer._bayes.noise import independence_of_targets
 from sklearn_twolayer._fit.auto import Size, resolve, rows_to_start_on
 from sklearn_twolayer._fit.left_out import Refits, constant_or_better
-from sklearn_twolayer._fit.monitor import Monitor, Stop, Watch, announce
+from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
 from sklearn_twolayer._fit.results import posterior_of_fit
 from sklearn_twolayer._fit.span import fit_in_columns, problem_in_columns
 from sklearn_twolayer._fit.training import Fit, Training, too_large
@@ -30,16 +29,6 @@ from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.objective import MeanLoss
 from sklearn_twolayer._network.scale import Standardization, moments_of
 
-#: Pilot fits that tell the noise of several targets; after the second it moved no more
-#: (docs/choices.md).
-MOST_PILOTS = 2
-#: Noises that differ by less are taken for the same: no further pilot is needed.
-SAME_NOISE = 1.5
-#: Least noise that pilots are believed, as a share of the largest, in deviations of the targets:
-#: beside one whose squares count more than a hundred times as much the others stay unlearned
-#: (docs/choices.md).
-LEAST_NOISE = 0.1
-
 
 @dataclass(frozen=True)
 class Problem:
@@ -50,17 +39,19 @@ class Problem:
     table: object  # Table or DaskTable of the training rows
     held_out: object = None  # that of the validation rows
     score_weights: object = None  # their ``score(coefs, intercepts)`` by a scorer of the user's
+    start: WarmStart | None = None  # where the network goes on from; None draws weights
     network: object = None  # None until ``pose`` has given it a width
     moments: dict = field(default_factory=dict)  # of "X" and "encoded", if the scale is of them
     copies: float = 1.0  # rows for each that tells something new, where penalties are found
     noise: object = None  # the variance of that of each target, where pilots have told it
-    of_columns: object = None  # the problem in columns of one in coordinates: see ``span``
+    in_columns: object = None  # the same in the columns of X, of one in coordinates: see ``span``
 
     @property
     def size(self):
         """What "auto" goes by."""
         table, is_regression = self.table, self.targets.loss.is_squared_error
-        shape = table.n_rows, self.scale.n_columns, self.targets.n_outputs
+        columns = (self.in_columns or self).table
+        shape = table.n_rows, columns.n_features, self.targets.n_outputs
         kind = is_regression, table.is_in_memory, table.density
         unit = self.targets.penalty_unit if is_regression else 1.0
         n_constant = sum(self.targets.is_constant) if is_regression else 0
@@ -135,8 +126,8 @@ class Problem:
     def part(self, n_rows):
         """The same problem of so many of the rows, with two or more of each class."""
         strata = self.targets.strata(self.table.encoded)
-        columns = self.of_columns and self.of_columns.part(n_rows)
-        return replace(self, table=self.table.part(n_rows, strata=strata), of_columns=columns)
+        columns = self.in_columns and self.in_columns.part(n_rows)
+        return replace(self, table=self.table.part(n_rows, strata=strata), in_columns=columns)
 
     def draw_start(self, random_state, settings):
         """Weights (p,) to start from, near the mean target."""
@@ -152,16 +143,21 @@ class Problem:
         says_little = is_stream or table.n_rows == 1  # what is constant here need not stay so
         inputs = self.moments["X"].is_constant if "X" in self.moments else ()
         is_constant = ((), ()) if says_little else (inputs, targets.is_constant)
-        kind = {"is_steep": is_steep, "is_constant": is_constant}
-        shape = self.scale.n_columns, self.network.n_hidden, targets.n_outputs
-        columns = TwoLayerNetwork(*shape, self.network.activation)
-        W1, b1, W2, b2 = columns.unpack(initial_weights(random_state, columns, constant, **kind))
-        return self.network.pack([self.scale.of_inputs(W1), W2], [b1, b2], np.float64)
+        network = (self.in_columns or self).network
+        params = initial_weights(
+            random_state, network, constant, is_steep=is_steep, is_constant=is_constant
+        )
+        if self.in_columns is None:
+            return params
+        W1, b1, W2, b2 = network.unpack(params)
+        return self.network.pack([self.scale.project(W1), W2], [b1, b2], np.float64)
 
     def of_width(self, n_hidden):
         """The same problem for a network of another width."""
         f, k, activation = self.table.n_features, self.targets.n_outputs, self.network.activation
-        return replace(self, network=TwoLayerNetwork(f, n_hidden, k, activation))
+        columns = self.in_columns and self.in_columns.of_width(n_hidden)
+        network = TwoLayerNetwork(f, n_hidden, k, activation)
+        return replace(self, network=network, in_columns=columns)
 
     def weights(self, params):
         """``coefs_`` and ``intercepts_`` of the weights (p,)."""
@@ -207,7 +203,7 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
         scale, moments = standardization_of(table, targets, settings.standardize)
         if settings.alpha == "auto" and targets.is_numeric and "encoded" not in moments:
             targets = targets.in_units(moments_of(table, "encoded"))
-    problem = Problem(targets, scale, table, held_out, moments=moments)
+    problem = Problem(targets, scale, table, held_out, start=start, moments=moments)
     if settings.n_hidden == "auto" and start is not None:
         settings = replace(settings, n_hidden=start.coefs[0].shape[1])
     size = problem.size
@@ -234,54 +230,6 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     return replace(problem, network=TwoLayerNetwork(*shape, settings.activation)), settings
 
 
-def weigh_targets(problem, settings, random_state, *, deadline, start=None):
-    """A problem with each target in units of its noise, and the WarmStart of its fit, or None.
-
-    Units change only where the evidence chooses penalties.
-
-    Squared errors of several targets count by their noise precisions beta_c, as in their
-    likelihood, if y_c is measured in units of beta_c^-1/2. The noise is that of pilot fits by
-    the evidence: the first weighs all targets alike, and noisy ones drown the others. A target
-    that is constant in these rows tells of no noise, and stays as it is. The fit starts where it
-    would have, but from the pilot if there is no time left to do better.
-    """
-    k, loss = problem.targets.n_outputs, problem.targets.loss
-    chooses = isinstance(settings.alpha, str) and loss.is_squared_error
-    if k == 1 or not chooses or loss.output_activation != "identity":
-        return problem, start
-    n_rows = rows_to_start_on(problem.size, settings)
-    solver, table = settings.solver, problem.table
-    if n_rows < table.n_rows:
-        solver, table = "lm", table.part(n_rows).collected()
-    varies = np.flatnonzero(~moments_of(table, "encoded").is_constant)
-    if len(varies) < 2:
-        return problem, start
-    unit = problem.scale.y_scale
-    plain = {"verbose": 0, "n_starts": 1, "left_out_share": 0.0}  # no rows are left out
-    pilot = replace(settings, alpha="evidence", solver=solver, **plain)
-    for number in range(1, MOST_PILOTS + 1):
-        announce(settings, f"Finding the noise of each target: pilot fit {number}")
-        watch, states = Watch(deadline), deepcopy(random_state)
-        part = replace(problem.of_rows(table), held_out=None)
-        fit = fit_member(part, pilot, states, watch=watch, start=start)
-        if deadline.is_over():
-            columns = problem_in_columns(problem)
-            return columns, WarmStart(*columns.weights(fit.params))
-        if fit.posterior is None:  # of too many weights: nothing tells the noise
-            return problem, start
-        before, y_scale = problem.scale.y_scale, unit.copy()
-        noise = (before / unit * fit.posterior.noise_precision**-0.5)[varies]
-        noise = np.maximum(noise, LEAST_NOISE * noise.max())
-        mean = np.exp(np.log(noise).mean())
-        y_scale[varies] *= noise / mean
-        scale = replace(problem.scale, y_scale=y_scale)
-        problem = replace(problem, scale=scale, noise=mean**2)
-        change = (y_scale / before)[varies]
-        if change.max() < SAME_NOISE * change.min():
-            break
-    return problem, start
-
-
 def fit_members(problem, settings, random_state, *, watch):
     """The fits of the members of a committee; the last has not begun where the time was over."""
     n_jobs = settings.n_jobs if problem.table.is_in_memory else 1
@@ -298,21 +246,21 @@ def fit_members(problem, settings, random_state, *, watch):
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what is not finite is refused where it matters
-def fit_member(problem, settings, random_state, *, watch, start=None):
-    """Fit one network: a member of a committee, or the only one; ``start`` is a WarmStart."""
+def fit_member(problem, settings, random_state, *, watch):
+    """Fit one network: a member of a committee, or the only one."""
     if watch.number and watch.deadline.is_over():
         return Fit(ending=watch.deadline.reason)
     member_task = None if watch.number is None else watch.task
     if member_task is not None:
         member_task.begin()
     with ExitStack() as stack:
-        training = training_of(problem, settings, random_state, stack, watch=watch, start=start)
+        training = training_of(problem, settings, random_state, stack, watch=watch)
         monitor = training.monitor
         if watch.number is not None:
             announce(settings, f"Member {watch.number + 1} of {settings.n_members}")
         try:
-            fit = training.run(start)
-            if settings.alpha == "auto" and settings.solver == "lm" and start is None:
+            fit = training.run()
+            if settings.alpha == "auto" and settings.solver == "lm" and problem.start is None:
                 fit = constant_or_better(training, fit, watch.deadline)
         except (Stop, KeyboardInterrupt) as end:
             if isinstance(end, KeyboardInterrupt):
@@ -323,8 +271,8 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
                 raise
             fit = monitor.kept()
     fit = replace(fit, ending=monitor.ending, **monitor.along(fit))
-    columns = problem_in_columns(problem)
-    problem, fit = columns, fit_in_columns(problem, columns, fit)
+    if problem.in_columns is not None:
+        problem, fit = problem_in_columns(problem), fit_in_columns(problem, fit)
     if not settings.is_stream:
         fit = replace(fit, posterior=posterior_of_fit(problem, fit, settings.left_out_share))
     if member_task is not None:
@@ -332,8 +280,9 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
     return fit
 
 
-def training_of(problem, settings, random_state, stack, *, watch, start):
+def training_of(problem, settings, random_state, stack, *, watch):
     """The training of a network, over rows that are open as long as the ``stack`` is."""
+    start = problem.start
     mean_loss, validate = problem.loss_to_train(settings, problem.table, stack), None
     if problem.held_out is not None:
         held_out = problem.mean_loss(problem.held_out, mean_loss.rows.dtype, stack)

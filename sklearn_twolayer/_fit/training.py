@@ -79,7 +79,7 @@ class Training:
     part: MeanLoss | None = None  # over a part of the rows, on which the evidence starts
     refits: object = None  # of the rows on which it compares penalties
 
-    def run(self, start):
+    def run(self):
         """The fit from a warm start, or from weights that are drawn.
 
         Or from a network of the comparison that found its penalty. Where there is none of these,
@@ -89,7 +89,7 @@ class Training:
         diverges.
         """
         settings = self.settings
-        params, state = self._start(start)
+        params, state = self._start()
         if isinstance(settings.alpha, str):
             strategy = STRATEGIES[settings.alpha]
             if settings.n_starts > 1:
@@ -115,7 +115,7 @@ class Training:
             return self._from_compared(penalty)
         if settings.learning_alpha is not None:
             return self._learned_first(params, penalty)
-        flat = start and Flat.once_learned(settings.tol)
+        flat = self.problem.start and Flat.once_learned(settings.tol)
         return self.minimize(
             Fit(params, resume=state), penalty, max_iter=settings.max_iter, flat=flat
         )
@@ -152,9 +152,17 @@ class Training:
         most = settings.max_iter + settings.n_free_steps
         stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
         minimize, stage = partial(self.minimize, flat=flat), partial(announce, settings)
-        n_columns = self.problem.scale.n_columns
-        how = {"stride": stride, "stage": stage, "refits": self.refits, "noise": self.problem.noise}
-        return Search(self.mean_loss, likelihood, most, minimize, n_columns=n_columns, **how)
+        return Search(
+            self.mean_loss,
+            likelihood,
+            most,
+            minimize,
+            stride=stride,
+            stage=stage,
+            refits=self.refits,
+            noise=self.problem.noise,
+            n_columns=self.problem.size.n_features,
+        )
 
     def minimize(self, before, penalty, *, max_iter, keep=None, flat=None):
         """The fit that the solver comes to under one penalty, from where another one has ended.
@@ -229,15 +237,15 @@ class Training:
         values, remedy = too_large("scale")
         return ValueError(f"{what}: X or y holds {values} for {dtype}. {remedy} them{more}.")
 
-    def _start(self, start):
+    def _start(self):
         """Weights (p,) to start from, and what going on needs beside them."""
         settings, problem, dtype = self.settings, self.problem, self.mean_loss.rows.dtype
+        start, is_stream = problem.start, settings.is_stream
         if start is None:
             params, state = problem.draw_start(self.random_state, settings), None
         else:
-            options = {"is_stream": settings.is_stream}
-            params = start.params(problem.network, problem.scale, **options)
-            state = start.state(settings.solver, **options)
+            params = start.params(problem.network, problem.scale, is_stream=is_stream)
+            state = start.state(settings.solver, is_stream=is_stream)
         if not settings.is_stream:
             with np.errstate(over="ignore", invalid="ignore"):
                 value = self.mean_loss.value(params)

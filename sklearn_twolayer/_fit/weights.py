@@ -12,6 +12,7 @@ logistic unit starts where the tanh unit starts (``TanhForm``).
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from itertools import starmap
 from zlib import crc32
 
 import numpy as np
@@ -54,9 +55,9 @@ def published_weights(scale, network, members, dtype):
     The mean of M networks with h hidden units is one network with M h.
     """
     with np.errstate(over="ignore"):
-        coefs, intercepts = zip(*(scale.fold(*network.unpack(params)) for params in members))
+        coefs, intercepts = zip(*starmap(scale.fold, map(network.unpack, members)))
         (W1, W2), (b1, b2) = zip(*coefs), zip(*intercepts)
-        W1, W2 = np.hstack(W1), np.vstack(W2) / len(members)
+        W1, W2 = np.hstack(W1), np.vstack(W2) / len(W2)
         b1, b2 = np.concatenate(b1), np.mean(b2, axis=0)
         return [W1.astype(dtype), W2.astype(dtype)], [b1.astype(dtype), b2.astype(dtype)]
 

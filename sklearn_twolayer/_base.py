@@ -334,9 +334,9 @@ class BaseTwoLayer(
         """Set what predictions mean, and what came out of the training once that is done."""
         attributes = {**problem.attributes, **dict(attributes)}
         vars(self).update(attributes)
-        learned = problem.targets, problem.scale, problem.network.activation
-        keeps = {"keeps_matrix": isinstance(self.alpha, str), "published": tuple(attributes)}
-        self._learned_ = Learned(*learned, **keeps, **dict(left))
+        targets, activation, keeps = problem.targets, self.activation, isinstance(self.alpha, str)
+        of_fit = {"keeps_matrix": keeps, "published": tuple(attributes), **dict(left)}
+        self._learned_ = Learned(targets, problem.scale, activation, **of_fit)
 
     def _score(self, score_arrays, X, y, sample_weight):
         """R^2 or accuracy: scikit-learn's of arrays, of collections by a pass over them."""

@@ -513,8 +513,8 @@ MUTATIONS = {
             "    if True:\n        return replace(resolved, n_h",
         ),
         (
-            " and finds_by_evidence(resolved, size):\n        resolved = narrowed",
-            ":\n        resolved = narrowed",
+            " and finds_by_evidence(resolved, size):\n        n_members =",
+            ":\n        n_members =",
         ),
         (
             'if resolved.alpha != "auto" or n_hidden >= resolved.n_hidden:',
@@ -622,7 +622,7 @@ MUTATIONS = {
         "_fit/test_training.py test_train.py test_compared_penalties.py test_defaults.py "
         "test_faults.py",
         ('    if get_config()["assume_finite"]:', "    if False:"),
-        ('            options["tol"] *= settings.gradient_scale\n', ""),
+        ("tol), settings.gradient_scale * tol", "tol), tol"),
         ("if fit.loss < MARGIN * least.loss:", "if fit.loss > least.loss:"),
         ("least = min(settings.compared", "least = max(settings.compared"),
         ("        if settings.compared:", "        if False:"),
@@ -785,7 +785,7 @@ MUTATIONS = {
         ("min(settings.max_iter, LEARNING_STEPS)", "settings.max_iter"),
         ("deadline.share(COMPARING_SHARE)", "deadline"),
         ("if len(found) == len(pairs):", "if True:"),
-        ('{"frequency": problem.table.frequency', '{"frequency": problem.table.weight'),
+        ("frequency=problem.table.frequency", "frequency=problem.table.weight"),
         ("return out.sum() if weight is None else weight @ out", "return out.sum()"),
         (">= MARGIN * lost:", ">= lost:"),
         (

@@ -148,9 +148,9 @@ class Monitor:
                     "another scoring, such as 'loss'."
                 )
         asks_to_stop = self.tell is not None and self.tell(params)
-        line = f"Iteration {self.n_before + self.n_steps + 1:5d}  loss {value:.6g}"
-        seen = "" if self.validate is None else f"  validation score {score:.4f}"
-        announce(self.settings, line + seen)
+        if self.settings.verbose:
+            line = f"Iteration {self.n_before + self.n_steps + 1:5d}  loss {value:.6g}"
+            print(line if self.validate is None else f"{line}  validation score {score:.4f}")
         if self.validate is not None:
             self._record_validation(params, loss, score)
         self.n_steps += 1

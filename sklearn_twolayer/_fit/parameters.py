@@ -279,5 +279,4 @@ def streaming(settings, *, of_collections=False):
             "partial_fit takes arrays, not Dask collections: call it with the computed "
             "partitions one by one, or use fit, which reads them itself."
         )
-    epoch = {"max_iter": 1, "learning_rate_schedule": "constant", "tol": 0}
-    return replace(settings, is_stream=True, **epoch)
+    return replace(settings, is_stream=True, max_iter=1, learning_rate_schedule="constant", tol=0)

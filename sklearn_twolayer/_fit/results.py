@@ -122,7 +122,8 @@ def published(problem, settings, members, random_state):
     elif settings.warm_start:
         left["resume"] = Resume(settings.solver, best.resume)
     if best.posterior is None:
-        left["no_error_bars"] = why_no_error_bars(problem, settings)
+        weights = TOO_MANY_WEIGHTS.format(p=problem.network.n_params, most=MAX_WEIGHTS)
+        left["no_error_bars"] = STREAM if settings.is_stream else weights
         return attributes, left
     left["posteriors"] = list(map(attrgetter("posterior"), members))
     return attributes | _statistics(problem, best, left["posteriors"]), left
@@ -224,13 +225,6 @@ def rows_of_curvature(size, n_hidden):
     return min(size.n_rows, max(int(MAX_COST / cost_of_row), -(-2 * p // k)))
 
 
-def why_no_error_bars(problem, settings):
-    """Why a fit has no posterior, and what to do."""
-    if settings.is_stream:
-        return STREAM
-    return TOO_MANY_WEIGHTS.format(p=problem.network.n_params, most=MAX_WEIGHTS)
-
-
 def posterior_of_fit(problem, fit, left_out_share=0.0):
     """The posterior of the weights of a fit, or None where these are too many.
 
@@ -253,8 +247,14 @@ def posterior_of_fit(problem, fit, left_out_share=0.0):
         few = problem.table.part(min(n_judged, n_rows))
         few = over(few, width=max(network.width, network.n_first))
         everything = part if n_rows == size.n_rows else over(problem.table)
-        options = {"part": part, "few": few, "left_out_share": left_out_share}
-        return posterior_of(everything, fit.params, fit.penalty, **options)
+        return posterior_of(
+            everything,
+            fit.params,
+            fit.penalty,
+            part=part,
+            few=few,
+            left_out_share=left_out_share,
+        )
 
 
 def relevance(problem, coefs, intercepts):

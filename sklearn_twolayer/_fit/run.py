@@ -106,8 +106,7 @@ class Problem:
         needs_matrix = settings.solver == "lm" or settings.alpha in ("evidence", "ard")
         dtype = np.float64 if needs_matrix else table.dtype
         width = self.network.width_of_matrix if needs_matrix else self.network.width
-        options = {"width": width, "is_textbook": settings.solver == "gd"}
-        return self.mean_loss(table, dtype, stack, **options)
+        return self.mean_loss(table, dtype, stack, width=width, is_textbook=settings.solver == "gd")
 
     def of_rows(self, table):
         """The same problem of other rows, one of each, and of as many copies as there are of them.
@@ -294,16 +293,17 @@ def training_of(problem, settings, random_state, stack, *, watch):
         tell=watch.task and (lambda params: watch.task.iteration(partial(problem.weights, params))),
         n_before=len(start.curve) if settings.is_stream and start is not None else 0,
     )
-    n_rows, table = rows_to_start_on(problem.size, settings), problem.table
-    part, refits, judged = None, None, problem
-    if start is None and n_rows < table.n_rows:
+    training = Training(problem, settings, mean_loss, monitor, random_state)
+    if start is not None or not isinstance(settings.alpha, str):
+        return training
+    n_rows, table, judged = rows_to_start_on(problem.size, settings), problem.table, problem
+    if n_rows < table.n_rows:
         table = table.part(n_rows).collected()
         judged = problem.of_rows(table)
-        part = judged.loss_to_train(replace(settings, solver="lm"), table, stack)
-    if settings.alpha == "auto" and table.is_in_memory and start is None:
-        refits = Refits(judged, settings, watch.deadline)
-    how = {"random_state": random_state, "part": part, "refits": refits}
-    return Training(problem, settings, mean_loss, monitor, **how)
+        training.part = judged.loss_to_train(replace(settings, solver="lm"), table, stack)
+    if settings.alpha == "auto" and table.is_in_memory:
+        training.refits = Refits(judged, settings, watch.deadline)
+    return training
 
 
 def _loss_and_score(problem, settings, mean_loss, params):

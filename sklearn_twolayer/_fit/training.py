@@ -176,10 +176,16 @@ class Training:
         curve, first = [], self.monitor.n_steps
 
         def fit_at(step, status=None):
-            n, loss = step.n_iter, float(step.least)
-            way = before.curve + tuple(curve[:n]), before.steps + tuple(range(first, first + n))
-            after = {"resume": step.state, "learning_rate": step.learning_rate}
-            return Fit(step.best, penalty, loss, *way, status, **after)
+            return Fit(
+                step.best,
+                penalty,
+                float(step.least),
+                curve=before.curve + tuple(curve[: step.n_iter]),
+                steps=before.steps + tuple(range(first, first + step.n_iter)),
+                status=status,
+                resume=step.state,
+                learning_rate=step.learning_rate,
+            )
 
         def kept_at(step):
             return fit_at(step) if keep is None else keep(fit_at(step))
@@ -194,24 +200,26 @@ class Training:
             found = search(before.params, callback=observe)
         except NotFinite as reason:
             raise self._too_large(reason) from None
-        where = found.x, found.fun, found.x, found.fun, len(curve)
-        end = Step(*where, found.state, found.learning_rate)
+        x, value = found.x, found.fun
+        end = Step(x, value, x, value, len(curve), found.state, found.learning_rate)
         if not curve:  # no step, but perhaps another penalty
             self.monitor.kept = partial(kept_at, end)
         return fit_at(end, found.status)
 
     def _search(self, objective, max_iter, state, flat):
         """The minimiser of the solver, ``search(params, callback=callback)``."""
-        settings, function = self.settings, objective.value_and_gradient
-        options = {"max_iter": max_iter, "tol": settings.tol}
+        settings, tol, function = self.settings, self.settings.tol, objective.value_and_gradient
         if settings.solver == "lm":
-            return partial(levenberg_marquardt, objective, damping=state, **options)
+            return partial(
+                levenberg_marquardt, objective, damping=state, max_iter=max_iter, tol=tol
+            )
         if settings.solver == "lbfgs":
-            options["tol"] *= settings.gradient_scale
-            flat = flat or Flat.within(max_iter, settings.tol)
-            return partial(lbfgs, function, flat=flat, **options)
+            flat, tol = flat or Flat.within(max_iter, tol), settings.gradient_scale * tol
+            return partial(lbfgs, function, flat=flat, max_iter=max_iter, tol=tol)
         if settings.solver == "gd":
-            return partial(gradient_descent, function, learning_rate=state, **options)
+            return partial(
+                gradient_descent, function, learning_rate=state, max_iter=max_iter, tol=tol
+            )
         return partial(self._epochs, objective, max_iter, state)
 
     def _epochs(self, objective, max_iter, state, params, *, callback):
@@ -220,12 +228,18 @@ class Training:
         rule = adam
         if settings.solver == "sgd":
             rule = partial(sgd, momentum=settings.momentum, nesterov=settings.nesterovs_momentum)
-        plan = settings.learning_rate, settings.learning_rate_schedule, max_iter, settings.tol
-        schedule = Schedule(*plan, settings.n_iter_no_change)
+        schedule = Schedule(
+            settings.learning_rate,
+            settings.learning_rate_schedule,
+            max_iter,
+            settings.tol,
+            settings.n_iter_no_change,
+        )
         random_state = self.random_state if settings.shuffle else None
         batches = Batches(rows, settings.batch_size, random_state)
-        options = {"rule": rule, "batches": batches, "options": schedule}
-        found = stochastic(objective, state, callback=callback, **options)
+        found = stochastic(
+            objective, state, rule=rule, batches=batches, options=schedule, callback=callback
+        )
         if not found.nit:
             raise self._too_large("The loss is not finite, however short the steps")
         return found

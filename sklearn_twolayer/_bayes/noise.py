@@ -111,14 +111,14 @@ class Likelihood:
     def widening(self, of_targets, left_out_share, n_effective):
         """The factor on noise variances 1 / beta_c by which left-out rows lose what they did.
 
-        That is ``left_out_share`` of the variance of y, 0 if unknown. In a linear model the error
+        That is ``left_out_share`` of the variance of y, or None. In a linear model the error
         of row i, if it is left out, has the variance sigma^2 / (1 - H_ii): the factor is
         (1 - gamma / S k), of the S k residuals that tell, times the share over the mean of
         1 / (beta_c var(y_c)), and 1 at least. Where weights use up (nearly) all residuals, they
         tell of no sigma.
         """
         varies = self.variances > 0
-        if not left_out_share or not np.any(varies):
+        if left_out_share is None or not np.any(varies):
             return 1.0
         told = np.mean(1 / (of_targets * self.variances)[varies])
         used = min(n_effective / self.n_telling, MAX_USED_SHARE)

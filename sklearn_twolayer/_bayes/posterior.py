@@ -178,7 +178,7 @@ class PointMass:
         return Z2, np.zeros((*Z2.shape, Z2.shape[1]))
 
 
-def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_share=0.0):
+def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_share=None):
     """Posterior of a fit, from mean losses in float64.
 
     The noise is that of all rows. The curvature is that of a ``part``, by default all of them, and

@@ -27,6 +27,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
+from sklearn_twolayer._fit.parameters import Plan
 
 #: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
 MAX_CLASSIFIER_COST = 1e5
@@ -125,7 +126,7 @@ def is_small(size):
 
 
 def resolve(settings, size):
-    """The settings with a value for every "auto"."""
+    """The plan of a fit: its settings, with a value for every "auto"."""
     n_hidden = choose_width(size) if settings.n_hidden == "auto" else int(settings.n_hidden)
     solver, by_evidence = settings.solver, None
     if solver == "auto":
@@ -138,7 +139,7 @@ def resolve(settings, size):
     if batch_size == "auto":
         batch_size = min(max(size.n_rows // N_BATCHES, MIN_BATCH), MAX_BATCH)
     resolved = replace(
-        settings,
+        Plan(**vars(settings)),
         n_hidden=n_hidden,
         solver=solver,
         learning_rate=LEARNING_RATE.get(solver) if rate == "auto" else rate,

@@ -266,7 +266,7 @@ def weigh_targets(problem, settings, random_state, deadline):
     if len(varies) < 2:
         return problem
     pilot = replace(  # it leaves out no rows
-        settings, alpha="evidence", solver=solver, verbose=0, n_starts=1, left_out_share=0.0
+        settings, alpha="evidence", solver=solver, verbose=0, n_starts=1, left_out_share=None
     )
     for number in range(1, MOST_PILOTS + 1):
         announce(settings, f"Finding the noise of each target: pilot fit {number}")

@@ -220,7 +220,7 @@ def constant_or_better(training, fit, deadline):
         return fit
     start = problem.draw_start(training.random_state, settings)
     left_out_share = _left_out_share(training, start, fit.loss, deadline)
-    if left_out_share == np.inf:
+    if left_out_share is None:
         return fit
     learned = _rival(training, Fit(start), RIVAL_STRENGTHS[0], LEARNING_STEPS, instead=fit)
     n_steps = settings.max_iter - len(learned.curve)
@@ -241,9 +241,9 @@ def _rival(training, before, strength, n_steps, *, instead):
 
 
 def _left_out_share(training, start, loss, deadline):
-    """What networks that learn first lose on rows that are left out; inf if not less than ``loss``.
+    """What networks that learn first lose on rows that are left out, as a share of var(y).
 
-    As a share of the variance of y.
+    None if it is not less than ``loss``.
     """
     problem, network = training.problem, training.problem.network
     brief = replace(training.settings, max_iter=min(training.settings.max_iter, LEARNING_STEPS))
@@ -258,9 +258,9 @@ def _left_out_share(training, start, loss, deadline):
         out = fold == number
         found = LeftOut(problem, brief, deadline).fits(out, start, candidates)
         if len(found) < len(candidates):
-            return np.inf
+            return None
         lost += found[-1][0]
         is_hopeless = number == 0 and lost > HOPELESS * loss * weight[out].sum()
         if is_hopeless or lost >= MARGIN * loss * weight.sum():
-            return np.inf
+            return None
     return lost / weight.sum() / Likelihood.of(training.mean_loss).variance

@@ -141,13 +141,7 @@ READERS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """The parameters of a fit: as the user has set them, and after ``resolve`` without "auto".
-
-    ``alpha`` is a float then, or the name of the strategy by which penalties are chosen. A float is
-    the geometric mean of those of W1 and W2, of which the first is ``ratio`` times the second. A
-    fit goes on from the best of the weights that have been ``compared``, or learns under the weaker
-    ``learning_alpha`` first; or it takes the best of ``n_starts``.
-    """
+    """The parameters of a fit, as the user has set them."""
 
     n_hidden: int | str
     activation: str
@@ -174,16 +168,28 @@ class Settings:
     verbose: int
     output_activation: str = "identity"
     class_weight: object = None
+    is_stream: bool = False  # that of ``partial_fit``, which goes on as if it had never stopped
+
+
+@dataclass(frozen=True)
+class Plan(Settings):
+    """Settings without "auto", and what has been decided beside the parameters.
+
+    ``alpha`` is a float, or the name of the strategy by which penalties are chosen. A float is the
+    geometric mean of those of W1 and W2, of which the first is ``ratio`` times the second. A fit
+    goes on from the best of the weights that have been ``compared``, or learns under the weaker
+    ``learning_alpha`` first; or it takes the best of ``n_starts``.
+    """
+
     n_starts: int = 1
     n_free_steps: int = 0  # that a strategy may take beside ``max_iter`` before it penalises
     learning_alpha: float | None = None
     compared: tuple = ()
     ratio: float = 1.0
     gradient_scale: float = 1.0  # what lbfgs multiplies ``tol`` by before it holds gradients to it
-    left_out_share: float = 0.0  # of the variance of y, lost under ``alpha``; 0 if unknown
-    by_evidence: object = None  # settings to take where left-out rows are predicted better by them
+    left_out_share: float | None = None  # of the variance of y, lost under ``alpha``; if it is told
+    by_evidence: "Plan | None" = None  # to take where left-out rows are predicted better by it
     most_hidden: int = 0  # units up to which a classifier may have more where that is so, too
-    is_stream: bool = False  # that of ``partial_fit``, which goes on as if it had never stopped
 
 
 def checked(attributes, estimator_name):

@@ -66,9 +66,9 @@ def whole_members(fits):
     """
     begun = [fit for fit in fits if fit.params is not None]
     uncut = [fit for fit in begun if fit.ending is None] or begun
-    least = min(map(attrgetter("left_out_share"), uncut))
-    least = max(least, 1 / NOISE_PRECISION_BOUNDS[1])
-    members = [fit for fit in uncut if fit.left_out_share <= MOST_TIMES_THE_LEAST * least]
+    lost = [np.inf if fit.left_out_share is None else fit.left_out_share for fit in uncut]
+    most = MOST_TIMES_THE_LEAST * max(min(lost), 1 / NOISE_PRECISION_BOUNDS[1])
+    members = [fit for fit, share in zip(uncut, lost) if share <= most]
     n, M, posteriors = len(uncut), len(members), [fit.posterior for fit in members]
     if n == M or None in posteriors:
         return members
@@ -225,7 +225,7 @@ def rows_of_curvature(size, n_hidden):
     return min(size.n_rows, max(int(MAX_COST / cost_of_row), -(-2 * p // k)))
 
 
-def posterior_of_fit(problem, fit, left_out_share=0.0):
+def posterior_of_fit(problem, fit, left_out_share=None):
     """The posterior of the weights of a fit, or None where these are too many.
 
     Of a classifier that is not moderated the matrix has only the evidence to tell, where all

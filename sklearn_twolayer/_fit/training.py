@@ -63,7 +63,7 @@ class Fit:
     validation_scores: list = ()  # after each step
     validation_losses: list = ()
     posterior: object = None
-    left_out_share: float = np.inf  # of the variance of y; infinite where nothing was compared
+    left_out_share: float | None = None  # of the variance of y, where left-out rows have told it
 
 
 @dataclass

@@ -11,7 +11,7 @@ from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit import choice
 from sklearn_twolayer._fit.monitor import Deadline
-from sklearn_twolayer._fit.parameters import checked
+from sklearn_twolayer._fit.parameters import Plan, checked
 from sklearn_twolayer._fit.run import Problem
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.scale import Standardization
@@ -19,7 +19,7 @@ from sklearn_twolayer._network.scale import Standardization
 
 def settings_of(alpha):
     parameters = TwoLayerRegressor(4, alpha=alpha, solver="lm", max_iter=5, n_members=1)
-    return checked(parameters.get_params(), "TwoLayerRegressor")
+    return Plan(**vars(checked(parameters.get_params(), "TwoLayerRegressor")))
 
 
 def posed(n_outputs, n_rows=20, constant=()):
@@ -37,7 +37,7 @@ def weighed(deviations, monkeypatch, alpha="evidence", constant=()):
 
     def fit_member(problem, settings, random_state, *, watch):
         pilots.append(settings.alpha)
-        assert (settings.n_starts, settings.left_out_share) == (1, 0.0)
+        assert (settings.n_starts, settings.left_out_share) == (1, None)
         precision = (problem.scale.y_scale / deviations) ** 2  # as measured by that scale
         return SimpleNamespace(posterior=SimpleNamespace(noise_precision=precision))
 

@@ -13,7 +13,7 @@ from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit.auto import choose_width
 from sklearn_twolayer._fit.monitor import Deadline, Monitor, Stop, Watch
-from sklearn_twolayer._fit.parameters import checked
+from sklearn_twolayer._fit.parameters import Plan, checked
 from sklearn_twolayer._fit.results import whole_members, why_unfinished
 from sklearn_twolayer._fit.run import (
     Problem,
@@ -46,7 +46,7 @@ def settings_of(solver, **parameters):
         "tol": 0.0,
     }
     estimator = TwoLayerRegressor(solver=solver, **{**asked, **parameters})
-    return checked(estimator.get_params(), "TwoLayerRegressor")
+    return Plan(**vars(checked(estimator.get_params(), "TwoLayerRegressor")))
 
 
 def posed(n_rows=30, n_features=3, n_hidden=4, n_outputs=2, y_scale=1.0):
@@ -466,6 +466,7 @@ def test_whole_members_are_those_that_were_not_cut_short():
         ([0.1, 0.19, 0.21, np.inf], [0.1, 0.19]),
         ([0.3, 0.1, 0.15], [0.1, 0.15]),
         ([np.inf, np.inf], [np.inf, np.inf]),
+        ([None, None], [None, None]),
         ([0.0, 1e-9, 1e-7], [0.0, 1e-9]),
     ],
 )
@@ -488,6 +489,7 @@ class Bars:
         ([0.1, 0.15, 0.5, 0.3, 0.2], [1.5 * 1.75] * 3),
         ([0.1], [1.75]),
         ([np.inf, np.inf], [1.75] * 2),
+        ([None, None], [1.75] * 2),
     ],
 )
 def test_members_that_are_left_when_others_were_left_out_have_wider_bars(losses, expected):

@@ -348,7 +348,7 @@ def test_a_stop_ends_the_starts_and_keeps_the_best():
 def by_left_out_rows(losses, stop_at=None):
     """The start that is taken of some whose left-out rows lose so much, and what is kept."""
     training = Starts(losses, stop_at=stop_at)
-    training.search_of_penalties = lambda: Search(None, None, 50, training.minimize)
+    training.search_of_penalties = lambda: Search(None, None, 50, training.minimize, 3)
 
     def strategy(search, start):
         fit = search.minimize(start, None, max_iter=1, keep=lambda running: running)

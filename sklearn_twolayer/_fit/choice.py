@@ -7,7 +7,7 @@ said which ones are asked in turn, and what the fit takes from that: a penalty, 
 less the evidence with fewer units, or more units.
 """
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -197,15 +197,12 @@ def predicts_better(problem, settings, random_state, *, lost, deadline):
     """
     announce(settings, f"Comparing penalties: the evidence, {settings.n_hidden} units by lm")
     problem, brief = replace(problem, held_out=None), replace(settings, verbose=0)
-    for state in member_states(random_state, settings.n_members):
-        with ExitStack() as stack:
-            training = training_of(problem, brief, state, stack, watch=Watch(deadline))
-            try:
-                fit = training.run()
-            except Stop:
-                return False
-        if fit.left_out_share < MARGIN * lost:
-            return True
+    with suppress(Stop):
+        for state in member_states(random_state, settings.n_members):
+            with ExitStack() as stack:
+                training = training_of(problem, brief, state, stack, watch=Watch(deadline))
+                if training.run().left_out_share < MARGIN * lost:
+                    return True
     return False
 
 

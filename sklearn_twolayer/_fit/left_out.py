@@ -12,7 +12,7 @@ under a weak penalty and goes on under a stronger one; it wins if networks that 
 rows that were left out better than the evidence predicts its own.
 """
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -123,12 +123,10 @@ class LeftOut:
             mean_loss = problem.loss_to_train(settings, kept, stack)
             loss_of_left = problem.mean_loss(left, mean_loss.rows.dtype, stack).value
             training = Training(problem, settings, mean_loss, monitor)
-            for search in searches:
-                try:
+            with suppress(Stop):
+                for search in searches:
                     params = search(training, Fit(params)).params
-                except Stop:
-                    break
-                fits.append((loss_of_left(params) * float(left.total_weight), params))
+                    fits.append((loss_of_left(params) * float(left.total_weight), params))
         return fits
 
 

@@ -47,6 +47,7 @@ MUTATIONS = {
         ("(entr(mean_target) + entr(1 - mean_target)).sum()", "entr(mean_target).sum()"),
         ("return float(entr(mean_target).sum())", "return float(entr(mean_target).mean())"),
         ("delta = residual * (2 / y.shape[1])", "delta = residual * 2"),
+        ("    is_quadratic = ignores_shift", "    is_quadratic = True\n    ignores_shift"),
         (
             "delta = residual * A2 * (1 - A2) * (2 / y.shape[1])",
             "delta = residual * 2 / y.shape[1]",

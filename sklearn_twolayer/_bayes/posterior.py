@@ -210,7 +210,7 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
         precisions = Precisions(penalty.groups, penalty.strengths * scale, noise_precision)
         value = loss + penalty.value(params)
         evidence = log_marginal_likelihood(value, factor, precisions, likelihood)
-    if part.loss.is_squared_error:
+    if likelihood.is_gaussian:
         units = spread**2 / scale
         temperature = valleys(
             few, params, factor, units=units, likelihood=likelihood, left_out_share=left_out_share
@@ -238,7 +238,7 @@ def valleys(few, params, factor, *, units, likelihood, left_out_share):
 
     The variance within one is held to what left-out rows lost, where they are enough to tell.
     """
-    is_linear = few.network.activation == few.loss.output_activation == "identity"
+    is_linear = few.loss.is_quadratic and few.network.activation == "identity"
     temperature = 1.0 if is_linear else VALLEYS_TEMPERATURE
     if not left_out_share or likelihood.total_weight < MIN_ROWS_THAT_BOUND:
         return temperature

@@ -252,8 +252,7 @@ def weigh_targets(problem, settings, random_state, deadline):
     that is constant in these rows tells of no noise, and stays as it is. The fit starts where it
     would have, but from the pilot if there is no time left to do better.
     """
-    loss = problem.targets.loss
-    if not loss.is_squared_error or loss.output_activation != "identity":
+    if not problem.targets.loss.is_quadratic:
         return problem
     n_rows = rows_to_start_on(problem.size, settings)
     solver, table = settings.solver, problem.table

@@ -73,8 +73,8 @@ def _shift_to_level(mean_loss, params):
 
         b2 <- b2 - k / 2 dF/db2
     """
-    shift, loss = np.zeros_like(params), mean_loss.loss
-    if loss.is_squared_error and loss.output_activation == "identity":
+    shift = np.zeros_like(params)
+    if mean_loss.loss.is_quadratic:
         _, gradient = mean_loss.value_and_gradient(params)
         *_, db2 = mean_loss.network.unpack(gradient)
         shift[-len(db2) :] = -len(db2) / 2 * db2

@@ -138,7 +138,7 @@ def _statistics(problem, fit, posteriors):
     if isinstance(posterior, PointMass):
         return {}
     statistics = {"n_effective_params_": posterior.n_effective, "curvature_rows_": posterior.n_rows}
-    if problem.targets.loss.is_squared_error:
+    if problem.targets.is_numeric:
         beta = posterior.noise_precision
         of_members = list(map(attrgetter("noise_precision"), posteriors))
         beta = beta / np.mean(beta / of_members, axis=0)
@@ -277,7 +277,7 @@ def relevance(problem, coefs, intercepts):
     W1, W2 = W1 * spread[:, None], W2 / problem.scale.y_scale
     largest = np.abs(W1).max(axis=1)
     W1 = W1 / np.where(largest > 0, largest, 1)[:, None]  # whose squares do not overflow
-    if problem.targets.output_activation == "softmax":
+    if problem.targets.loss.ignores_shift:
         W2 = W2 - W2.mean(axis=1, keepdims=True)
     network = TwoLayerNetwork(*coefs[0].shape, len(intercepts[1]), problem.network.activation)
     params, step = network.pack(coefs, intercepts, np.float64), -(-problem.table.n_rows // MAX_ROWS)

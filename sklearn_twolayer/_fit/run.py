@@ -49,7 +49,7 @@ class Problem:
     @property
     def size(self):
         """What "auto" goes by."""
-        table, is_regression = self.table, self.targets.loss.is_squared_error
+        table, is_regression = self.table, self.targets.is_numeric
         columns = (self.in_columns or self).table
         shape = table.n_rows, columns.n_features, self.targets.n_outputs
         kind = is_regression, table.is_in_memory, table.density
@@ -138,7 +138,7 @@ class Problem:
         else:
             mean = table.mean_target(targets, self.scale)
         constant = targets.loss.constant(mean)
-        is_steep = settings.solver == "lm" and targets.loss.is_squared_error
+        is_steep = settings.solver == "lm" and targets.is_numeric
         says_little = is_stream or table.n_rows == 1  # what is constant here need not stay so
         inputs = self.moments["X"].is_constant if "X" in self.moments else ()
         is_constant = ((), ()) if says_little else (inputs, targets.is_constant)
@@ -171,7 +171,7 @@ def standardization_of(table, targets, is_wanted):
     scale, moments = Standardization.none(table.n_features, targets.n_outputs), {}
     if not is_wanted:
         return scale, moments
-    has_units = targets.output_activation == "identity" and targets.loss.is_squared_error
+    has_units = targets.loss.is_quadratic
     for name, title in [("X", "X"), ("encoded", "y")][: 1 + has_units]:
         found = moments[name] = moments_of(table, name)
         bad = np.flatnonzero(~np.isfinite(found.scale)).tolist()

@@ -106,7 +106,7 @@ class Training:
             if state is None:
                 curvature = PenalisedLoss(self.mean_loss, penalty).largest_curvature(params)
                 state = CURVATURE_SHARE / (curvature or 1.0)
-        if settings.solver == "lm" and self.problem.targets.loss.is_squared_error:
+        if settings.solver == "lm" and self.problem.targets.is_numeric:
             # Bending pays on the long way down to a small loss.
             self.bends_below = BENDING_SHARE * self.mean_loss.quadratic(params)[0]
         if settings.n_starts > 1:

@@ -35,8 +35,9 @@ from sklearn_twolayer._fit.auto import (
 from sklearn_twolayer._fit.compare import LEARNING_TIMES_LESS, Comparison
 from sklearn_twolayer._fit.left_out import COMPARING_SHARE
 from sklearn_twolayer._fit.monitor import Stop, Watch, announce
+from sklearn_twolayer._fit.parameters import Plan
 from sklearn_twolayer._fit.results import MAX_WEIGHTS
-from sklearn_twolayer._fit.run import fit_member, training_of
+from sklearn_twolayer._fit.run import Problem, fit_member, training_of
 from sklearn_twolayer._fit.span import problem_in_columns, rows_in_columns
 from sklearn_twolayer._fit.weights import WarmStart, member_states
 from sklearn_twolayer._network.scale import moments_of
@@ -58,8 +59,8 @@ LEAST_NOISE = 0.1
 class Compared:
     """A problem, its settings, and the penalty under which its networks lose least."""
 
-    problem: object
-    settings: object
+    problem: Problem
+    settings: Plan
     comparison: Comparison
     pair: tuple
 

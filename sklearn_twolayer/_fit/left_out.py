@@ -15,6 +15,7 @@ rows that were left out better than the evidence predicts its own.
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,10 +24,14 @@ from sklearn_twolayer._bayes.copies import MANY_COPIES, N_FOLDS, SortedRows, fre
 from sklearn_twolayer._bayes.cross_validate import HOPELESS, MARGIN, n_folds_asked
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.auto import gauss_newton_size_and_cost
-from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
+from sklearn_twolayer._fit.monitor import Deadline, Monitor, Stop, announce
+from sklearn_twolayer._fit.parameters import Plan
 from sklearn_twolayer._fit.training import LEARNING_STEPS, Fit, Training
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._optimize.full_batch import Flat
+
+if TYPE_CHECKING:
+    from sklearn_twolayer._fit.run import Problem
 
 #: The share of the time that is left before ``max_time`` in which penalties are compared: the fit
 #: itself, which no penalty replaces, has the other half.
@@ -68,9 +73,9 @@ def bits_of_labels(problem, is_left_out):
 class LeftOut:
     """Networks that are fitted without some of the rows, and predict these."""
 
-    problem: object
-    settings: object  # of the networks; their ``max_iter`` is that under each penalty
-    deadline: object
+    problem: "Problem"
+    settings: Plan  # of the networks; their ``max_iter`` is that under each penalty
+    deadline: Deadline
 
     def fits(self, out, params, candidates):
         """The sum of the losses of the left-out rows under each candidate, and the weights (p,).
@@ -156,9 +161,9 @@ class Refits:
     ends within an iteration: a fold that is cut short does not count.
     """
 
-    problem: object  # of the rows on which penalties are compared, in memory
-    settings: object
-    deadline: object
+    problem: "Problem"  # of the rows on which penalties are compared, in memory
+    settings: Plan
+    deadline: Deadline
 
     @cached_property
     def _weight(self):

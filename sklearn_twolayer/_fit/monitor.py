@@ -6,8 +6,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from inspect import signature
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from sklearn_twolayer._fit.parameters import Plan
+
+if TYPE_CHECKING:
+    from sklearn_twolayer._callbacks import Task
 
 #: What may end a fit before it has converged, beside ``max_iter``.
 OUT_OF_TIME, INTERRUPT = "out of time", "interrupt"
@@ -58,7 +64,7 @@ class Watch:
     """Who watches a fit: its deadline, and the task of which callbacks are told."""
 
     deadline: Deadline
-    task: object = None
+    task: "Task | None" = None
     number: int | None = None  # of a member of a committee; None for a network by itself
 
     def member(self, number):
@@ -120,7 +126,7 @@ class Monitor:
     maximises; ``tell(params)`` is told of each iteration, and says whether to stop.
     """
 
-    settings: object  # early_stopping, tol, n_iter_no_change and verbose
+    settings: Plan
     deadline: Deadline
     validate: Callable | None = None
     tell: Callable | None = None

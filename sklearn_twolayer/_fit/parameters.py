@@ -1,6 +1,6 @@
 """The settings of a fit: which values a parameter may have, and what a fit does not look at."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from inspect import signature
@@ -159,15 +159,15 @@ class Settings:
     max_time: float | None
     tol: float
     early_stopping: bool
-    scoring: object
+    scoring: str | Callable | None
     validation_fraction: float
     n_iter_no_change: float
     warm_start: bool
     n_jobs: int | None
-    random_state: object
+    random_state: int | np.random.RandomState | None
     verbose: int
     output_activation: str = "identity"
-    class_weight: object = None
+    class_weight: Mapping | list | str | None = None
     is_stream: bool = False  # that of ``partial_fit``, which goes on as if it had never stopped
 
 

@@ -4,9 +4,11 @@ A training that is told to stop, or interrupted, ends in ``fit_member``: it goes
 that the monitor has kept.
 """
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -29,22 +31,28 @@ from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.objective import MeanLoss
 from sklearn_twolayer._network.scale import Standardization, moments_of
 
+if TYPE_CHECKING:
+    from sklearn_twolayer._data.dask_table import DaskTable
+    from sklearn_twolayer._data.labels import LabelTargets
+    from sklearn_twolayer._data.table import Table
+    from sklearn_twolayer._data.targets import RealTargets
+
 
 @dataclass(frozen=True)
 class Problem:
     """What is learnt: what y means, the units, the rows, and the network."""
 
-    targets: object
-    scale: object
-    table: object  # Table or DaskTable of the training rows
-    held_out: object = None  # that of the validation rows
-    score_weights: object = None  # their ``score(coefs, intercepts)`` by a scorer of the user's
+    targets: "RealTargets | LabelTargets"
+    scale: Standardization
+    table: "Table | DaskTable"  # of the training rows
+    held_out: "Table | DaskTable | None" = None  # of the validation rows
+    score_weights: Callable | None = None  # their ``score(coefs, intercepts)`` by a user's scorer
     start: WarmStart | None = None  # where the network goes on from; None draws weights
-    network: object = None  # None until ``pose`` has given it a width
+    network: TwoLayerNetwork | None = None  # None until ``pose`` has given it a width
     moments: dict = field(default_factory=dict)  # of "X" and "encoded", if the scale is of them
     copies: float = 1.0  # rows for each that tells something new, where penalties are found
-    noise: object = None  # the variance of that of each target, where pilots have told it
-    in_columns: object = None  # the same in the columns of X, of one in coordinates: see ``span``
+    noise: float | None = None  # the variance of that of each target, where pilots have told it
+    in_columns: "Problem | None" = None  # of one in coordinates, the same in the columns of X
 
     @property
     def size(self):

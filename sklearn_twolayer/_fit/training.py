@@ -6,6 +6,7 @@ solver, every choice of the penalty and a best of several starts asks for.
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn import get_config
@@ -13,7 +14,9 @@ from sklearn import get_config
 from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, STRATEGIES, Search, of_all_rows
 from sklearn_twolayer._bayes.cross_validate import MARGIN
 from sklearn_twolayer._bayes.noise import Likelihood
-from sklearn_twolayer._fit.monitor import announce
+from sklearn_twolayer._bayes.posterior import PointMass, Posterior
+from sklearn_twolayer._fit.monitor import Monitor, announce
+from sklearn_twolayer._fit.parameters import Plan
 from sklearn_twolayer._fit.weights import are_equal, published_weights
 from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty
 from sklearn_twolayer._optimize.full_batch import (
@@ -33,6 +36,10 @@ from sklearn_twolayer._optimize.stochastic import (
     sgd,
     stochastic,
 )
+
+if TYPE_CHECKING:
+    from sklearn_twolayer._fit.left_out import Refits
+    from sklearn_twolayer._fit.run import Problem
 
 #: Steps of lm under squared error bend where F is below this share of the loss at the start;
 #: above it straight steps are as good, or better (docs/choices.md), and cheaper.
@@ -57,12 +64,12 @@ class Fit:
     curve: tuple = ()  # F after each step of the way here
     steps: tuple = ()  # the numbers of these among all steps that the training took
     status: int | None = None  # how the minimiser ended
-    resume: object = None  # what going on needs beside the weights
+    resume: StochasticState | float | None = None  # what going on needs beside the weights
     learning_rate: float | None = None  # of the last step, where the solver has one
     ending: str | None = None  # why the training was cut short, if it was
     validation_scores: list = ()  # after each step
     validation_losses: list = ()
-    posterior: object = None
+    posterior: Posterior | PointMass | None = None
     left_out_share: float | None = None  # of the variance of y, where left-out rows have told it
 
 
@@ -70,14 +77,14 @@ class Fit:
 class Training:
     """One network on its rows, being trained: the objective, the minimiser, who watches."""
 
-    problem: object
-    settings: object
+    problem: "Problem"
+    settings: Plan
     mean_loss: MeanLoss  # over rows that are open
-    monitor: object
-    random_state: object = None
+    monitor: Monitor
+    random_state: np.random.RandomState | None = None
     bends_below: float = 0.0  # steps of lm bend where F is below
     part: MeanLoss | None = None  # over a part of the rows, on which the evidence starts
-    refits: object = None  # of the rows on which it compares penalties
+    refits: "Refits | None" = None  # of the rows on which it compares penalties
 
     def run(self):
         """The fit from a warm start, or from weights that are drawn.

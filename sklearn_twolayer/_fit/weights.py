@@ -13,12 +13,18 @@ logistic unit starts where the tanh unit starts (``TanhForm``).
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import starmap
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sklearn_twolayer._network.scale import TanhForm
+from sklearn_twolayer._network.scale import Standardization, TanhForm
+from sklearn_twolayer._optimize.stochastic import StochasticState
+
+if TYPE_CHECKING:
+    from sklearn_twolayer._data.labels import LabelTargets
+    from sklearn_twolayer._data.targets import RealTargets
 
 
 def initial_weights(random_state, network, constant, *, is_steep=False, is_constant=((), ())):
@@ -102,8 +108,8 @@ class Resume:
     """What going on needs beside the weights."""
 
     solver: str  # whose state it is
-    state: object = None  # the moments of sgd and adam, the damping of lm
-    random_state: object = None  # of a stream: the orders in which it goes through its batches
+    state: StochasticState | float | None = None  # the moments of sgd and adam, the damping of lm
+    random_state: np.random.RandomState | None = None  # of a stream: the orders of its batches
 
 
 @dataclass(frozen=True)
@@ -112,13 +118,13 @@ class WarmStart:
 
     coefs: list
     intercepts: list
-    targets: object = None  # None of weights before any fit
+    targets: "RealTargets | LabelTargets | None" = None  # None of weights before any fit
     resume: Resume | None = None
     n_iter: int = 0  # until here: ``n_iter_``, ``t_`` and ``loss_curve_``, to which a stream adds
     n_rows: int = 0
     curve: tuple = ()
     is_assigned: bool = True  # whether no fit has set the weights
-    scale: object = None  # by which the fit has standardised, that has set them
+    scale: Standardization | None = None  # by which the fit has standardised, that has set them
 
     @classmethod
     def of(cls, attributes, learned):

@@ -26,7 +26,7 @@ from sklearn_twolayer._validation import (
     Matrix,
     MaybeArray,
     over_collections,
-    read_columns,
+    read_again,
     read_table,
     validated,
     weights_of,
@@ -114,8 +114,8 @@ class BaseTwoLayer(
         settings = checked(vars(self), type(self).__name__)
         deadline, random_state = Deadline(settings.max_time), check_random_state(self.random_state)
         fitted, learned = self._unfitted(), getattr(self, "_learned_", None)
-        goes_on = settings.warm_start and learned is not None
-        table = read_columns(fitted._read, (X, y, sample_weight), goes_on=goes_on)
+        arrays, goes_on = (X, y, sample_weight), settings.warm_start and learned is not None
+        table = read_again(fitted._read, arrays) if goes_on else fitted._read(arrays, reset=True)
         targets = self._targets_class.learn(table.summary(self._targets_class), settings)
         table = table.weigh(targets).encode(targets)
         held_out = validation_rows(fitted._read, (X_val, y_val, sample_weight_val), targets)

@@ -88,13 +88,8 @@ def read_table(estimator, arrays, *, targets_class, reset):
     return read_collection(*arrays, columns=columns, check=check, targets_class=targets_class)
 
 
-def read_columns(read, arrays, *, goes_on):
-    """The table ``read(arrays, reset=...)`` of columns that are new, or those of a warm start.
-
-    ValueError that tells the way out, if a warm start has others.
-    """
-    if not goes_on:
-        return read(arrays, reset=True)
+def read_again(read, arrays):
+    """The table ``read(arrays)`` of the columns of a warm start; ValueError if it has others."""
     try:
         return read(arrays)
     except ValueError as error:

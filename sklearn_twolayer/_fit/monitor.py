@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from inspect import signature
 from time import perf_counter
@@ -169,14 +169,14 @@ class Monitor:
             raise Stop
 
     def along(self, fit):
-        """{name: value} of what was seen along the way to a fit: its curve, and validation."""
-        seen = {"curve": fit.curve or (fit.loss,)}
+        """The fit with what was seen along the way: its curve, its end, and validation."""
+        fit = replace(fit, curve=fit.curve or (fit.loss,), ending=self.ending)
         if self.best_params is not None:
-            seen["params"] = self.best_params
+            fit = replace(fit, params=self.best_params)
         if self.scores:
-            seen["validation_scores"] = [self.scores[step] for step in fit.steps]
-            seen["validation_losses"] = [self.losses[step] for step in fit.steps]
-        return seen
+            scores, losses = ([of[step] for step in fit.steps] for of in (self.scores, self.losses))
+            fit = replace(fit, validation_scores=scores, validation_losses=losses)
+        return fit
 
     def interrupt(self):
         """The user has interrupted the training: it ends, and so does the whole fit."""

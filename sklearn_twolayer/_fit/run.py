@@ -277,7 +277,7 @@ def fit_member(problem, settings, random_state, *, watch):
                     return Fit(ending=monitor.ending)
                 raise
             fit = monitor.kept()
-    fit = replace(fit, ending=monitor.ending, **monitor.along(fit))
+    fit = monitor.along(fit)
     if problem.in_columns is not None:
         problem, fit = problem_in_columns(problem), fit_in_columns(problem, fit)
     if not settings.is_stream:

@@ -14,11 +14,11 @@ from sklearn.utils import check_random_state
 from sklearn_twolayer._callbacks import CALLBACKS, CallbackSupportMixin, begin_fit, with_callbacks
 from sklearn_twolayer._data.suspicious_rows import complaints
 from sklearn_twolayer._data.table import is_collection, validation_rows
-from sklearn_twolayer._fit import choice, foreign_start, run, span
+from sklearn_twolayer._fit import choice, run, span, training
 from sklearn_twolayer._fit.monitor import Deadline, Watch, warn
 from sklearn_twolayer._fit.parameters import checked, streaming, tell_ignored
-from sklearn_twolayer._fit.results import most_iterations, published, whole_members, why_unfinished
-from sklearn_twolayer._fit.weights import WarmStart, random_state_of_stream
+from sklearn_twolayer._fit.results import published, whole_members, why_unfinished
+from sklearn_twolayer._fit.weights import WarmStart, near_the_rows, random_state_of_stream
 from sklearn_twolayer._learned import Learned, check_finite
 from sklearn_twolayer._mlp import SklearnMLP, as_sklearn_mlp
 from sklearn_twolayer._network.objective import Penalty, weighted
@@ -291,7 +291,7 @@ class BaseTwoLayer(
         """Fit the members and publish them; what to complain of."""
         table, watch, of_start = problem.table, Watch(deadline), []
         if problem.start is not None:
-            problem, of_start = foreign_start.near_the_rows(problem, settings, random_state)
+            problem, of_start = near_the_rows(problem, settings, random_state)
         if isinstance(settings.alpha, str):
             problem = problem.of_rows(table)
         if problem.start is None and problem.table.n_features > problem.table.n_rows:
@@ -305,7 +305,7 @@ class BaseTwoLayer(
         if problem.held_out is not None:
             problem = with_scorer(problem, self, settings.scoring)
         if getattr(self, CALLBACKS, ()) and not settings.is_stream:
-            most = most_iterations(settings, problem.targets.is_numeric)
+            most = training.most_iterations(settings, problem.targets.is_numeric)
             watch = Watch(deadline, begin_fit(self, table, settings.n_members, most))
         if settings.n_members == 1:
             fits = members = [run.fit_member(problem, settings, random_state, watch=watch)]

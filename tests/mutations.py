@@ -555,9 +555,13 @@ MUTATIONS = {
         ("    if of_collections:", "    if False:"),
     ),
     "_fit/run.py": (
-        "_fit/test_run.py _fit/test_training.py test_committee.py test_stopping.py "
+        "_fit/test_weights.py _fit/test_run.py _fit/test_training.py test_committee.py "
+        "test_stopping.py "
         "test_gradient_descent.py test_choose_penalty.py test_invariance.py test_partial_fit.py "
         "test_defaults.py test_parameters.py test_data_kinds.py",
+        ("TanhForm(network).invert(params) if", "params if"),
+        ("b1 = steepness * random_state", "b1 = random_state"),
+        ("W1[inputs], W2[:, outputs] = 0, 0", "W2[:, outputs] = 0"),
         ("table=self.table.part(n_rows, strata=strata)", "table=self.table.part(n_rows)"),
         ("size = replace(size, copies=problem.of_rows(table).copies)", "pass"),
         ('len(found.scale) == 1 and title == "y"', "False"),
@@ -650,10 +654,6 @@ MUTATIONS = {
     "_fit/weights.py": (
         "_fit/test_weights.py test_committee.py test_refit.py test_partial_fit.py "
         "_fit/test_foreign_start.py",
-        ("TanhForm(network).invert(params) if", "params if"),
-        ("b1 = steepness * random_state", "b1 = random_state"),
-        ("np.vstack(W2) / len(W2)", "np.vstack(W2)"),
-        ("W1[inputs], W2[:, outputs] = 0, 0", "W2[:, outputs] = 0"),
         ("        if W1.shape != (f, h) or W2.shape != (h, k):", "        if False:"),
         ("        check_shapes(coefs, intercepts)\n        if", "        if"),
         (
@@ -661,7 +661,21 @@ MUTATIONS = {
             "        if False and (np.concatenate(coefs",
         ),
         ('a if a.dtype.char in "fd" else', "a if True else"),
-        ("learned.checksum != checksum(coefs, intercepts)", "learned.checksum is None"),
+        ("not learned.is_of(coefs, intercepts)", "learned.checksum is None"),
+        ("start.is_assigned or", ""),
+        (" or settings.is_stream:", ":"),
+        ("deepcopy(random_state), settings", "random_state, settings"),
+        (") or not usual:", "):"),
+        ("if lost > ABSURD * usual:", "if True:"),
+        ("most = FOREIGN * usual if", "most = 1e4 * usual if"),
+        ("else ABSURD * usual\n", "else FOREIGN * usual\n"),
+        ("if TELLING * mean_loss", "if mean_loss"),
+        ("[-1] * problem.scale.y_scale", "[-1]"),
+        (
+            "intercepts=[start.intercepts[0], b2], resume=None",
+            "intercepts=[start.intercepts[0], b2]",
+        ),
+        ("= -len(db2) / 2 * db2", "= -db2 / 2"),
     ),
     "_fit/monitor.py": (
         "_fit/test_monitor.py test_early_stopping.py test_scorers.py",
@@ -683,9 +697,11 @@ MUTATIONS = {
         ('        if "sample_weight" not in str(error):', "        if False:"),
     ),
     "_fit/results.py": (
-        "_fit/test_results.py test_committee.py test_error_bars_of_any_fit.py test_relevance.py "
+        "_fit/test_weights.py _fit/test_results.py test_committee.py "
+        "test_error_bars_of_any_fit.py test_relevance.py "
         "_fit/test_training.py test_stopping.py test_gradient_descent.py test_faults.py "
         "test_scorers.py",
+        ("np.vstack(W2) / len(W2)", "np.vstack(W2)"),
         ("    if asked and taken is not None and asked > MANY_TIMES * taken:", "    if False:"),
         ("    if not swings or settings.early_stopping:", "    if True:"),
         ("    if not swings or settings.early_stopping:", "    if not swings:"),
@@ -710,23 +726,6 @@ MUTATIONS = {
         ("        W2 = W2 - W2.mean(axis=1, keepdims=True)\n", "        pass\n"),
         ("W1 * spread[:, None], W2 / problem.scale.y_scale", "W1 * spread[:, None], W2"),
         ("relevances / total if total > 0 else", "relevances / total if True else"),
-    ),
-    "_fit/foreign_start.py": (
-        "_fit/test_foreign_start.py",
-        ("start.is_assigned or", ""),
-        (" or settings.is_stream:", ":"),
-        ("deepcopy(random_state), settings", "random_state, settings"),
-        (") or not usual:", "):"),
-        ("if lost > ABSURD * usual:", "if True:"),
-        ("most = FOREIGN * usual if", "most = 1e4 * usual if"),
-        ("else ABSURD * usual\n", "else FOREIGN * usual\n"),
-        ("if TELLING * mean_loss", "if mean_loss"),
-        ("[-1] * problem.scale.y_scale", "[-1]"),
-        (
-            "intercepts=[start.intercepts[0], b2], resume=None",
-            "intercepts=[start.intercepts[0], b2]",
-        ),
-        ("= -len(db2) / 2 * db2", "= -db2 / 2"),
     ),
     "_fit/span.py": (
         "_fit/test_span.py",

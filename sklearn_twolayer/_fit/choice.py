@@ -22,6 +22,7 @@ from sklearn_twolayer._bayes.cross_validate import (
     rows_told,
 )
 from sklearn_twolayer._bayes.noise import Likelihood
+from sklearn_twolayer._bayes.posterior import MAX_WEIGHTS
 from sklearn_twolayer._fit.auto import (
     compares_penalties,
     finds_by_evidence,
@@ -36,10 +37,9 @@ from sklearn_twolayer._fit.compare import LEARNING_TIMES_LESS, Comparison
 from sklearn_twolayer._fit.left_out import COMPARING_SHARE
 from sklearn_twolayer._fit.monitor import Stop, Watch, announce
 from sklearn_twolayer._fit.parameters import Plan
-from sklearn_twolayer._fit.results import MAX_WEIGHTS
-from sklearn_twolayer._fit.run import Problem, fit_member, training_of
+from sklearn_twolayer._fit.run import Problem, fit_member, member_states, training_of
 from sklearn_twolayer._fit.span import problem_in_columns, rows_in_columns
-from sklearn_twolayer._fit.weights import WarmStart, member_states
+from sklearn_twolayer._fit.weights import WarmStart
 from sklearn_twolayer._network.scale import moments_of
 
 #: How many times as many units are another width, and not only another start.

@@ -8,17 +8,17 @@ sum scaled by S / S_part. The residuals are those of all rows.
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from itertools import starmap
 from operator import attrgetter
+from zlib import crc32
 
 import numpy as np
 
-from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
 from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS
 from sklearn_twolayer._bayes.posterior import MAX_WEIGHTS, PointMass, is_moderated, posterior_of
 from sklearn_twolayer._fit.auto import is_affordable, n_params
 from sklearn_twolayer._fit.monitor import INTERRUPT, best_step
-from sklearn_twolayer._fit.training import TRIAL_STEPS
-from sklearn_twolayer._fit.weights import Resume, checksum, published_weights
+from sklearn_twolayer._fit.weights import Resume
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.scale import moments_of
@@ -298,12 +298,28 @@ def relevance(problem, coefs, intercepts):
     return {"feature_relevance_": relevances, "feature_importances_": shares}
 
 
-def most_iterations(settings, is_regression):
-    """At most so many iterations are taken by one network."""
-    if isinstance(settings.alpha, str):
-        most = settings.max_iter + settings.n_free_steps
-        stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
-        return settings.n_starts * most_steps(settings.alpha, most, is_regression, stride)
-    if settings.n_starts == 1:
-        return settings.max_iter
-    return settings.n_starts * TRIAL_STEPS + 2 * (settings.max_iter - TRIAL_STEPS)
+def published_weights(scale, network, members, dtype):
+    """``coefs_`` and ``intercepts_`` of the weights of M networks, on the standardised scale.
+
+    The mean of M networks with h hidden units is one network with M h.
+    """
+    with np.errstate(over="ignore"):
+        coefs, intercepts = zip(*starmap(scale.fold, map(network.unpack, members)))
+        (W1, W2), (b1, b2) = zip(*coefs), zip(*intercepts)
+        W1, W2 = np.hstack(W1), np.vstack(W2) / len(W2)
+        b1, b2 = np.concatenate(b1), np.mean(b2, axis=0)
+        return [W1.astype(dtype), W2.astype(dtype)], [b1.astype(dtype), b2.astype(dtype)]
+
+
+def are_equal(weights, others):
+    """Return whether two pairs of coefs and intercepts are the same, number by number."""
+    pairs = ((a, b) for one, other in zip(weights, others) for a, b in zip(one, other))
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def checksum(coefs, intercepts):
+    """A number that tells whether weights are still those of a fit, bit by bit."""
+    number = 0
+    for array in (*coefs, *intercepts):
+        number = crc32(np.ascontiguousarray(array), number)
+    return number

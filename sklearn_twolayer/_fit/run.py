@@ -6,6 +6,7 @@ that the monitor has kept.
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -18,18 +19,13 @@ from sklearn_twolayer._bayes.noise import independence_of_targets
 from sklearn_twolayer._fit.auto import Size, resolve, rows_to_start_on
 from sklearn_twolayer._fit.left_out import Refits, constant_or_better
 from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
-from sklearn_twolayer._fit.results import posterior_of_fit
+from sklearn_twolayer._fit.results import posterior_of_fit, published_weights
 from sklearn_twolayer._fit.span import fit_in_columns, problem_in_columns
 from sklearn_twolayer._fit.training import Fit, Training, too_large
-from sklearn_twolayer._fit.weights import (
-    WarmStart,
-    initial_weights,
-    member_states,
-    published_weights,
-)
+from sklearn_twolayer._fit.weights import WarmStart
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.objective import MeanLoss
-from sklearn_twolayer._network.scale import Standardization, moments_of
+from sklearn_twolayer._network.scale import Standardization, TanhForm, moments_of
 
 if TYPE_CHECKING:
     from sklearn_twolayer._data.dask_table import DaskTable
@@ -197,6 +193,35 @@ def standardization_of(table, targets, is_wanted):
     return scale, moments
 
 
+def initial_weights(random_state, network, constant, *, is_steep=False, is_constant=((), ())):
+    """Weights (p,) of a network that starts near the ``constant`` raw prediction (k,).
+
+    The first layer spreads the units over the data: entries of W1 have standard deviation
+    1 / (2 sqrt f), so that z = x W1 has 1 / 2 at most for standardised x, and the biases spread the
+    kinks or bends over the range of z. Starting twice as steep ended in worse optima
+    (docs/choices.md); but h units that share the range of one input must be narrower the more they
+    are. A regression by lm, whose steps steep units do not shorten, starts steeper by h^(1/f) / 5,
+    if that is more than 1 (Nguyen & Widrow 1990, "Improving the learning speed of 2-layer neural
+    networks by choosing initial values of the adaptive weights"). The logistic unit starts where
+    the tanh unit starts (``TanhForm``).
+
+    ``is_steep``: many units of few inputs start steeper. ``is_constant`` is a pair of sequences of
+    bool, empty for none: the inputs that tell nothing, which start without a weight, lest one be
+    left to them where training ends early; and the outputs that start exactly at the constant.
+    """
+    f, h = network.n_features, network.n_hidden
+    gain = np.sqrt(0.5) if network.activation in ("relu", "softplus") else 0.5
+    steepness = max(h ** (1 / f) / 5, 1) if is_steep else 1
+    W1 = steepness * random_state.normal(scale=gain / np.sqrt(f), size=(f, h))
+    b1 = steepness * random_state.uniform(-0.5, 0.5, size=h)
+    W2 = random_state.normal(scale=0.5 / np.sqrt(h), size=(h, len(constant)))
+    inputs, outputs = map(np.flatnonzero, is_constant)
+    W1[inputs], W2[:, outputs] = 0, 0
+    b2 = np.array(constant, float)
+    params = network.pack([W1, W2], [b1, b2], np.float64)
+    return TanhForm(network).invert(params) if network.activation == "logistic" else params
+
+
 def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     """The problem, and the settings without "auto"; ValueError if these contradict it.
 
@@ -235,6 +260,14 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
         )
     shape = problem.table.n_features, settings.n_hidden, problem.targets.n_outputs
     return replace(problem, network=TwoLayerNetwork(*shape, settings.activation)), settings
+
+
+def member_states(random_state, n_members):
+    """A random state for each member, one after another; the first is that of a single network."""
+    seeds = deepcopy(random_state)
+    yield random_state
+    for _ in range(n_members - 1):
+        yield np.random.RandomState(seeds.randint(np.iinfo(np.int32).max))
 
 
 def fit_members(problem, settings, random_state, *, watch):

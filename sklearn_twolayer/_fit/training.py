@@ -11,13 +11,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn import get_config
 
-from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, STRATEGIES, Search, of_all_rows
+from sklearn_twolayer._bayes.choose_penalty import (
+    LBFGS_STRIDE,
+    STRATEGIES,
+    Search,
+    most_steps,
+    of_all_rows,
+)
 from sklearn_twolayer._bayes.cross_validate import MARGIN
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._bayes.posterior import PointMass, Posterior
 from sklearn_twolayer._fit.monitor import Monitor, announce
 from sklearn_twolayer._fit.parameters import Plan
-from sklearn_twolayer._fit.weights import are_equal, published_weights
+from sklearn_twolayer._fit.results import are_equal, published_weights
 from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty
 from sklearn_twolayer._optimize.full_batch import (
     OUT_OF_ITERATIONS,
@@ -342,3 +348,14 @@ def _least(fits, *running):
         if fit.loss < MARGIN * least.loss:
             least = fit
     return least
+
+
+def most_iterations(settings, is_regression):
+    """At most so many iterations are taken by one network."""
+    if isinstance(settings.alpha, str):
+        most = settings.max_iter + settings.n_free_steps
+        stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
+        return settings.n_starts * most_steps(settings.alpha, most, is_regression, stride)
+    if settings.n_starts == 1:
+        return settings.max_iter
+    return settings.n_starts * TRIAL_STEPS + 2 * (settings.max_iter - TRIAL_STEPS)

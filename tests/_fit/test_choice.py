@@ -16,9 +16,8 @@ from sklearn_twolayer._fit.auto import Size
 from sklearn_twolayer._fit.compare import Comparison
 from sklearn_twolayer._fit.left_out import LeftOut
 from sklearn_twolayer._fit.monitor import Deadline
-from sklearn_twolayer._fit.run import Problem
+from sklearn_twolayer._fit.run import Problem, member_states
 from sklearn_twolayer._fit.training import Fit
-from sklearn_twolayer._fit.weights import member_states
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.scale import Standardization
 

@@ -13,10 +13,9 @@ from sklearn.utils import check_random_state
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
-from sklearn_twolayer._fit.foreign_start import near_the_rows
 from sklearn_twolayer._fit.parameters import checked
 from sklearn_twolayer._fit.run import pose
-from sklearn_twolayer._fit.weights import Resume, WarmStart
+from sklearn_twolayer._fit.weights import Resume, WarmStart, near_the_rows
 from sklearn_twolayer._network.scale import Standardization
 
 RANDOM = np.random.RandomState(0)

@@ -229,8 +229,7 @@ def under_compared_penalty(found):
     times = f"{strength_of_all:.3g} times a unit prior's"
     announce(settings, f"Final fit: alpha = {alpha:.3g}, {times}{shared}")
     learns_first = found.problem.start is None and settings.solver != "adam"
-    is_alone = settings.n_members == 1  # of several, two may not go on from the same weights
-    goes_on = learns_first and is_alone
+    goes_on = learns_first and settings.n_members == 1  # two may not go on from the same weights
     return replace(
         settings,
         alpha=alpha,

@@ -403,7 +403,9 @@ def test_a_fit_goes_on_from_the_compared_network_whose_loss_is_least():
     settings = settings_of("lbfgs", max_iter=20, alpha=ALPHA)
     penalty = Penalty.fixed(problem.network, ALPHA)
     with small_blocks(problem) as rows:
-        training = Training(warmed(problem, worse), settings, mean_loss_of(problem, rows), Recorder(settings))
+        training = Training(
+            warmed(problem, worse), settings, mean_loss_of(problem, rows), Recorder(settings)
+        )
         better = training.minimize(Fit(worse), penalty, max_iter=3)
         for compared in [(worse, better.params), (better.params, worse)]:
             training.settings = replace(settings, learning_alpha=ALPHA / 10, compared=compared)

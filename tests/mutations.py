@@ -785,7 +785,7 @@ MUTATIONS = {
         ("min(settings.max_iter, LEARNING_STEPS)", "settings.max_iter"),
         ("deadline.share(COMPARING_SHARE)", "deadline"),
         ("if len(found) == len(pairs):", "if True:"),
-        ("frequency=problem.table.frequency", "frequency=problem.table.weight"),
+        ("problem.size), problem.table.frequency", "problem.size), problem.table.weight"),
         ("return out.sum() if weight is None else weight @ out", "return out.sum()"),
         (">= MARGIN * lost:", ">= lost:"),
         (

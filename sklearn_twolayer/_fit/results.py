@@ -225,9 +225,10 @@ def rows_of_curvature(size, n_hidden):
     return min(size.n_rows, max(int(MAX_COST / cost_of_row), -(-2 * p // k)))
 
 
-def posterior_of_fit(problem, fit, left_out_share=None):
+def posterior_of_fit(problem, fit, lost=None):
     """The posterior of the weights of a fit, or None where these are too many.
 
+    The share of the variance of y that left-out rows have ``lost`` is None where nobody knows it.
     Of a classifier that is not moderated the matrix has only the evidence to tell, where all
     weights have a prior; else there is none.
     """
@@ -248,12 +249,7 @@ def posterior_of_fit(problem, fit, left_out_share=None):
         few = over(few, width=max(network.width, network.n_first))
         everything = part if n_rows == size.n_rows else over(problem.table)
         return posterior_of(
-            everything,
-            fit.params,
-            fit.penalty,
-            part=part,
-            few=few,
-            left_out_share=left_out_share,
+            everything, fit.params, fit.penalty, part=part, few=few, left_out_share=lost
         )
 
 

@@ -189,16 +189,10 @@ class Training:
         curve, first = [], self.monitor.n_steps
 
         def fit_at(step, status=None):
-            return Fit(
-                step.best,
-                penalty,
-                float(step.least),
-                curve=before.curve + tuple(curve[: step.n_iter]),
-                steps=before.steps + tuple(range(first, first + step.n_iter)),
-                status=status,
-                resume=step.state,
-                learning_rate=step.learning_rate,
-            )
+            way = before.curve + tuple(curve[: step.n_iter])
+            steps = before.steps + tuple(range(first, first + step.n_iter))
+            fit = Fit(step.best, penalty, float(step.least), way, steps, status)
+            return replace(fit, resume=step.state, learning_rate=step.learning_rate)
 
         def kept_at(step):
             return fit_at(step) if keep is None else keep(fit_at(step))
@@ -219,21 +213,17 @@ class Training:
             self.monitor.kept = partial(kept_at, end)
         return fit_at(end, found.status)
 
-    def _search(self, objective, max_iter, state, flat):
-        """The minimiser of the solver, ``search(params, callback=callback)``."""
-        settings, tol, function = self.settings, self.settings.tol, objective.value_and_gradient
+    def _search(self, objective, most, state, flat):
+        """The minimiser of the solver, ``search(params, callback=callback)``, of ``most`` steps."""
+        settings, tol, fun = self.settings, self.settings.tol, objective.value_and_gradient
         if settings.solver == "lm":
-            return partial(
-                levenberg_marquardt, objective, damping=state, max_iter=max_iter, tol=tol
-            )
+            return partial(levenberg_marquardt, objective, damping=state, max_iter=most, tol=tol)
         if settings.solver == "lbfgs":
-            flat, tol = flat or Flat.within(max_iter, tol), settings.gradient_scale * tol
-            return partial(lbfgs, function, flat=flat, max_iter=max_iter, tol=tol)
+            flat, tol = flat or Flat.within(most, tol), settings.gradient_scale * tol
+            return partial(lbfgs, fun, flat=flat, max_iter=most, tol=tol)
         if settings.solver == "gd":
-            return partial(
-                gradient_descent, function, learning_rate=state, max_iter=max_iter, tol=tol
-            )
-        return partial(self._epochs, objective, max_iter, state)
+            return partial(gradient_descent, fun, learning_rate=state, max_iter=most, tol=tol)
+        return partial(self._epochs, objective, most, state)
 
     def _epochs(self, objective, max_iter, state, params, *, callback):
         """Epochs of sgd or adam; ValueError if no step, however short, leaves F finite."""
@@ -241,13 +231,8 @@ class Training:
         rule = adam
         if settings.solver == "sgd":
             rule = partial(sgd, momentum=settings.momentum, nesterov=settings.nesterovs_momentum)
-        schedule = Schedule(
-            settings.learning_rate,
-            settings.learning_rate_schedule,
-            max_iter,
-            settings.tol,
-            settings.n_iter_no_change,
-        )
+        rate, decay = settings.learning_rate, settings.learning_rate_schedule
+        schedule = Schedule(rate, decay, max_iter, settings.tol, settings.n_iter_no_change)
         random_state = self.random_state if settings.shuffle else None
         batches = Batches(rows, settings.batch_size, random_state)
         found = stochastic(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Self
 
 import numpy as np
@@ -15,11 +14,11 @@ from sklearn.utils import check_random_state
 from sklearn_twolayer._callbacks import CALLBACKS, CallbackSupportMixin, begin_fit, with_callbacks
 from sklearn_twolayer._data.suspicious_rows import complaints
 from sklearn_twolayer._data.table import is_collection, validation_rows
-from sklearn_twolayer._fit import choice, foreign_start, run, span
+from sklearn_twolayer._fit import choice, run, span, training
 from sklearn_twolayer._fit.monitor import Deadline, Watch, warn
 from sklearn_twolayer._fit.parameters import checked, streaming, tell_ignored
-from sklearn_twolayer._fit.results import most_iterations, published, why_unfinished
-from sklearn_twolayer._fit.weights import WarmStart, random_state_of_stream
+from sklearn_twolayer._fit.results import published, whole_members, why_unfinished
+from sklearn_twolayer._fit.weights import WarmStart, near_the_rows, random_state_of_stream
 from sklearn_twolayer._learned import Learned, check_finite
 from sklearn_twolayer._mlp import SklearnMLP, as_sklearn_mlp
 from sklearn_twolayer._network.objective import Penalty, weighted
@@ -27,7 +26,7 @@ from sklearn_twolayer._validation import (
     Matrix,
     MaybeArray,
     over_collections,
-    read_columns,
+    read_again,
     read_table,
     validated,
     weights_of,
@@ -41,8 +40,7 @@ class BaseTwoLayer(
 ):
     """A network with one hidden layer, trained by backprop: what both estimators share.
 
-    A subclass names its ``_targets_class``: what y means. A fit sets public attributes, and
-    ``_learned_`` for all else, the names of those included, which the next fit forgets.
+    A subclass names its ``_targets_class``. A fit sets public attributes, and ``_learned_``.
     """
 
     _doc_link_module = "sklearn_twolayer"
@@ -114,14 +112,13 @@ class BaseTwoLayer(
             If a parameter or the data have no meaning; a fitted estimator stays as it was.
         """
         settings = checked(vars(self), type(self).__name__)
-        deadline = Deadline(settings.max_time)
-        random_state = check_random_state(settings.random_state)
+        deadline, random_state = Deadline(settings.max_time), check_random_state(self.random_state)
         fitted, learned = self._unfitted(), getattr(self, "_learned_", None)
-        goes_on = settings.warm_start and learned is not None
-        table = read_columns(fitted._read, (X, y, sample_weight), goes_on=goes_on)
+        arrays, goes_on = (X, y, sample_weight), settings.warm_start and learned is not None
+        table = read_again(fitted._read, arrays) if goes_on else fitted._read(arrays, reset=True)
         targets = self._targets_class.learn(table.summary(self._targets_class), settings)
-        table, read = table.weigh(targets).encode(targets), partial(fitted._read, reset=False)
-        held_out = validation_rows(read, (X_val, y_val, sample_weight_val), targets)
+        table = table.weigh(targets).encode(targets)
+        held_out = validation_rows(fitted._read, (X_val, y_val, sample_weight_val), targets)
         if held_out is None and settings.early_stopping:
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
         start = WarmStart.of(vars(self), learned) if settings.warm_start else None
@@ -130,8 +127,7 @@ class BaseTwoLayer(
         warn(complaints(problem, y, alpha=self.alpha, names=names), UserWarning, 2)
         if settings.verbose:
             tell_ignored(settings, self.get_params(deep=False), type(self), X_val is not None)
-        found = fitted._train(problem, settings, random_state, start, deadline=deadline)
-        warn(found, ConvergenceWarning, 2)
+        warn(fitted._train(problem, settings, random_state, deadline), ConvergenceWarning, 2)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
         return self
 
@@ -172,7 +168,7 @@ class BaseTwoLayer(
         targets, scale = self._learned_.targets, self._learned_.scale
         network, loss_and_delta = self._learned_.network(coefs), targets.loss.loss_and_delta
         params = network.pack(*scale.unfold(coefs, intercepts), coefs[0].dtype)
-        table = self._read(X, y, sample_weight, reset=False).encode(targets).weigh(targets)
+        table = self._read((X, y, sample_weight)).encode(targets).weigh(targets)
 
         def block_sums(X, y, weight):  # of the loss, and of its gradient by the chain rule
             X = scale.apply_block(X) if sparse.issparse(X) else X
@@ -271,10 +267,9 @@ class BaseTwoLayer(
         """One epoch of ``fit`` from where it was, at a constant learning rate."""
         settings = checked(vars(self), type(self).__name__)
         settings = streaming(settings, of_collections=is_collection(X, y, sample_weight))
-        learned = getattr(self, "_learned_", None)
+        fitted, learned = self._unfitted(), getattr(self, "_learned_", None)
         start = WarmStart.of(vars(self), learned)
-        fitted = self._unfitted()
-        table = fitted._read(X, y, sample_weight, reset=learned is None)
+        table = fitted._read((X, y, sample_weight), reset=learned is None)
         if learned is None:
             targets = self._targets_class.learn(table.summary(self._targets_class), settings)
             targets, scale = targets.with_classes(classes), None
@@ -287,35 +282,41 @@ class BaseTwoLayer(
             names = getattr(fitted, "feature_names_in_", None)
             found = complaints(problem, y, alpha=self.alpha, names=names, is_stream=True)
             warn(found, UserWarning, 3)
-        found = fitted._train(problem, settings, random_state, start, deadline=Deadline())
-        warn(found, ConvergenceWarning, 3)
+        warn(fitted._train(problem, settings, random_state, Deadline()), ConvergenceWarning, 3)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
         return self
 
     @with_callbacks
-    def _train(self, problem, settings, random_state, start, *, deadline):
+    def _train(self, problem, settings, random_state, deadline):
         """Fit the members and publish them; what to complain of."""
-        start, of_start = foreign_start.near_the_rows(problem, settings, start, random_state)
-        how, watch, table = {"deadline": deadline, "start": start}, Watch(deadline), problem.table
-        problem = problem.of_rows(table) if isinstance(settings.alpha, str) else problem
-        problem = span.in_span_of_rows(problem, settings, start)
+        table, watch, of_start = problem.table, Watch(deadline), []
+        if problem.start is not None:
+            problem, of_start = near_the_rows(problem, settings, random_state)
+        if isinstance(settings.alpha, str):
+            problem = problem.of_rows(table)
+        if problem.start is None and problem.table.n_features > problem.table.n_rows:
+            problem = span.in_span_of_rows(problem, settings)
         if settings.alpha == "auto":
-            problem, settings = choice.with_best_penalty(problem, settings, random_state, **how)
-        problem, start = run.weigh_targets(problem, settings, random_state, **how)
-        self._publish(problem)
-        problem = with_scorer(problem, self, settings.scoring)
+            problem, settings = choice.with_best_penalty(problem, settings, random_state, deadline)
+        if isinstance(settings.alpha, str) and problem.targets.n_outputs > 1:
+            problem = choice.weigh_targets(problem, settings, random_state, deadline)
+        columns = problem if problem.in_columns is None else span.problem_in_columns(problem)
+        self._publish(columns)
+        if problem.held_out is not None:
+            problem = with_scorer(problem, self, settings.scoring)
         if getattr(self, CALLBACKS, ()) and not settings.is_stream:
-            most = most_iterations(settings, problem.targets.is_numeric)
+            most = training.most_iterations(settings, problem.targets.is_numeric)
             watch = Watch(deadline, begin_fit(self, table, settings.n_members, most))
         if settings.n_members == 1:
-            fits = [run.fit_member(problem, settings, random_state, watch=watch, start=start)]
+            fits = members = [run.fit_member(problem, settings, random_state, watch=watch)]
         else:
             fits = run.fit_members(problem, settings, random_state, watch=watch)
-        found = published(problem, settings, fits, start=start, random_state=random_state)
-        self._publish(problem, *found)
+            members = whole_members(fits)
+        attributes, left = published(columns, settings, members, random_state)
+        self._publish(columns, attributes, left)
         if watch.task is not None:
             watch.task.end(lambda: (self.coefs_, self.intercepts_))
-        return [*of_start, *why_unfinished(settings, fits, self.n_iter_, self.loss_)]
+        return [*of_start, *why_unfinished(settings, fits, members, attributes)]
 
     def _unfitted(self):
         """A copy without what a fit has published; what a subclass or a user has set stays."""
@@ -325,25 +326,24 @@ class BaseTwoLayer(
             vars(copied).pop(name, None)
         return copied
 
-    def _read(self, X, y, sample_weight, *, reset):
-        """The rows as a table; with ``reset`` the estimator learns the columns of X."""
-        kind = self._targets_class
-        return read_table(self, (X, y, sample_weight), targets_class=kind, reset=reset)
+    def _read(self, arrays, *, reset=False):
+        """X, y and weights as a table; with ``reset`` the estimator learns the columns of X."""
+        return read_table(self, arrays, targets_class=self._targets_class, reset=reset)
 
     def _publish(self, problem, attributes=(), left=()):
         """Set what predictions mean, and what came out of the training once that is done."""
         attributes = {**problem.attributes, **dict(attributes)}
         vars(self).update(attributes)
-        learned = problem.targets, problem.scale.of_columns, problem.network.activation
-        keeps = {"keeps_matrix": isinstance(self.alpha, str), "published": tuple(attributes)}
-        self._learned_ = Learned(*learned, **keeps, **dict(left))
+        targets, activation, keeps = problem.targets, self.activation, isinstance(self.alpha, str)
+        of_fit = {"keeps_matrix": keeps, "published": tuple(attributes), **dict(left)}
+        self._learned_ = Learned(targets, problem.scale, activation, **of_fit)
 
     def _score(self, score_arrays, X, y, sample_weight):
         """R^2 or accuracy: scikit-learn's of arrays, of collections by a pass over them."""
         if not is_collection(X, y, sample_weight):
             return score_arrays(X, y, sample_weight=sample_weight)
         weights = weights_of(self)
-        table = self._read(X, y, sample_weight, reset=False).encode(self._learned_.targets)
+        table = self._read((X, y, sample_weight)).encode(self._learned_.targets)
         return self._learned_.score(*weights, table)
 
     def _raw_prediction(self, X):

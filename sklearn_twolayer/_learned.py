@@ -13,7 +13,8 @@ from sklearn_twolayer._bayes.posterior import PointMass, Posterior
 from sklearn_twolayer._data.labels import LabelTargets
 from sklearn_twolayer._data.rows import Rows, block_size
 from sklearn_twolayer._data.targets import RealTargets
-from sklearn_twolayer._fit.weights import Resume, are_equal, published_weights
+from sklearn_twolayer._fit.results import are_equal, checksum, published_weights
+from sklearn_twolayer._fit.weights import Resume
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork, raw_prediction
 from sklearn_twolayer._network.objective import MeanLoss
@@ -76,6 +77,10 @@ class Learned:
     def for_workers(self):
         """Return a copy with what predictions need, the posteriors included."""
         return replace(self, resume=None, keeps_matrix=True)
+
+    def is_of(self, coefs, intercepts):
+        """Whether the weights are those of the fit, and no others have been assigned to."""
+        return self.checksum == checksum(coefs, intercepts)
 
     def network(self, coefs):
         """The network of the weights: all members of a committee side by side."""

@@ -88,17 +88,12 @@ def read_table(estimator, arrays, *, targets_class, reset):
     return read_collection(*arrays, columns=columns, check=check, targets_class=targets_class)
 
 
-def read_columns(read, arrays, *, goes_on):
-    """The table ``read(*arrays, reset=...)`` of columns that are new, or those of a warm start.
-
-    ValueError that tells the way out, if a warm start has others.
-    """
-    if not goes_on:
-        return read(*arrays, reset=True)
+def read_again(read, arrays):
+    """The table ``read(arrays)`` of the columns of a warm start; ValueError if it has others."""
     try:
-        return read(*arrays, reset=False)
+        return read(arrays)
     except ValueError as error:
-        read(*arrays, reset=True)  # what is wrong with more than the columns is told as it is
+        read(arrays, reset=True)  # what is wrong with more than the columns is told as it is
         end = "" if str(error).endswith("\n") else " "
         raise ValueError(f"{error}{end}Set warm_start=False to begin anew.") from error
 
@@ -113,10 +108,10 @@ def for_workers(estimator):
 
 
 def with_scorer(problem, estimator, scoring):
-    """The problem, whose validation rows, if it has some, are scored as the user has named it."""
-    held_out = (problem.of_columns or problem).held_out
-    if held_out is None or scoring in (None, "loss"):
+    """The problem, whose validation rows are scored as the user has named it."""
+    if scoring in (None, "loss"):
         return problem
+    held_out = (problem.in_columns or problem).held_out
     scorer, model_of = check_scoring(estimator, scoring), partial(with_weights, estimator)
     names = () if problem.targets.is_numeric else get_scorer_names()
     others = [name for name in names if name.startswith(f"{scoring}_")]  # as f1_macro of f1

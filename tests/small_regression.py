@@ -5,7 +5,7 @@ import numpy as np
 from sklearn_twolayer import TwoLayerRegressor
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
-from sklearn_twolayer._fit.parameters import checked
+from sklearn_twolayer._fit.parameters import Plan, checked
 from sklearn_twolayer._fit.run import Problem
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.scale import Standardization
@@ -22,4 +22,4 @@ def posed():
 
 def settings_of(alpha):
     regressor = TwoLayerRegressor(4, alpha=alpha, solver="lm", max_iter=5, n_members=1)
-    return checked(regressor.get_params(), "TwoLayerRegressor")
+    return Plan(**vars(checked(regressor.get_params(), "TwoLayerRegressor")))

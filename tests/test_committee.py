@@ -12,7 +12,7 @@ from sklearn.metrics import log_loss, mean_squared_error, r2_score
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._fit import run
-from sklearn_twolayer._fit.weights import member_states
+from sklearn_twolayer._fit.run import member_states
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
 SOLVERS = ["lm", "lbfgs", "adam", "sgd", "gd"]

@@ -106,9 +106,19 @@ def imports(tree):
             yield node.module, [alias.name for alias in node.names]
 
 
+def at_run_time(tree):
+    """The statements of a module without those that only type checkers read."""
+    kept = [
+        node
+        for node in tree.body
+        if not isinstance(node, ast.If) or ast.unparse(node.test) != "TYPE_CHECKING"
+    ]
+    return ast.Module(kept, [])
+
+
 def package_imports(tree):
     """Dotted modules of the package that are imported: "_fit.run"; of a folder, its files."""
-    for module, names in imports(tree):
+    for module, names in imports(at_run_time(tree)):
         top, _, rest = module.partition(".")
         if top != "sklearn_twolayer":
             continue
@@ -379,6 +389,8 @@ def test_one_place_catches_the_interrupt_of_the_user():
         ("import sklearn_twolayer", {"__init__"}),
         ("def f():\n    from sklearn_twolayer._fit.run import pose", {"_fit.run"}),
         ("import numpy", set()),
+        ("if TYPE_CHECKING:\n    from sklearn_twolayer._fit import run", set()),
+        ("if True:\n    from sklearn_twolayer._fit import run", {"_fit.run"}),
     ],
 )
 def test_the_reader_sees_imports_of_the_package(source, found):

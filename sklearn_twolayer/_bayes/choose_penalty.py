@@ -91,12 +91,12 @@ class Search:
     likelihood: Likelihood
     max_iter: int  # most iterations on the way to a fit
     minimize: Callable
+    n_columns: int  # of X, where the network may have fewer: coordinates in the span of the rows
     stride: int = 1  # steps between re-estimations: 1 of lm, which has the matrix, many of L-BFGS
     stage: Callable = lambda name: None  # tells the user what the steps to come are for
     # Where rows are at hand, ``losses(start, penalties)`` of left-out ones, and ``has_copies``.
     refits: Any = None
     noise: np.ndarray | None = None  # variance of that of each of several targets, told by pilots
-    n_columns: int | None = None  # of X, where the network may have coordinates; None: its features
 
     def most(self, n_steps, curve=()):
         """Most iterations of so many steps of Levenberg-Marquardt, after those of a curve."""
@@ -126,8 +126,7 @@ def automatic(search, start):
     """
     by_group, precisions = _grouped_evidence(search, start, AUTO_STEPS)
     evident = by_group, _loss_of_left_out_rows(search, by_group)
-    n_columns = search.n_columns or search.mean_loss.network.n_features
-    if n_columns < search.likelihood.total_weight:
+    if search.n_columns < search.likelihood.total_weight:
         by_column = _relevance(
             search, by_group, precisions, n_steps=AUTO_STEPS, keep=lambda rival: by_group
         )

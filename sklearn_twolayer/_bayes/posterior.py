@@ -180,7 +180,7 @@ class PointMass:
         return Z2, np.zeros((*Z2.shape, Z2.shape[1]))
 
 
-def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_share=0.0):
+def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_share=None):
     """Posterior of a fit, from mean losses in float64.
 
     The noise is that of all rows. The curvature is that of a ``part``, by default all of them, and
@@ -204,7 +204,7 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
             mean_loss, params, gamma.sum(), variances=likelihood.variances, few=few, factor=factor
         )
         widening = 1.0
-        if left_out_share:
+        if left_out_share is not None:
             widening = likelihood.widening(of_targets, left_out_share, n_effective)
         noise_precision, of_targets = noise_precision / widening, of_targets / widening
         spread = np.sqrt(noise_precision / of_targets * growth) if are_told else spread
@@ -242,7 +242,7 @@ def valleys(few, params, factor, *, units, likelihood, left_out_share):
 
     The variance within one is held to what left-out rows lost, where they are enough to tell.
     """
-    is_linear = few.network.activation == few.loss.output_activation == "identity"
+    is_linear = few.loss.is_quadratic and few.network.activation == "identity"
     temperature = 1.0 if is_linear else VALLEYS_TEMPERATURE
     if not left_out_share or likelihood.total_weight < MIN_ROWS_THAT_BOUND:
         return temperature

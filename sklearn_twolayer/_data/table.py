@@ -225,7 +225,7 @@ def read_arrays(check, X, y, sample_weight):
 
 
 def validation_rows(read, arrays, targets):
-    """The encoded table ``read(X, y, weight)`` of the user's validation rows; None without any.
+    """The encoded table ``read(arrays)`` of the user's validation rows; None without any.
 
     ValueError if a part of them is missing.
     """
@@ -239,7 +239,7 @@ def validation_rows(read, arrays, targets):
         raise ValueError(f"X_val and y_val go together, but {missing} is missing: pass both.")
     names = "X_val and y_val" if sample_weight_val is None else "X_val, y_val and sample_weight_val"
     with about(names):
-        table = read(X_val, y_val, sample_weight_val)
+        table = read(arrays)
     return table.encode(targets, "y_val")
 
 

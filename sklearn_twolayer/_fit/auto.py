@@ -27,6 +27,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import FREE_STEPS
+from sklearn_twolayer._fit.parameters import Plan
 
 #: Multiply-adds of a Gauss-Newton matrix above which L-BFGS is faster for a classifier.
 MAX_CLASSIFIER_COST = 1e5
@@ -125,7 +126,7 @@ def is_small(size):
 
 
 def resolve(settings, size):
-    """The settings with a value for every "auto"."""
+    """The plan of a fit: its settings, with a value for every "auto"."""
     n_hidden = choose_width(size) if settings.n_hidden == "auto" else int(settings.n_hidden)
     solver, by_evidence = settings.solver, None
     if solver == "auto":
@@ -134,10 +135,11 @@ def resolve(settings, size):
             solver, by_lm = "lbfgs", resolve(replace(settings, solver="lm"), size)
             by_evidence = by_lm if by_lm.n_hidden <= choose_narrow_width(size) else None
     rate, batch_size = settings.learning_rate, settings.batch_size
+    asks_members = settings.n_members == "auto"
     if batch_size == "auto":
         batch_size = min(max(size.n_rows // N_BATCHES, MIN_BATCH), MAX_BATCH)
     resolved = replace(
-        settings,
+        Plan(**vars(settings)),
         n_hidden=n_hidden,
         solver=solver,
         learning_rate=LEARNING_RATE.get(solver) if rate == "auto" else rate,
@@ -146,11 +148,11 @@ def resolve(settings, size):
         alpha=choose_alpha(replace(settings, n_hidden=n_hidden, solver=solver), size),
         by_evidence=by_evidence,
         most_hidden=MAX_CLASSES if settings.n_hidden == "auto" else n_hidden,
+        n_members=1 if asks_members else settings.n_members,
     )
-    if settings.n_members == "auto":
-        resolved = replace(resolved, n_members=choose_members(settings, resolved, size))
     if settings.n_hidden == "auto" and finds_by_evidence(resolved, size):
-        resolved = narrowed(resolved, size)
+        n_members = choose_members(resolved, size) if asks_members else resolved.n_members
+        resolved = narrowed(replace(resolved, n_members=n_members), size)
     if settings.max_iter != "auto" or not size.is_regression:
         return resolved
     if isinstance(resolved.alpha, str):
@@ -237,11 +239,12 @@ def choose_alpha(settings, size):
     """The alpha of a fit, a float where nothing is compared; ValueError if there is no evidence."""
     alpha, solver = settings.alpha, settings.solver
     if alpha == "auto":
-        compares = compares_penalties(settings, size)
-        if size.is_regression:
-            compares |= solver == "lm" or rows_to_start_on(size, settings) < size.n_rows
-        if compares and not settings.early_stopping:
-            return "auto"
+        if solver not in ("gd", "sgd") and not settings.early_stopping:
+            compares = compares_penalties(settings, size)
+            if size.is_regression:
+                compares |= solver == "lm" or rows_to_start_on(size, settings) < size.n_rows
+            if compares:
+                return "auto"
         stops_early = settings.early_stopping and not size.is_regression
         return unit_precision(size) * (EARLY_STOPPING_SHARE if stops_early else 1)
     n_matrix, cost = gauss_newton_size_and_cost(size, settings.n_hidden)
@@ -261,16 +264,14 @@ def choose_alpha(settings, size):
     )
 
 
-def choose_members(asked, resolved, size):
-    """Members where ``n_members`` is "auto".
+def choose_members(resolved, size):
+    """Members of a regression that finds its penalties by lm, where these and the width are "auto".
 
-    Three where the width is "auto" too, lm finds the penalty from all rows, and the fit can be
-    folded into one network for good: they are cheap, as a step of lm grows with the square of the
-    weights, and their mean predicts as well as one network of three times the units, in a fraction
-    of the time. Settings are ``asked`` for, and ``resolved`` without "auto".
+    Three where the fit can be folded into one network for good: they are cheap, as a step of lm
+    grows with the square of the weights, and their mean predicts as well as one network of three
+    times the units, in a fraction of the time.
     """
-    is_single = asked.warm_start or asked.is_stream or asked.output_activation != "identity"
-    if asked.n_hidden != "auto" or is_single or not finds_by_evidence(resolved, size):
+    if resolved.warm_start or resolved.is_stream or resolved.output_activation != "identity":
         return 1
     # Together they take no longer than one network may; with more rows one is enough.
     most = MAX_GAUSS_NEWTON_COST / N_MEMBERS

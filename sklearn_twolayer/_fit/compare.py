@@ -43,9 +43,10 @@ class Comparison:
     def of(cls, problem, settings, start, deadline):
         """The comparison of a problem, before any fold; it has a part of the time at most."""
         are_labels = not problem.size.is_regression
-        options = {"frequency": problem.table.frequency, "are_labels": are_labels}
-        options["are_few"] = is_small(problem.size)
-        shares, n_dealt = left_out_shares(*rows_in_columns(problem), **options)
+        are_few, frequency = is_small(problem.size), problem.table.frequency
+        shares, n_dealt = left_out_shares(
+            *rows_in_columns(problem), frequency=frequency, are_labels=are_labels, are_few=are_few
+        )
         solver, max_iter = settings.solver, min(settings.max_iter, LEARNING_STEPS)
         if solver == "adam":  # whose max_iter counts epochs
             solver, max_iter = "lbfgs", LEARNING_STEPS

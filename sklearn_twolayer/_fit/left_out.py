@@ -12,9 +12,10 @@ under a weak penalty and goes on under a stronger one; it wins if networks that 
 rows that were left out better than the evidence predicts its own.
 """
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,10 +24,14 @@ from sklearn_twolayer._bayes.copies import MANY_COPIES, N_FOLDS, SortedRows, fre
 from sklearn_twolayer._bayes.cross_validate import HOPELESS, MARGIN, n_folds_asked
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.auto import gauss_newton_size_and_cost
-from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
+from sklearn_twolayer._fit.monitor import Deadline, Monitor, Stop, announce
+from sklearn_twolayer._fit.parameters import Plan
 from sklearn_twolayer._fit.training import LEARNING_STEPS, Fit, Training
 from sklearn_twolayer._network.objective import Penalty
 from sklearn_twolayer._optimize.full_batch import Flat
+
+if TYPE_CHECKING:
+    from sklearn_twolayer._fit.run import Problem
 
 #: The share of the time that is left before ``max_time`` in which penalties are compared: the fit
 #: itself, which no penalty replaces, has the other half.
@@ -68,9 +73,9 @@ def bits_of_labels(problem, is_left_out):
 class LeftOut:
     """Networks that are fitted without some of the rows, and predict these."""
 
-    problem: object
-    settings: object  # of the networks; their ``max_iter`` is that under each penalty
-    deadline: object
+    problem: "Problem"
+    settings: Plan  # of the networks; their ``max_iter`` is that under each penalty
+    deadline: Deadline
 
     def fits(self, out, params, candidates):
         """The sum of the losses of the left-out rows under each candidate, and the weights (p,).
@@ -123,12 +128,10 @@ class LeftOut:
             mean_loss = problem.loss_to_train(settings, kept, stack)
             loss_of_left = problem.mean_loss(left, mean_loss.rows.dtype, stack).value
             training = Training(problem, settings, mean_loss, monitor)
-            for search in searches:
-                try:
+            with suppress(Stop):
+                for search in searches:
                     params = search(training, Fit(params)).params
-                except Stop:
-                    break
-                fits.append((loss_of_left(params) * float(left.total_weight), params))
+                    fits.append((loss_of_left(params) * float(left.total_weight), params))
         return fits
 
 
@@ -158,9 +161,9 @@ class Refits:
     ends within an iteration: a fold that is cut short does not count.
     """
 
-    problem: object  # of the rows on which penalties are compared, in memory
-    settings: object
-    deadline: object
+    problem: "Problem"  # of the rows on which penalties are compared, in memory
+    settings: Plan
+    deadline: Deadline
 
     @cached_property
     def _weight(self):
@@ -220,7 +223,7 @@ def constant_or_better(training, fit, deadline):
         return fit
     start = problem.draw_start(training.random_state, settings)
     left_out_share = _left_out_share(training, start, fit.loss, deadline)
-    if left_out_share == np.inf:
+    if left_out_share is None:
         return fit
     learned = _rival(training, Fit(start), RIVAL_STRENGTHS[0], LEARNING_STEPS, instead=fit)
     n_steps = settings.max_iter - len(learned.curve)
@@ -241,9 +244,9 @@ def _rival(training, before, strength, n_steps, *, instead):
 
 
 def _left_out_share(training, start, loss, deadline):
-    """What networks that learn first lose on rows that are left out; inf if not less than ``loss``.
+    """What networks that learn first lose on rows that are left out, as a share of var(y).
 
-    As a share of the variance of y.
+    None if it is not less than ``loss``.
     """
     problem, network = training.problem, training.problem.network
     brief = replace(training.settings, max_iter=min(training.settings.max_iter, LEARNING_STEPS))
@@ -258,9 +261,9 @@ def _left_out_share(training, start, loss, deadline):
         out = fold == number
         found = LeftOut(problem, brief, deadline).fits(out, start, candidates)
         if len(found) < len(candidates):
-            return np.inf
+            return None
         lost += found[-1][0]
         is_hopeless = number == 0 and lost > HOPELESS * loss * weight[out].sum()
         if is_hopeless or lost >= MARGIN * loss * weight.sum():
-            return np.inf
+            return None
     return lost / weight.sum() / Likelihood.of(training.mean_loss).variance

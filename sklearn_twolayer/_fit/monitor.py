@@ -2,12 +2,18 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from inspect import signature
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from sklearn_twolayer._fit.parameters import Plan
+
+if TYPE_CHECKING:
+    from sklearn_twolayer._callbacks import Task
 
 #: What may end a fit before it has converged, beside ``max_iter``.
 OUT_OF_TIME, INTERRUPT = "out of time", "interrupt"
@@ -58,7 +64,7 @@ class Watch:
     """Who watches a fit: its deadline, and the task of which callbacks are told."""
 
     deadline: Deadline
-    task: object = None
+    task: "Task | None" = None
     number: int | None = None  # of a member of a committee; None for a network by itself
 
     def member(self, number):
@@ -120,7 +126,7 @@ class Monitor:
     maximises; ``tell(params)`` is told of each iteration, and says whether to stop.
     """
 
-    settings: object  # early_stopping, tol, n_iter_no_change and verbose
+    settings: Plan
     deadline: Deadline
     validate: Callable | None = None
     tell: Callable | None = None
@@ -148,9 +154,9 @@ class Monitor:
                     "another scoring, such as 'loss'."
                 )
         asks_to_stop = self.tell is not None and self.tell(params)
-        line = f"Iteration {self.n_before + self.n_steps + 1:5d}  loss {value:.6g}"
-        seen = "" if self.validate is None else f"  validation score {score:.4f}"
-        announce(self.settings, line + seen)
+        if self.settings.verbose:
+            line = f"Iteration {self.n_before + self.n_steps + 1:5d}  loss {value:.6g}"
+            print(line if self.validate is None else f"{line}  validation score {score:.4f}")
         if self.validate is not None:
             self._record_validation(params, loss, score)
         self.n_steps += 1
@@ -163,14 +169,14 @@ class Monitor:
             raise Stop
 
     def along(self, fit):
-        """{name: value} of what was seen along the way to a fit: its curve, and validation."""
-        seen = {"curve": fit.curve or (fit.loss,)}
+        """The fit with what was seen along the way: its curve, its end, and validation."""
+        fit = replace(fit, curve=fit.curve or (fit.loss,), ending=self.ending)
         if self.best_params is not None:
-            seen["params"] = self.best_params
+            fit = replace(fit, params=self.best_params)
         if self.scores:
-            seen["validation_scores"] = [self.scores[step] for step in fit.steps]
-            seen["validation_losses"] = [self.losses[step] for step in fit.steps]
-        return seen
+            scores, losses = ([of[step] for step in fit.steps] for of in (self.scores, self.losses))
+            fit = replace(fit, validation_scores=scores, validation_losses=losses)
+        return fit
 
     def interrupt(self):
         """The user has interrupted the training: it ends, and so does the whole fit."""

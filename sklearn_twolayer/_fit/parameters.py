@@ -1,6 +1,6 @@
 """The settings of a fit: which values a parameter may have, and what a fit does not look at."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from inspect import signature
@@ -141,13 +141,7 @@ READERS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """The parameters of a fit: as the user has set them, and after ``resolve`` without "auto".
-
-    ``alpha`` is a float then, or the name of the strategy by which penalties are chosen. A float is
-    the geometric mean of those of W1 and W2, of which the first is ``ratio`` times the second. A
-    fit goes on from the best of the weights that have been ``compared``, or learns under the weaker
-    ``learning_alpha`` first; or it takes the best of ``n_starts``.
-    """
+    """The parameters of a fit, as the user has set them."""
 
     n_hidden: int | str
     activation: str
@@ -165,25 +159,37 @@ class Settings:
     max_time: float | None
     tol: float
     early_stopping: bool
-    scoring: object
+    scoring: str | Callable | None
     validation_fraction: float
     n_iter_no_change: float
     warm_start: bool
     n_jobs: int | None
-    random_state: object
+    random_state: int | np.random.RandomState | None
     verbose: int
     output_activation: str = "identity"
-    class_weight: object = None
+    class_weight: Mapping | list | str | None = None
+    is_stream: bool = False  # that of ``partial_fit``, which goes on as if it had never stopped
+
+
+@dataclass(frozen=True)
+class Plan(Settings):
+    """Settings without "auto", and what has been decided beside the parameters.
+
+    ``alpha`` is a float, or the name of the strategy by which penalties are chosen. A float is the
+    geometric mean of those of W1 and W2, of which the first is ``ratio`` times the second. A fit
+    goes on from the best of the weights that have been ``compared``, or learns under the weaker
+    ``learning_alpha`` first; or it takes the best of ``n_starts``.
+    """
+
     n_starts: int = 1
     n_free_steps: int = 0  # that a strategy may take beside ``max_iter`` before it penalises
     learning_alpha: float | None = None
     compared: tuple = ()
     ratio: float = 1.0
     gradient_scale: float = 1.0  # what lbfgs multiplies ``tol`` by before it holds gradients to it
-    left_out_share: float = 0.0  # of the variance of y, lost under ``alpha``; 0 if unknown
-    by_evidence: object = None  # settings to take where left-out rows are predicted better by them
+    left_out_share: float | None = None  # of the variance of y, lost under ``alpha``; if it is told
+    by_evidence: "Plan | None" = None  # to take where left-out rows are predicted better by it
     most_hidden: int = 0  # units up to which a classifier may have more where that is so, too
-    is_stream: bool = False  # that of ``partial_fit``, which goes on as if it had never stopped
 
 
 def checked(attributes, estimator_name):
@@ -279,5 +285,4 @@ def streaming(settings, *, of_collections=False):
             "partial_fit takes arrays, not Dask collections: call it with the computed "
             "partitions one by one, or use fit, which reads them itself."
         )
-    epoch = {"max_iter": 1, "learning_rate_schedule": "constant", "tol": 0}
-    return replace(settings, is_stream=True, **epoch)
+    return replace(settings, is_stream=True, max_iter=1, learning_rate_schedule="constant", tol=0)

@@ -8,18 +8,17 @@ sum scaled by S / S_part. The residuals are those of all rows.
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from itertools import starmap
 from operator import attrgetter
+from zlib import crc32
 
 import numpy as np
 
-from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, most_steps
 from sklearn_twolayer._bayes.noise import NOISE_PRECISION_BOUNDS
 from sklearn_twolayer._bayes.posterior import MAX_WEIGHTS, PointMass, is_moderated, posterior_of
 from sklearn_twolayer._fit.auto import is_affordable, n_params
 from sklearn_twolayer._fit.monitor import INTERRUPT, best_step
-from sklearn_twolayer._fit.span import problem_in_columns
-from sklearn_twolayer._fit.training import TRIAL_STEPS
-from sklearn_twolayer._fit.weights import Resume, checksum, published_weights
+from sklearn_twolayer._fit.weights import Resume
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.scale import moments_of
@@ -54,39 +53,31 @@ MAX_ROWS = 2**14
 ROWS_AT_ONCE = 1024
 
 
-def uncut_members(fits):
-    """The members that were not cut short; if all were, those that have begun."""
-    begun = [fit for fit in fits if fit.params is not None]
-    return [fit for fit in begun if fit.ending is None] or begun
-
-
 def whole_members(fits):
-    """The uncut members that predict left-out rows no worse than twice as badly as the best.
+    """The members of a committee that were not cut short; if all were, those that have begun.
 
-    Some starts end where the network has not learned, and would be averaged with those that have.
-    """
-    uncut = uncut_members(fits)
-    least = min(map(attrgetter("left_out_share"), uncut))
-    least = max(least, 1 / NOISE_PRECISION_BOUNDS[1])
-    return [fit for fit in uncut if fit.left_out_share <= MOST_TIMES_THE_LEAST * least]
-
-
-def posteriors_of(fits):
-    """The posteriors of the whole members; where others have been left out, wider ones.
+    Some starts end where the network has not learned, and would be averaged with those that have:
+    members that predict left-out rows more than twice as badly as the best are left out, too.
 
     How far networks of different starts differ is told by n members with n - 1 degrees of freedom,
     and by the M that are left with M - 1. The share that they no longer tell takes the variance of
-    a network for that between starts: all of it where one is left, for which M - 1 = 0.
+    a network for that between starts, and widens the posteriors: all of it where one is left, for
+    which M - 1 = 0.
     """
-    posteriors = [fit.posterior for fit in whole_members(fits)]
-    n, M = len(uncut_members(fits)), len(posteriors)
-    if n == M:
-        return posteriors
+    begun = [fit for fit in fits if fit.params is not None]
+    uncut = [fit for fit in begun if fit.ending is None] or begun
+    lost = [np.inf if fit.left_out_share is None else fit.left_out_share for fit in uncut]
+    most = MOST_TIMES_THE_LEAST * max(min(lost), 1 / NOISE_PRECISION_BOUNDS[1])
+    members = [fit for fit, share in zip(uncut, lost) if share <= most]
+    n, M, posteriors = len(uncut), len(members), [fit.posterior for fit in members]
+    if n == M or None in posteriors:
+        return members
     times = 1 + (n - M) / (n - 1)
-    return [replace(each, temperature=times * each.temperature) for each in posteriors]
+    wider = [replace(bars, temperature=times * bars.temperature) for bars in posteriors]
+    return [replace(fit, posterior=bars) for fit, bars in zip(members, wider)]
 
 
-def published(problem, settings, fits, *, start, random_state):
+def published(problem, settings, members, random_state):
     """What a fit publishes: the members and the scaling folded into one network.
 
     Curves and counts are those of the member with the least F. Of the two dicts {name: value} the
@@ -94,9 +85,8 @@ def published(problem, settings, fits, *, start, random_state):
     names in ``Learned``: what going on needs, and the posteriors of the members, or why there are
     none. ValueError if the weights do not fit into the dtype of X.
     """
-    problem, members = problem_in_columns(problem), whole_members(fits)
     best, dtype = min(members, key=attrgetter("loss")), problem.table.dtype
-    params = [fit.params for fit in members]
+    params = map(attrgetter("params"), members)
     coefs, intercepts = published_weights(problem.scale, problem.network, params, dtype)
     are_numbers = np.isfinite(np.concatenate(coefs + intercepts, axis=None)).all()
     if not are_numbers or problem.scale.y_scale.min() < np.finfo(dtype).tiny:
@@ -104,7 +94,7 @@ def published(problem, settings, fits, *, start, random_state):
             f"The weights do not fit into {dtype} in the units of X and y. Scale the "
             "columns of X and y, or pass float64."
         )
-    n_iter, n_rows, curve = 0, 0, ()
+    n_iter, n_rows, curve, start = 0, 0, (), problem.start
     if settings.is_stream and start is not None:
         n_iter, n_rows, curve = start.n_iter, start.n_rows, start.curve
     taken, curve = max(len(best.steps), 1), [*curve, *best.curve]
@@ -132,9 +122,10 @@ def published(problem, settings, fits, *, start, random_state):
     elif settings.warm_start:
         left["resume"] = Resume(settings.solver, best.resume)
     if best.posterior is None:
-        left["no_error_bars"] = why_no_error_bars(problem, settings)
+        weights = TOO_MANY_WEIGHTS.format(p=problem.network.n_params, most=MAX_WEIGHTS)
+        left["no_error_bars"] = STREAM if settings.is_stream else weights
         return attributes, left
-    left["posteriors"] = posteriors_of(fits)
+    left["posteriors"] = list(map(attrgetter("posterior"), members))
     return attributes | _statistics(problem, best, left["posteriors"]), left
 
 
@@ -147,7 +138,7 @@ def _statistics(problem, fit, posteriors):
     if isinstance(posterior, PointMass):
         return {}
     statistics = {"n_effective_params_": posterior.n_effective, "curvature_rows_": posterior.n_rows}
-    if problem.targets.loss.is_squared_error:
+    if problem.targets.is_numeric:
         beta = posterior.noise_precision
         of_members = list(map(attrgetter("noise_precision"), posteriors))
         beta = beta / np.mean(beta / of_members, axis=0)
@@ -162,23 +153,23 @@ def _statistics(problem, fit, posteriors):
     return statistics
 
 
-def why_unfinished(settings, fits, n_iter, loss):
+def why_unfinished(settings, fits, members, attributes):
     """What to say of a fit that ended before it had converged, and of its steps; [] of others.
 
-    ``n_iter`` and ``loss`` are what the fit publishes.
+    Of all ``fits`` the ``members`` are kept; the ``attributes`` are what they publish.
     """
-    kept = whole_members(fits)
-    of_steps = _complaint_of_steps(settings, min(kept, key=attrgetter("loss")))
+    n_iter, loss = attributes["n_iter_"], attributes["loss_"]
+    of_steps = _complaint_of_steps(settings, min(members, key=attrgetter("loss")))
     found = [] if of_steps is None else [of_steps]
     if settings.is_stream:  # one call of which never is the end
         return found
     n_members, how_far = settings.n_members, f"n_iter_={n_iter}, loss {loss:.4g}"
-    how_far += f", {len(kept)} of {n_members} members" if n_members > 1 else ""
+    how_far += f", {len(members)} of {n_members} members" if n_members > 1 else ""
     endings = set(map(attrgetter("ending"), fits)) - {None}
     if endings:
         return [_why_cut_short(settings, endings, how_far), *found]
     limit = settings.max_iter + settings.n_free_steps
-    if any(fit.status == OUT_OF_ITERATIONS and len(fit.steps) >= limit for fit in kept):
+    if any(fit.status == OUT_OF_ITERATIONS and len(fit.steps) >= limit for fit in members):
         out_of_iterations = (
             f"solver={settings.solver!r} stopped at max_iter={limit} before it "
             f"converged (loss {loss:.4g}). Increase max_iter, or choose a tol "
@@ -234,16 +225,10 @@ def rows_of_curvature(size, n_hidden):
     return min(size.n_rows, max(int(MAX_COST / cost_of_row), -(-2 * p // k)))
 
 
-def why_no_error_bars(problem, settings):
-    """Why a fit has no posterior, and what to do."""
-    if settings.is_stream:
-        return STREAM
-    return TOO_MANY_WEIGHTS.format(p=problem.network.n_params, most=MAX_WEIGHTS)
-
-
-def posterior_of_fit(problem, fit, left_out_share=0.0):
+def posterior_of_fit(problem, fit, lost=None):
     """The posterior of the weights of a fit, or None where these are too many.
 
+    The share of the variance of y that left-out rows have ``lost`` is None where nobody knows it.
     Of a classifier that is not moderated the matrix has only the evidence to tell, where all
     weights have a prior; else there is none.
     """
@@ -263,8 +248,9 @@ def posterior_of_fit(problem, fit, left_out_share=0.0):
         few = problem.table.part(min(n_judged, n_rows))
         few = over(few, width=max(network.width, network.n_first))
         everything = part if n_rows == size.n_rows else over(problem.table)
-        options = {"part": part, "few": few, "left_out_share": left_out_share}
-        return posterior_of(everything, fit.params, fit.penalty, **options)
+        return posterior_of(
+            everything, fit.params, fit.penalty, part=part, few=few, left_out_share=lost
+        )
 
 
 def relevance(problem, coefs, intercepts):
@@ -287,7 +273,7 @@ def relevance(problem, coefs, intercepts):
     W1, W2 = W1 * spread[:, None], W2 / problem.scale.y_scale
     largest = np.abs(W1).max(axis=1)
     W1 = W1 / np.where(largest > 0, largest, 1)[:, None]  # whose squares do not overflow
-    if problem.targets.output_activation == "softmax":
+    if problem.targets.loss.ignores_shift:
         W2 = W2 - W2.mean(axis=1, keepdims=True)
     network = TwoLayerNetwork(*coefs[0].shape, len(intercepts[1]), problem.network.activation)
     params, step = network.pack(coefs, intercepts, np.float64), -(-problem.table.n_rows // MAX_ROWS)
@@ -308,12 +294,28 @@ def relevance(problem, coefs, intercepts):
     return {"feature_relevance_": relevances, "feature_importances_": shares}
 
 
-def most_iterations(settings, is_regression):
-    """At most so many iterations are taken by one network."""
-    if isinstance(settings.alpha, str):
-        most = settings.max_iter + settings.n_free_steps
-        stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
-        return settings.n_starts * most_steps(settings.alpha, most, is_regression, stride)
-    if settings.n_starts == 1:
-        return settings.max_iter
-    return settings.n_starts * TRIAL_STEPS + 2 * (settings.max_iter - TRIAL_STEPS)
+def published_weights(scale, network, members, dtype):
+    """``coefs_`` and ``intercepts_`` of the weights of M networks, on the standardised scale.
+
+    The mean of M networks with h hidden units is one network with M h.
+    """
+    with np.errstate(over="ignore"):
+        coefs, intercepts = zip(*starmap(scale.fold, map(network.unpack, members)))
+        (W1, W2), (b1, b2) = zip(*coefs), zip(*intercepts)
+        W1, W2 = np.hstack(W1), np.vstack(W2) / len(W2)
+        b1, b2 = np.concatenate(b1), np.mean(b2, axis=0)
+        return [W1.astype(dtype), W2.astype(dtype)], [b1.astype(dtype), b2.astype(dtype)]
+
+
+def are_equal(weights, others):
+    """Return whether two pairs of coefs and intercepts are the same, number by number."""
+    pairs = ((a, b) for one, other in zip(weights, others) for a, b in zip(one, other))
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def checksum(coefs, intercepts):
+    """A number that tells whether weights are still those of a fit, bit by bit."""
+    number = 0
+    for array in (*coefs, *intercepts):
+        number = crc32(np.ascontiguousarray(array), number)
+    return number

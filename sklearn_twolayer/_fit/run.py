@@ -4,10 +4,12 @@ A training that is told to stop, or interrupted, ends in ``fit_member``: it goes
 that the monitor has kept.
 """
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -16,51 +18,44 @@ from sklearn_twolayer._bayes.copies import without_copies
 from sklearn_twolayer._bayes.noise import independence_of_targets
 from sklearn_twolayer._fit.auto import Size, resolve, rows_to_start_on
 from sklearn_twolayer._fit.left_out import Refits, constant_or_better
-from sklearn_twolayer._fit.monitor import Monitor, Stop, Watch, announce
-from sklearn_twolayer._fit.results import posterior_of_fit
+from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
+from sklearn_twolayer._fit.results import posterior_of_fit, published_weights
 from sklearn_twolayer._fit.span import fit_in_columns, problem_in_columns
 from sklearn_twolayer._fit.training import Fit, Training, too_large
-from sklearn_twolayer._fit.weights import (
-    WarmStart,
-    initial_weights,
-    member_states,
-    published_weights,
-)
+from sklearn_twolayer._fit.weights import WarmStart
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.objective import MeanLoss
-from sklearn_twolayer._network.scale import Standardization, moments_of
+from sklearn_twolayer._network.scale import Standardization, TanhForm, moments_of
 
-#: Pilot fits that tell the noise of several targets; after the second it moved no more
-#: (docs/choices.md).
-MOST_PILOTS = 2
-#: Noises that differ by less are taken for the same: no further pilot is needed.
-SAME_NOISE = 1.5
-#: Least noise that pilots are believed, as a share of the largest, in deviations of the targets:
-#: beside one whose squares count more than a hundred times as much the others stay unlearned
-#: (docs/choices.md).
-LEAST_NOISE = 0.1
+if TYPE_CHECKING:
+    from sklearn_twolayer._data.dask_table import DaskTable
+    from sklearn_twolayer._data.labels import LabelTargets
+    from sklearn_twolayer._data.table import Table
+    from sklearn_twolayer._data.targets import RealTargets
 
 
 @dataclass(frozen=True)
 class Problem:
     """What is learnt: what y means, the units, the rows, and the network."""
 
-    targets: object
-    scale: object
-    table: object  # Table or DaskTable of the training rows
-    held_out: object = None  # that of the validation rows
-    score_weights: object = None  # their ``score(coefs, intercepts)`` by a scorer of the user's
-    network: object = None  # None until ``pose`` has given it a width
+    targets: "RealTargets | LabelTargets"
+    scale: Standardization
+    table: "Table | DaskTable"  # of the training rows
+    held_out: "Table | DaskTable | None" = None  # of the validation rows
+    score_weights: Callable | None = None  # their ``score(coefs, intercepts)`` by a user's scorer
+    start: WarmStart | None = None  # where the network goes on from; None draws weights
+    network: TwoLayerNetwork | None = None  # None until ``pose`` has given it a width
     moments: dict = field(default_factory=dict)  # of "X" and "encoded", if the scale is of them
     copies: float = 1.0  # rows for each that tells something new, where penalties are found
-    noise: object = None  # the variance of that of each target, where pilots have told it
-    of_columns: object = None  # the problem in columns of one in coordinates: see ``span``
+    noise: float | None = None  # the variance of that of each target, where pilots have told it
+    in_columns: "Problem | None" = None  # of one in coordinates, the same in the columns of X
 
     @property
     def size(self):
         """What "auto" goes by."""
-        table, is_regression = self.table, self.targets.loss.is_squared_error
-        shape = table.n_rows, self.scale.n_columns, self.targets.n_outputs
+        table, is_regression = self.table, self.targets.is_numeric
+        columns = (self.in_columns or self).table
+        shape = table.n_rows, columns.n_features, self.targets.n_outputs
         kind = is_regression, table.is_in_memory, table.density
         unit = self.targets.penalty_unit if is_regression else 1.0
         n_constant = sum(self.targets.is_constant) if is_regression else 0
@@ -115,8 +110,7 @@ class Problem:
         needs_matrix = settings.solver == "lm" or settings.alpha in ("evidence", "ard")
         dtype = np.float64 if needs_matrix else table.dtype
         width = self.network.width_of_matrix if needs_matrix else self.network.width
-        options = {"width": width, "is_textbook": settings.solver == "gd"}
-        return self.mean_loss(table, dtype, stack, **options)
+        return self.mean_loss(table, dtype, stack, width=width, is_textbook=settings.solver == "gd")
 
     def of_rows(self, table):
         """The same problem of other rows, one of each, and of as many copies as there are of them.
@@ -135,8 +129,8 @@ class Problem:
     def part(self, n_rows):
         """The same problem of so many of the rows, with two or more of each class."""
         strata = self.targets.strata(self.table.encoded)
-        columns = self.of_columns and self.of_columns.part(n_rows)
-        return replace(self, table=self.table.part(n_rows, strata=strata), of_columns=columns)
+        columns = self.in_columns and self.in_columns.part(n_rows)
+        return replace(self, table=self.table.part(n_rows, strata=strata), in_columns=columns)
 
     def draw_start(self, random_state, settings):
         """Weights (p,) to start from, near the mean target."""
@@ -148,20 +142,25 @@ class Problem:
         else:
             mean = table.mean_target(targets, self.scale)
         constant = targets.loss.constant(mean)
-        is_steep = settings.solver == "lm" and targets.loss.is_squared_error
+        is_steep = settings.solver == "lm" and targets.is_numeric
         says_little = is_stream or table.n_rows == 1  # what is constant here need not stay so
         inputs = self.moments["X"].is_constant if "X" in self.moments else ()
         is_constant = ((), ()) if says_little else (inputs, targets.is_constant)
-        kind = {"is_steep": is_steep, "is_constant": is_constant}
-        shape = self.scale.n_columns, self.network.n_hidden, targets.n_outputs
-        columns = TwoLayerNetwork(*shape, self.network.activation)
-        W1, b1, W2, b2 = columns.unpack(initial_weights(random_state, columns, constant, **kind))
-        return self.network.pack([self.scale.of_inputs(W1), W2], [b1, b2], np.float64)
+        network = (self.in_columns or self).network
+        params = initial_weights(
+            random_state, network, constant, is_steep=is_steep, is_constant=is_constant
+        )
+        if self.in_columns is None:
+            return params
+        W1, b1, W2, b2 = network.unpack(params)
+        return self.network.pack([self.scale.project(W1), W2], [b1, b2], np.float64)
 
     def of_width(self, n_hidden):
         """The same problem for a network of another width."""
         f, k, activation = self.table.n_features, self.targets.n_outputs, self.network.activation
-        return replace(self, network=TwoLayerNetwork(f, n_hidden, k, activation))
+        columns = self.in_columns and self.in_columns.of_width(n_hidden)
+        network = TwoLayerNetwork(f, n_hidden, k, activation)
+        return replace(self, network=network, in_columns=columns)
 
     def weights(self, params):
         """``coefs_`` and ``intercepts_`` of the weights (p,)."""
@@ -176,7 +175,7 @@ def standardization_of(table, targets, is_wanted):
     scale, moments = Standardization.none(table.n_features, targets.n_outputs), {}
     if not is_wanted:
         return scale, moments
-    has_units = targets.output_activation == "identity" and targets.loss.is_squared_error
+    has_units = targets.loss.is_quadratic
     for name, title in [("X", "X"), ("encoded", "y")][: 1 + has_units]:
         found = moments[name] = moments_of(table, name)
         bad = np.flatnonzero(~np.isfinite(found.scale)).tolist()
@@ -194,6 +193,35 @@ def standardization_of(table, targets, is_wanted):
     return scale, moments
 
 
+def initial_weights(random_state, network, constant, *, is_steep=False, is_constant=((), ())):
+    """Weights (p,) of a network that starts near the ``constant`` raw prediction (k,).
+
+    The first layer spreads the units over the data: entries of W1 have standard deviation
+    1 / (2 sqrt f), so that z = x W1 has 1 / 2 at most for standardised x, and the biases spread the
+    kinks or bends over the range of z. Starting twice as steep ended in worse optima
+    (docs/choices.md); but h units that share the range of one input must be narrower the more they
+    are. A regression by lm, whose steps steep units do not shorten, starts steeper by h^(1/f) / 5,
+    if that is more than 1 (Nguyen & Widrow 1990, "Improving the learning speed of 2-layer neural
+    networks by choosing initial values of the adaptive weights"). The logistic unit starts where
+    the tanh unit starts (``TanhForm``).
+
+    ``is_steep``: many units of few inputs start steeper. ``is_constant`` is a pair of sequences of
+    bool, empty for none: the inputs that tell nothing, which start without a weight, lest one be
+    left to them where training ends early; and the outputs that start exactly at the constant.
+    """
+    f, h = network.n_features, network.n_hidden
+    gain = np.sqrt(0.5) if network.activation in ("relu", "softplus") else 0.5
+    steepness = max(h ** (1 / f) / 5, 1) if is_steep else 1
+    W1 = steepness * random_state.normal(scale=gain / np.sqrt(f), size=(f, h))
+    b1 = steepness * random_state.uniform(-0.5, 0.5, size=h)
+    W2 = random_state.normal(scale=0.5 / np.sqrt(h), size=(h, len(constant)))
+    inputs, outputs = map(np.flatnonzero, is_constant)
+    W1[inputs], W2[:, outputs] = 0, 0
+    b2 = np.array(constant, float)
+    params = network.pack([W1, W2], [b1, b2], np.float64)
+    return TanhForm(network).invert(params) if network.activation == "logistic" else params
+
+
 def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     """The problem, and the settings without "auto"; ValueError if these contradict it.
 
@@ -207,7 +235,7 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
         scale, moments = standardization_of(table, targets, settings.standardize)
         if settings.alpha == "auto" and targets.is_numeric and "encoded" not in moments:
             targets = targets.in_units(moments_of(table, "encoded"))
-    problem = Problem(targets, scale, table, held_out, moments=moments)
+    problem = Problem(targets, scale, table, held_out, start=start, moments=moments)
     if settings.n_hidden == "auto" and start is not None:
         settings = replace(settings, n_hidden=start.coefs[0].shape[1])
     size = problem.size
@@ -234,52 +262,12 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     return replace(problem, network=TwoLayerNetwork(*shape, settings.activation)), settings
 
 
-def weigh_targets(problem, settings, random_state, *, deadline, start=None):
-    """A problem with each target in units of its noise, and the WarmStart of its fit, or None.
-
-    Units change only where the evidence chooses penalties.
-
-    Squared errors of several targets count by their noise precisions beta_c, as in their
-    likelihood, if y_c is measured in units of beta_c^-1/2. The noise is that of pilot fits by
-    the evidence: the first weighs all targets alike, and noisy ones drown the others. A target
-    that is constant in these rows tells of no noise, and stays as it is. The fit starts where it
-    would have, but from the pilot if there is no time left to do better.
-    """
-    k, loss = problem.targets.n_outputs, problem.targets.loss
-    chooses = isinstance(settings.alpha, str) and loss.is_squared_error
-    if k == 1 or not chooses or loss.output_activation != "identity":
-        return problem, start
-    n_rows = rows_to_start_on(problem.size, settings)
-    solver, table = settings.solver, problem.table
-    if n_rows < table.n_rows:
-        solver, table = "lm", table.part(n_rows).collected()
-    varies = np.flatnonzero(~moments_of(table, "encoded").is_constant)
-    if len(varies) < 2:
-        return problem, start
-    unit = problem.scale.y_scale
-    plain = {"verbose": 0, "n_starts": 1, "left_out_share": 0.0}  # no rows are left out
-    pilot = replace(settings, alpha="evidence", solver=solver, **plain)
-    for number in range(1, MOST_PILOTS + 1):
-        announce(settings, f"Finding the noise of each target: pilot fit {number}")
-        watch, states = Watch(deadline), deepcopy(random_state)
-        part = replace(problem.of_rows(table), held_out=None)
-        fit = fit_member(part, pilot, states, watch=watch, start=start)
-        if deadline.is_over():
-            columns = problem_in_columns(problem)
-            return columns, WarmStart(*columns.weights(fit.params))
-        if fit.posterior is None:  # of too many weights: nothing tells the noise
-            return problem, start
-        before, y_scale = problem.scale.y_scale, unit.copy()
-        noise = (before / unit * fit.posterior.noise_precision**-0.5)[varies]
-        noise = np.maximum(noise, LEAST_NOISE * noise.max())
-        mean = np.exp(np.log(noise).mean())
-        y_scale[varies] *= noise / mean
-        scale = replace(problem.scale, y_scale=y_scale)
-        problem = replace(problem, scale=scale, noise=mean**2)
-        change = (y_scale / before)[varies]
-        if change.max() < SAME_NOISE * change.min():
-            break
-    return problem, start
+def member_states(random_state, n_members):
+    """A random state for each member, one after another; the first is that of a single network."""
+    seeds = deepcopy(random_state)
+    yield random_state
+    for _ in range(n_members - 1):
+        yield np.random.RandomState(seeds.randint(np.iinfo(np.int32).max))
 
 
 def fit_members(problem, settings, random_state, *, watch):
@@ -298,21 +286,21 @@ def fit_members(problem, settings, random_state, *, watch):
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what is not finite is refused where it matters
-def fit_member(problem, settings, random_state, *, watch, start=None):
-    """Fit one network: a member of a committee, or the only one; ``start`` is a WarmStart."""
+def fit_member(problem, settings, random_state, *, watch):
+    """Fit one network: a member of a committee, or the only one."""
     if watch.number and watch.deadline.is_over():
         return Fit(ending=watch.deadline.reason)
     member_task = None if watch.number is None else watch.task
     if member_task is not None:
         member_task.begin()
     with ExitStack() as stack:
-        training = training_of(problem, settings, random_state, stack, watch=watch, start=start)
+        training = training_of(problem, settings, random_state, stack, watch=watch)
         monitor = training.monitor
         if watch.number is not None:
             announce(settings, f"Member {watch.number + 1} of {settings.n_members}")
         try:
-            fit = training.run(start)
-            if settings.alpha == "auto" and settings.solver == "lm" and start is None:
+            fit = training.run()
+            if settings.alpha == "auto" and settings.solver == "lm" and problem.start is None:
                 fit = constant_or_better(training, fit, watch.deadline)
         except (Stop, KeyboardInterrupt) as end:
             if isinstance(end, KeyboardInterrupt):
@@ -322,9 +310,9 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
                     return Fit(ending=monitor.ending)
                 raise
             fit = monitor.kept()
-    fit = replace(fit, ending=monitor.ending, **monitor.along(fit))
-    columns = problem_in_columns(problem)
-    problem, fit = columns, fit_in_columns(problem, columns, fit)
+    fit = monitor.along(fit)
+    if problem.in_columns is not None:
+        problem, fit = problem_in_columns(problem), fit_in_columns(problem, fit)
     if not settings.is_stream:
         fit = replace(fit, posterior=posterior_of_fit(problem, fit, settings.left_out_share))
     if member_task is not None:
@@ -332,8 +320,9 @@ def fit_member(problem, settings, random_state, *, watch, start=None):
     return fit
 
 
-def training_of(problem, settings, random_state, stack, *, watch, start):
+def training_of(problem, settings, random_state, stack, *, watch):
     """The training of a network, over rows that are open as long as the ``stack`` is."""
+    start = problem.start
     mean_loss, validate = problem.loss_to_train(settings, problem.table, stack), None
     if problem.held_out is not None:
         held_out = problem.mean_loss(problem.held_out, mean_loss.rows.dtype, stack)
@@ -345,16 +334,17 @@ def training_of(problem, settings, random_state, stack, *, watch, start):
         tell=watch.task and (lambda params: watch.task.iteration(partial(problem.weights, params))),
         n_before=len(start.curve) if settings.is_stream and start is not None else 0,
     )
-    n_rows, table = rows_to_start_on(problem.size, settings), problem.table
-    part, refits, judged = None, None, problem
-    if start is None and n_rows < table.n_rows:
+    training = Training(problem, settings, mean_loss, monitor, random_state)
+    if start is not None or not isinstance(settings.alpha, str):
+        return training
+    n_rows, table, judged = rows_to_start_on(problem.size, settings), problem.table, problem
+    if n_rows < table.n_rows:
         table = table.part(n_rows).collected()
         judged = problem.of_rows(table)
-        part = judged.loss_to_train(replace(settings, solver="lm"), table, stack)
-    if settings.alpha == "auto" and table.is_in_memory and start is None:
-        refits = Refits(judged, settings, watch.deadline)
-    how = {"random_state": random_state, "part": part, "refits": refits}
-    return Training(problem, settings, mean_loss, monitor, **how)
+        training.part = judged.loss_to_train(replace(settings, solver="lm"), table, stack)
+    if settings.alpha == "auto" and table.is_in_memory:
+        training.refits = Refits(judged, settings, watch.deadline)
+    return training
 
 
 def _loss_and_score(problem, settings, mean_loss, params):

@@ -37,29 +37,28 @@ class Coordinates(Standardization):
     basis: np.ndarray
 
     @property
-    def of_columns(self):
+    def of_user(self):
         """That of the columns of the user's rows, and of y as it is by now."""
         return replace(self.columns, y_mean=self.y_mean, y_scale=self.y_scale)
 
-    def of_inputs(self, W1):
+    def project(self, W1):
         """Q' W1: without the part that no row sees."""
         return self.basis.T @ W1
 
     def fold(self, W1, b1, W2, b2):
         """Weights of the network of coordinates -> coefs, intercepts in the user's units."""
-        return self.of_columns.fold(self.basis @ W1, b1, W2, b2)
+        return self.of_user.fold(self.basis @ W1, b1, W2, b2)
 
 
-def in_span_of_rows(problem, settings, start):
+def in_span_of_rows(problem, settings):
     """The problem in coordinates of the span of its rows, where that pays; else as it is.
 
-    Fits that go on from a warm ``start`` stay in the columns. Equal rows span the same as one, bit
-    for bit.
+    Equal rows span the same as one, bit for bit.
     """
     table, network, held_out = problem.table, problem.network, problem.held_out
     is_dense = table.is_in_memory and not sparse.issparse(table.X)
     is_dense &= held_out is None or held_out.is_in_memory
-    is_free = start is None and is_blind_to_rotations(problem.size, settings)
+    is_free = is_blind_to_rotations(problem.size, settings)
     if not is_free or not is_dense or not pays(*table.X.shape, network.n_hidden):
         return problem
     rows = _of_standardized(problem.scale, table, np.copy)
@@ -76,7 +75,7 @@ def in_span_of_rows(problem, settings, start):
         table=replace(table, X=coordinates[number].astype(table.dtype)),
         held_out=held_out,
         network=TwoLayerNetwork(m, network.n_hidden, network.n_outputs, network.activation),
-        of_columns=problem,
+        in_columns=problem,
     )
 
 
@@ -98,23 +97,16 @@ def pays(n, f, n_hidden):
 
 
 def problem_in_columns(problem):
-    """The problem in the columns that X has, if it is one in coordinates; else itself."""
-    if problem.of_columns is None:
-        return problem
-    columns = problem.of_columns.of_width(problem.network.n_hidden)
-    return replace(columns, scale=problem.scale.of_columns, noise=problem.noise)
+    """A problem in coordinates, as one in the columns that X has: with the same units of y."""
+    return replace(problem.in_columns, scale=problem.scale.of_user, noise=problem.noise)
 
 
-def fit_in_columns(problem, columns, fit):
-    """The fit of a problem as one of the same problem in ``columns``; itself if that is the same.
-
-    Error bars are found there, as they know of directions that no row has.
-    """
-    if problem is columns or fit.params is None:
-        return fit
+def fit_in_columns(problem, fit):
+    """A fit in coordinates, as one in the columns: error bars know of directions no row has."""
+    network = problem.in_columns.network
     W1, b1, W2, b2 = problem.network.unpack(fit.params)
-    params = columns.network.pack([problem.scale.basis @ W1, W2], [b1, b2], np.float64)
-    return replace(fit, params=params, penalty=Penalty.of(columns.network, fit.penalty.strengths))
+    params = network.pack([problem.scale.basis @ W1, W2], [b1, b2], np.float64)
+    return replace(fit, params=params, penalty=Penalty.of(network, fit.penalty.strengths))
 
 
 def rows_in_columns(problem):
@@ -123,7 +115,7 @@ def rows_in_columns(problem):
     What is asked of the columns, as which of them are codes, or whether they make a grid, means
     nothing in coordinates.
     """
-    problem = problem.of_columns or problem
+    problem = problem.in_columns or problem
     return problem.table.X, problem.table.encoded, problem.scale
 
 

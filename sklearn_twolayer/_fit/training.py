@@ -6,15 +6,24 @@ solver, every choice of the penalty and a best of several starts asks for.
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn import get_config
 
-from sklearn_twolayer._bayes.choose_penalty import LBFGS_STRIDE, STRATEGIES, Search, of_all_rows
+from sklearn_twolayer._bayes.choose_penalty import (
+    LBFGS_STRIDE,
+    STRATEGIES,
+    Search,
+    most_steps,
+    of_all_rows,
+)
 from sklearn_twolayer._bayes.cross_validate import MARGIN
 from sklearn_twolayer._bayes.noise import Likelihood
-from sklearn_twolayer._fit.monitor import announce
-from sklearn_twolayer._fit.weights import are_equal, published_weights
+from sklearn_twolayer._bayes.posterior import PointMass, Posterior
+from sklearn_twolayer._fit.monitor import Monitor, announce
+from sklearn_twolayer._fit.parameters import Plan
+from sklearn_twolayer._fit.results import are_equal, published_weights
 from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty
 from sklearn_twolayer._optimize.full_batch import (
     OUT_OF_ITERATIONS,
@@ -33,6 +42,10 @@ from sklearn_twolayer._optimize.stochastic import (
     sgd,
     stochastic,
 )
+
+if TYPE_CHECKING:
+    from sklearn_twolayer._fit.left_out import Refits
+    from sklearn_twolayer._fit.run import Problem
 
 #: Steps of lm under squared error bend where F is below this share of the loss at the start;
 #: above it straight steps are as good, or better (docs/choices.md), and cheaper.
@@ -57,29 +70,29 @@ class Fit:
     curve: tuple = ()  # F after each step of the way here
     steps: tuple = ()  # the numbers of these among all steps that the training took
     status: int | None = None  # how the minimiser ended
-    resume: object = None  # what going on needs beside the weights
+    resume: StochasticState | float | None = None  # what going on needs beside the weights
     learning_rate: float | None = None  # of the last step, where the solver has one
     ending: str | None = None  # why the training was cut short, if it was
     validation_scores: list = ()  # after each step
     validation_losses: list = ()
-    posterior: object = None
-    left_out_share: float = np.inf  # of the variance of y; infinite where nothing was compared
+    posterior: Posterior | PointMass | None = None
+    left_out_share: float | None = None  # of the variance of y, where left-out rows have told it
 
 
 @dataclass
 class Training:
     """One network on its rows, being trained: the objective, the minimiser, who watches."""
 
-    problem: object
-    settings: object
+    problem: "Problem"
+    settings: Plan
     mean_loss: MeanLoss  # over rows that are open
-    monitor: object
-    random_state: object = None
+    monitor: Monitor
+    random_state: np.random.RandomState | None = None
     bends_below: float = 0.0  # steps of lm bend where F is below
     part: MeanLoss | None = None  # over a part of the rows, on which the evidence starts
-    refits: object = None  # of the rows on which it compares penalties
+    refits: "Refits | None" = None  # of the rows on which it compares penalties
 
-    def run(self, start):
+    def run(self):
         """The fit from a warm start, or from weights that are drawn.
 
         Or from a network of the comparison that found its penalty. Where there is none of these,
@@ -89,7 +102,7 @@ class Training:
         diverges.
         """
         settings = self.settings
-        params, state = self._start(start)
+        params, state = self._start()
         if isinstance(settings.alpha, str):
             strategy = STRATEGIES[settings.alpha]
             if settings.n_starts > 1:
@@ -106,7 +119,7 @@ class Training:
             if state is None:
                 curvature = PenalisedLoss(self.mean_loss, penalty).largest_curvature(params)
                 state = CURVATURE_SHARE / (curvature or 1.0)
-        if settings.solver == "lm" and self.problem.targets.loss.is_squared_error:
+        if settings.solver == "lm" and self.problem.targets.is_numeric:
             # Bending pays on the long way down to a small loss.
             self.bends_below = BENDING_SHARE * self.mean_loss.quadratic(params)[0]
         if settings.n_starts > 1:
@@ -115,7 +128,7 @@ class Training:
             return self._from_compared(penalty)
         if settings.learning_alpha is not None:
             return self._learned_first(params, penalty)
-        flat = start and Flat.once_learned(settings.tol)
+        flat = self.problem.start and Flat.once_learned(settings.tol)
         return self.minimize(
             Fit(params, resume=state), penalty, max_iter=settings.max_iter, flat=flat
         )
@@ -152,9 +165,17 @@ class Training:
         most = settings.max_iter + settings.n_free_steps
         stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
         minimize, stage = partial(self.minimize, flat=flat), partial(announce, settings)
-        n_columns = self.problem.scale.n_columns
-        how = {"stride": stride, "stage": stage, "refits": self.refits, "noise": self.problem.noise}
-        return Search(self.mean_loss, likelihood, most, minimize, n_columns=n_columns, **how)
+        return Search(
+            self.mean_loss,
+            likelihood,
+            most,
+            minimize,
+            stride=stride,
+            stage=stage,
+            refits=self.refits,
+            noise=self.problem.noise,
+            n_columns=self.problem.size.n_features,
+        )
 
     def minimize(self, before, penalty, *, max_iter, keep=None, flat=None):
         """The fit that the solver comes to under one penalty, from where another one has ended.
@@ -168,10 +189,10 @@ class Training:
         curve, first = [], self.monitor.n_steps
 
         def fit_at(step, status=None):
-            n, loss = step.n_iter, float(step.least)
-            way = before.curve + tuple(curve[:n]), before.steps + tuple(range(first, first + n))
-            after = {"resume": step.state, "learning_rate": step.learning_rate}
-            return Fit(step.best, penalty, loss, *way, status, **after)
+            way = before.curve + tuple(curve[: step.n_iter])
+            steps = before.steps + tuple(range(first, first + step.n_iter))
+            fit = Fit(step.best, penalty, float(step.least), way, steps, status)
+            return replace(fit, resume=step.state, learning_rate=step.learning_rate)
 
         def kept_at(step):
             return fit_at(step) if keep is None else keep(fit_at(step))
@@ -186,25 +207,23 @@ class Training:
             found = search(before.params, callback=observe)
         except NotFinite as reason:
             raise self._too_large(reason) from None
-        where = found.x, found.fun, found.x, found.fun, len(curve)
-        end = Step(*where, found.state, found.learning_rate)
+        x, value = found.x, found.fun
+        end = Step(x, value, x, value, len(curve), found.state, found.learning_rate)
         if not curve:  # no step, but perhaps another penalty
             self.monitor.kept = partial(kept_at, end)
         return fit_at(end, found.status)
 
-    def _search(self, objective, max_iter, state, flat):
-        """The minimiser of the solver, ``search(params, callback=callback)``."""
-        settings, function = self.settings, objective.value_and_gradient
-        options = {"max_iter": max_iter, "tol": settings.tol}
+    def _search(self, objective, most, state, flat):
+        """The minimiser of the solver, ``search(params, callback=callback)``, of ``most`` steps."""
+        settings, tol, fun = self.settings, self.settings.tol, objective.value_and_gradient
         if settings.solver == "lm":
-            return partial(levenberg_marquardt, objective, damping=state, **options)
+            return partial(levenberg_marquardt, objective, damping=state, max_iter=most, tol=tol)
         if settings.solver == "lbfgs":
-            options["tol"] *= settings.gradient_scale
-            flat = flat or Flat.within(max_iter, settings.tol)
-            return partial(lbfgs, function, flat=flat, **options)
+            flat, tol = flat or Flat.within(most, tol), settings.gradient_scale * tol
+            return partial(lbfgs, fun, flat=flat, max_iter=most, tol=tol)
         if settings.solver == "gd":
-            return partial(gradient_descent, function, learning_rate=state, **options)
-        return partial(self._epochs, objective, max_iter, state)
+            return partial(gradient_descent, fun, learning_rate=state, max_iter=most, tol=tol)
+        return partial(self._epochs, objective, most, state)
 
     def _epochs(self, objective, max_iter, state, params, *, callback):
         """Epochs of sgd or adam; ValueError if no step, however short, leaves F finite."""
@@ -212,12 +231,13 @@ class Training:
         rule = adam
         if settings.solver == "sgd":
             rule = partial(sgd, momentum=settings.momentum, nesterov=settings.nesterovs_momentum)
-        plan = settings.learning_rate, settings.learning_rate_schedule, max_iter, settings.tol
-        schedule = Schedule(*plan, settings.n_iter_no_change)
+        rate, decay = settings.learning_rate, settings.learning_rate_schedule
+        schedule = Schedule(rate, decay, max_iter, settings.tol, settings.n_iter_no_change)
         random_state = self.random_state if settings.shuffle else None
         batches = Batches(rows, settings.batch_size, random_state)
-        options = {"rule": rule, "batches": batches, "options": schedule}
-        found = stochastic(objective, state, callback=callback, **options)
+        found = stochastic(
+            objective, state, rule=rule, batches=batches, options=schedule, callback=callback
+        )
         if not found.nit:
             raise self._too_large("The loss is not finite, however short the steps")
         return found
@@ -229,15 +249,15 @@ class Training:
         values, remedy = too_large("scale")
         return ValueError(f"{what}: X or y holds {values} for {dtype}. {remedy} them{more}.")
 
-    def _start(self, start):
+    def _start(self):
         """Weights (p,) to start from, and what going on needs beside them."""
         settings, problem, dtype = self.settings, self.problem, self.mean_loss.rows.dtype
+        start, is_stream = problem.start, settings.is_stream
         if start is None:
             params, state = problem.draw_start(self.random_state, settings), None
         else:
-            options = {"is_stream": settings.is_stream}
-            params = start.params(problem.network, problem.scale, **options)
-            state = start.state(settings.solver, **options)
+            params = start.params(problem.network, problem.scale, is_stream=is_stream)
+            state = start.state(settings.solver, is_stream=is_stream)
         if not settings.is_stream:
             with np.errstate(over="ignore", invalid="ignore"):
                 value = self.mean_loss.value(params)
@@ -313,3 +333,14 @@ def _least(fits, *running):
         if fit.loss < MARGIN * least.loss:
             least = fit
     return least
+
+
+def most_iterations(settings, is_regression):
+    """At most so many iterations are taken by one network."""
+    if isinstance(settings.alpha, str):
+        most = settings.max_iter + settings.n_free_steps
+        stride = LBFGS_STRIDE if settings.solver == "lbfgs" else 1
+        return settings.n_starts * most_steps(settings.alpha, most, is_regression, stride)
+    if settings.n_starts == 1:
+        return settings.max_iter
+    return settings.n_starts * TRIAL_STEPS + 2 * (settings.max_iter - TRIAL_STEPS)

@@ -21,6 +21,8 @@ k outputs,
     The name of the function that makes A2 of Z2.
 ``is_squared_error``
     Whether the residuals have a noise precision; the log loss has none.
+``is_quadratic``
+    Whether it is quadratic in Z2: then Z2 has the units of y, and the Hessian is that of any row.
 ``ignores_shift``
     Whether a number added to all raw predictions of a row changes nothing.
 ``mean_target(y, weight, n_outputs)``
@@ -63,7 +65,7 @@ class SquaredError:
     """Mean over the k outputs of (A2 - y)^2 with A2 = Z2."""
 
     output_activation = "identity"
-    is_squared_error = True
+    is_squared_error = is_quadratic = True
     ignores_shift = False
 
     def predict(self, Z2):
@@ -93,7 +95,7 @@ class _LogisticOutput:
     """Losses with A2 = sigma(Z2)."""
 
     output_activation = "logistic"
-    ignores_shift = False
+    is_quadratic = ignores_shift = False
 
     def predict(self, Z2):
         return logistic(Z2.copy())
@@ -159,7 +161,7 @@ class MulticlassLogLoss:
     """-ln A2[y] with A2 = softmax(Z2); y (n,) holds the index of the class."""
 
     output_activation = "softmax"
-    is_squared_error = False
+    is_squared_error = is_quadratic = False
     ignores_shift = True
 
     def predict(self, Z2):

@@ -40,16 +40,6 @@ class Standardization:
             np.zeros(n_features), np.ones(n_features), np.zeros(n_outputs), np.ones(n_outputs)
         )
 
-    @property
-    def of_columns(self):
-        """That of the columns of the user's rows: itself."""
-        return self
-
-    @property
-    def n_columns(self):
-        """How many columns the user's rows have."""
-        return len(self.of_columns.mean)
-
     def update(self, dtype):
         """Return the function that standardises contiguous dense rows [X 1] in place.
 
@@ -86,10 +76,6 @@ class Standardization:
                 block = slice(start, start + TARGETS_AT_ONCE)
                 out[block] = (y[block] - self.y_mean) / self.y_scale
         return out
-
-    def of_inputs(self, W1):
-        """Weights (f, h) of the standardised columns as those of what enters the network."""
-        return W1
 
     def fold_first(self, first):
         """[W1; b1] on standardised rows -> [W1; b1] with the same hidden layer on raw rows."""

@@ -42,10 +42,11 @@ def chosen_among(losses, monkeypatch, most_multiples=1, used=1.0, n_features=3):
         monkeypatch.setattr(choose_penalty, name, replacement)
     likelihood = SimpleNamespace(is_gaussian=True, variance=2.0, total_weight=20.0)
     search = Search(
-        SimpleNamespace(network=SimpleNamespace(n_features=n_features)),
+        None,
         likelihood,
         100,
         lambda before, penalty, max_iter, keep: next(others, Fit(None)),
+        n_columns=n_features,
     )
     fit = automatic(search, None)
     return fit.params, fit.left_out_share
@@ -111,7 +112,7 @@ def test_multiples_are_not_judged_half_way(factor, n_steps):
         end = min(len(before.curve) + max_iter, len(losses))
         return replace(before, penalty=penalty, curve=losses[:end])
 
-    search = Search(None, None, 100, minimize)
+    search = Search(None, None, 100, minimize, n_columns=3)
     fit = Fit(np.zeros(2), Penalty(np.zeros(2, int), np.ones(1)), 1.0)
     rival = choose_penalty._multiplied(search, fit, 3.0, instead=fit)
     assert len(rival.curve) == n_steps
@@ -152,10 +153,11 @@ def chosen_by_refits(refits, monkeypatch, *, left_out_loss=5.0, used=1.0):
         monkeypatch.setattr(choose_penalty, name, replacement)
     likelihood = SimpleNamespace(is_gaussian=True, variance=2.0, total_weight=20.0)
     search = Search(
-        SimpleNamespace(network=SimpleNamespace(n_features=3)),
+        None,
         likelihood,
         100,
         lambda before, penalty, max_iter, keep: replace(before, penalty=penalty),
+        n_columns=3,
         refits=refits,
     )
     fit = automatic(search, Fit(None))
@@ -211,7 +213,7 @@ def test_a_fit_that_uses_up_most_residuals_cannot_be_judged():
     problem = random_problem(SquaredError, n_rows=12, n_hidden=12)
     with problem.rows() as rows:
         mean_loss = problem.mean_loss(rows)
-        search = Search(mean_loss, Likelihood.of(mean_loss), 100, None)
+        search = Search(mean_loss, Likelihood.of(mean_loss), 100, None, n_columns=3)
         shares, losses, plain = [], [], []
         for alpha in (1e-8, 3e-4, 1.0):
             fit = Fit(problem.params, Penalty.of(problem.network, np.full(4, alpha)))
@@ -240,7 +242,7 @@ def test_a_network_has_learned_when_no_target_is_left(loss, left, noise, has_lea
     squares = 10 * np.array(left)
     likelihood = Likelihood(10.0, 3, True, np.array([1.0, 2.0, 0.0]))
     mean_loss = SimpleNamespace(squares=lambda params: squares)
-    search = Search(mean_loss, likelihood, 100, None, noise=noise)
+    search = Search(mean_loss, likelihood, 100, None, n_columns=3, noise=noise)
     fit = Fit(None, None, loss, curve=(1.0, loss))
     assert choose_penalty._has_learned(search, fit) == has_learned
 
@@ -261,7 +263,7 @@ def test_copies_of_a_target_use_up_the_share_of_residuals_that_one_does():
         fit = Fit(params, Penalty.of(problem.network, strengths))
         with problem.rows() as rows:
             mean_loss = problem.mean_loss(rows)
-            search = Search(mean_loss, Likelihood.of(mean_loss), 100, None)
+            search = Search(mean_loss, Likelihood.of(mean_loss), 100, None, n_columns=3)
             shares.append(choose_penalty._factor_and_used_share(search, fit)[1])
     assert 0.999 * shares[0] < shares[1] < 1.2 * shares[0]
 
@@ -319,7 +321,8 @@ class Recorded:
                 return Fit(found.x, penalty, found.fun, *way, resume=found.state)
 
             likelihood, stage = Likelihood.of(mean_loss), self.stages.append
-            search = Search(mean_loss, likelihood, max_iter, minimize, stage=stage)
+            f = mean_loss.network.n_features
+            search = Search(mean_loss, likelihood, max_iter, minimize, n_columns=f, stage=stage)
             try:
                 return STRATEGIES[strategy](search, Fit(self.problem.params))
             except Stop:
@@ -414,7 +417,7 @@ def test_all_rows_go_on_with_the_prior_precisions_of_a_part():
     problem = random_problem(SquaredError, n_rows=30, n_hidden=3)
     with problem.rows() as rows:
         likelihood = Likelihood.of(problem.mean_loss(rows))
-        search = Search(problem.mean_loss(rows), likelihood, 100, minimize)
+        search = Search(problem.mean_loss(rows), likelihood, 100, minimize, n_columns=3)
         part = replace(search, likelihood=replace(likelihood, total_weight=10.0))
         penalty = Penalty(choose_penalty.penalty_groups(problem.network), np.full(4, 0.3))
         fit = of_all_rows(search, part, Fit(problem.params, penalty, 1.0, left_out_share=0.5))

@@ -88,7 +88,7 @@ class LinearModel:
         return multivariate_normal(cov=covariance).logpdf(self.y)
 
     def maximum(self, start, max_iter=500):
-        search = Search(self, self.likelihood, max_iter, self.minimize)
+        search = Search(self, self.likelihood, max_iter, self.minimize, n_columns=3)
         before = Fit(np.zeros(self.Phi.shape[1]), curve=(9.0,), steps=(4,), resume=0.5)
         return maximize_evidence(search, before, start, max_iter=max_iter)
 

@@ -50,7 +50,7 @@ def taken(problem, indices):
     return replace(problem, X=problem.X[indices], y=problem.y[indices], weight=weight)
 
 
-def posterior(problem, part=None, params=None, few=None, left_out_share=0.0):
+def posterior(problem, part=None, params=None, few=None, left_out_share=None):
     """Posterior of a problem, its curvature from the rows ``part``."""
     params = problem.params if params is None else params
     with problem.rows() as rows:

@@ -16,9 +16,8 @@ from sklearn_twolayer._fit.auto import Size
 from sklearn_twolayer._fit.compare import Comparison
 from sklearn_twolayer._fit.left_out import LeftOut
 from sklearn_twolayer._fit.monitor import Deadline
-from sklearn_twolayer._fit.run import Problem
+from sklearn_twolayer._fit.run import Problem, member_states
 from sklearn_twolayer._fit.training import Fit
-from sklearn_twolayer._fit.weights import member_states
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.scale import Standardization
 
@@ -67,7 +66,8 @@ def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeyp
     assert (found.alpha, found.learning_alpha) == pytest.approx((3 / 20, 0.3 / 20))
     assert found.ratio == 10
     start = SimpleNamespace(params=lambda network, scale: np.zeros(network.n_params))
-    _, found = choice.with_best_penalty(problem, settings, None, start=start, **options)
+    problem = replace(problem, start=start)
+    _, found = choice.with_best_penalty(problem, settings, None, **options)
     assert found.alpha == pytest.approx(3 / 20)
     assert found.learning_alpha is None
 
@@ -194,7 +194,7 @@ def test_a_wide_regression_takes_the_rival_that_loses_less(is_better, monkeypatc
     seen, n_told, problem = [], [len(FEW_NUMBERS_GRID.strengths), 1], posed()
     settings = with_rival(monkeypatch, n_told)
 
-    def predicts_better(problem, settings, random_state, *, lost, deadline, start):
+    def predicts_better(problem, settings, random_state, *, lost, deadline):
         seen.append((problem.network.n_hidden, settings, lost))
         return is_better
 
@@ -232,14 +232,14 @@ def test_members_of_the_evidence_are_asked_until_one_loses_less(
     """By a margin; and from where the members to be will start."""
     states = []
 
-    def training_of(problem, settings, random_state, stack, *, watch, start):
+    def training_of(problem, settings, random_state, stack, *, watch):
         states.append(random_state.uniform())
         fit = Fit(left_out_share=shares[len(states) - 1])
-        return SimpleNamespace(run=lambda start: fit)
+        return SimpleNamespace(run=lambda: fit)
 
     monkeypatch.setattr(choice, "training_of", training_of)
     settings = replace(settings_of("auto"), n_members=3)
-    options = {"lost": 0.5, "deadline": Deadline(), "start": None}
+    options = {"lost": 0.5, "deadline": Deadline()}
     found = choice.predicts_better(posed(), settings, np.random.RandomState(3), **options)
     assert (found, len(states)) == (is_better, n_asked)
     expected = [state.uniform() for state in member_states(np.random.RandomState(3), 3)]
@@ -247,7 +247,7 @@ def test_members_of_the_evidence_are_asked_until_one_loses_less(
 
 
 def test_a_rival_that_is_late_is_not_better():
-    options = {"lost": np.inf, "start": None}
+    options = {"lost": np.inf}
     problem, settings = posed(), replace(settings_of("auto"), solver="lm", n_members=1)
     for deadline, expected in ((Deadline(0.0), False), (Deadline(), True)):
         state = np.random.RandomState(0)

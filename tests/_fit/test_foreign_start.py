@@ -13,10 +13,9 @@ from sklearn.utils import check_random_state
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
-from sklearn_twolayer._fit.foreign_start import near_the_rows
 from sklearn_twolayer._fit.parameters import checked
 from sklearn_twolayer._fit.run import pose
-from sklearn_twolayer._fit.weights import Resume, WarmStart
+from sklearn_twolayer._fit.weights import Resume, WarmStart, near_the_rows
 from sklearn_twolayer._network.scale import Standardization
 
 RANDOM = np.random.RandomState(0)
@@ -44,6 +43,14 @@ def started(y, params=None, **parameters):
     behind = {"is_assigned": False, "scale": scale}
     start = WarmStart(*problem.weights(params), targets, resume, **behind)
     return problem, settings, start
+
+
+def near(problem, settings, start, seed=0):
+    """The start that becomes of one, and what is told."""
+    random_state = check_random_state(seed)
+    found, told = near_the_rows(replace(problem, start=start), settings, random_state)
+    assert random_state.randint(2**31) == check_random_state(seed).randint(2**31)
+    return found.start, told
 
 
 @quietly
@@ -96,7 +103,7 @@ def test_only_the_level_is_shifted_by_the_weighted_mean_residual():
     moved = y + np.array([1000.0, -30.0])
     problem, settings, start = started(moved, solver="lm")
     start = replace(start, coefs=model.coefs_, intercepts=model.intercepts_)
-    shifted, (warning,) = near_the_rows(problem, settings, start, check_random_state(0))
+    shifted, (warning,) = near(problem, settings, start)
     assert "b2 has been shifted" in str(warning)
     assert shifted.coefs is start.coefs
     assert shifted.resume is None
@@ -112,7 +119,7 @@ def test_units_that_answer_the_same_for_all_rows_are_no_start(seed):
     problem, settings, start = started(y)
     W1, b1 = np.ones((3, 5)), np.full(5, 100.0)
     start = replace(start, coefs=[W1, np.ones((5, 1))], intercepts=[b1, np.array([1000.0])])
-    found, (warning,) = near_the_rows(problem, settings, start, check_random_state(seed))
+    found, (warning,) = near(problem, settings, start, seed)
     assert found is None
     assert "begun with drawn ones" in str(warning)
 
@@ -122,31 +129,29 @@ def test_weights_of_the_same_rows_stay_though_a_step_was_too_long():
     problem, settings, start = started(Y)
     b1, b2 = start.intercepts
     foreign = replace(start, intercepts=[b1, b2 + 2 * Y.std()])
-    found, _ = near_the_rows(problem, settings, foreign, check_random_state(0))
+    found, _ = near(problem, settings, foreign)
     assert found is not foreign
     of_these_rows = replace(foreign, scale=problem.scale)
-    found, said = near_the_rows(problem, settings, of_these_rows, check_random_state(0))
+    found, said = near(problem, settings, of_these_rows)
     assert found is of_these_rows
     assert said == []
 
 
-@pytest.mark.parametrize("why", ["it is near", "a stream", "assigned", "nothing to lose", "cold"])
+@pytest.mark.parametrize("why", ["it is near", "a stream", "assigned", "nothing to lose"])
 def test_other_starts_stay_as_they_are(why):
     y = np.full(120, 3.0) if why == "nothing to lose" else Y
     problem, settings, start = started(y)
     far = replace(start, intercepts=[start.intercepts[0], start.intercepts[1] + 1000])
-    start = {"it is near": start, "cold": None}.get(why, far)
+    start = start if why == "it is near" else far
     if why == "nothing to lose":
         problem = replace(problem, targets=replace(problem.targets, is_constant=(True,)))
     if why == "a stream":
         settings = replace(settings, is_stream=True)
     if why == "assigned":
         start = replace(start, is_assigned=True)
-    random_state = check_random_state(0)
-    found, said = near_the_rows(problem, settings, start, random_state)
+    found, said = near(problem, settings, start)
     assert found is start
     assert said == []
-    assert random_state.randint(2**31) == check_random_state(0).randint(2**31)
 
 
 @quietly

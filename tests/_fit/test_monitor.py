@@ -17,6 +17,7 @@ from sklearn_twolayer._fit.monitor import (
     best_step,
     scorer_of_weights,
 )
+from sklearn_twolayer._fit.training import Fit
 
 
 def monitor(scores=None, *, losses=None, tol=0.0, n_iter_no_change=3, verbose=0, **watched):
@@ -226,11 +227,11 @@ def test_members_of_a_committee_have_one_deadline_and_tasks_of_their_own():
 def test_what_was_seen_along_the_way_to_a_fit():
     watch = monitor([0.1, 0.5, 0.4])
     run(watch, 3)
-    way = watch.along(SimpleNamespace(curve=(3.0, 2.0), steps=(0, 2), loss=2.0))
-    assert way.pop("params").tolist() == [1]
-    assert way.pop("curve") == (3.0, 2.0)
-    assert way == {"validation_scores": [0.1, 0.4], "validation_losses": [-0.1, -0.4]}
-    assert monitor().along(SimpleNamespace(curve=(), steps=(), loss=2.0)) == {"curve": (2.0,)}
+    fit = watch.along(Fit(np.zeros(1), curve=(3.0, 2.0), steps=(0, 2)))
+    assert fit.params.tolist() == [1]
+    assert fit.curve == (3.0, 2.0)
+    assert (fit.validation_scores, fit.validation_losses) == ([0.1, 0.4], [-0.1, -0.4])
+    assert monitor().along(Fit(loss=2.0)) == Fit(loss=2.0, curve=(2.0,))
 
 
 def a_table(weight=None, is_in_memory=True):

@@ -37,8 +37,8 @@ def directions(monkeypatch):
     """How many columns the networks of fits have had, where these are not those of X."""
     found, rotated = [], span.in_span_of_rows
 
-    def observed(problem, settings, start):
-        inside = rotated(problem, settings, start)
+    def observed(problem, settings):
+        inside = rotated(problem, settings)
         if inside is not problem:
             found.append(inside.network.n_features)
         return inside
@@ -89,8 +89,8 @@ def test_networks_start_alike(monkeypatch):
     """W1 x~ of the rows is that of the network of all columns: only what no row sees is gone."""
     found, rotated = [], span.in_span_of_rows
 
-    def observed(problem, settings, start):
-        found.extend([problem, rotated(problem, settings, start), settings])
+    def observed(problem, settings):
+        found.extend([problem, rotated(problem, settings), settings])
         return problem
 
     monkeypatch.setattr(span, "in_span_of_rows", observed)

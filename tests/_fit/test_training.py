@@ -13,8 +13,8 @@ from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit.auto import choose_width
 from sklearn_twolayer._fit.monitor import Deadline, Monitor, Stop, Watch
-from sklearn_twolayer._fit.parameters import checked
-from sklearn_twolayer._fit.results import posteriors_of, whole_members, why_unfinished
+from sklearn_twolayer._fit.parameters import Plan, checked
+from sklearn_twolayer._fit.results import whole_members, why_unfinished
 from sklearn_twolayer._fit.run import (
     Problem,
     fit_member,
@@ -46,7 +46,7 @@ def settings_of(solver, **parameters):
         "tol": 0.0,
     }
     estimator = TwoLayerRegressor(solver=solver, **{**asked, **parameters})
-    return checked(estimator.get_params(), "TwoLayerRegressor")
+    return Plan(**vars(checked(estimator.get_params(), "TwoLayerRegressor")))
 
 
 def posed(n_rows=30, n_features=3, n_hidden=4, n_outputs=2, y_scale=1.0):
@@ -66,6 +66,11 @@ def warm(problem, params, resume=None):
     """The start of a training from weights: copies of them."""
     W1, b1, W2, b2 = (array.copy() for array in problem.network.unpack(params))
     return WarmStart([W1, W2], [b1, b2], problem.targets, resume)
+
+
+def warmed(problem, params, resume=None):
+    """The problem of a network that goes on from weights."""
+    return replace(problem, start=warm(problem, params, resume))
 
 
 def small_blocks(problem):
@@ -92,13 +97,13 @@ class Recorder(Monitor):
 
 def run(solver, problem, params, *, stop_at=None, resume=None, **parameters):
     """The fit, and what the monitor saw."""
-    settings = settings_of(solver, **parameters)
+    settings, problem = settings_of(solver, **parameters), warmed(problem, params, resume)
     monitor = Recorder(settings, stop_at)
     random_state = np.random.RandomState(1)
     with small_blocks(problem) as rows:
         mean_loss = mean_loss_of(problem, rows, is_textbook=solver == "gd")
         training = Training(problem, settings, mean_loss, monitor, random_state)
-        return training.run(warm(problem, params, resume)), monitor
+        return training.run(), monitor
 
 
 def mean_loss_of(problem, rows, is_textbook=False):
@@ -228,10 +233,11 @@ def test_the_moments_go_on_under_a_new_schedule(solver, is_stream, is_changed):
     state = StochasticState(last, average, rule_state=moments, n_steps=7, progress=1.0)
     resume = Resume(solver, state, np.random.RandomState(0) if is_stream else None)
     params = average + 2 if is_changed else average
+    problem = warmed(problem, params, resume)
     settings = replace(settings_of(solver), is_stream=is_stream)
     with small_blocks(problem) as rows:
         training = Training(problem, settings, mean_loss_of(problem, rows), Recorder(settings))
-        start, found = training._start(warm(problem, params, resume))
+        start, found = training._start()
     assert found.rule_state is moments
     assert (found.n_steps, found.progress) == (7, 0.0)
     np.testing.assert_array_equal(start, params)
@@ -342,7 +348,7 @@ def test_a_stop_ends_the_starts_and_keeps_the_best():
 def by_left_out_rows(losses, stop_at=None):
     """The start that is taken of some whose left-out rows lose so much, and what is kept."""
     training = Starts(losses, stop_at=stop_at)
-    training.search_of_penalties = lambda: Search(None, None, 50, training.minimize)
+    training.search_of_penalties = lambda: Search(None, None, 50, training.minimize, 3)
 
     def strategy(search, start):
         fit = search.minimize(start, None, max_iter=1, keep=lambda running: running)
@@ -374,12 +380,12 @@ def test_a_stop_in_a_later_start_keeps_the_best_before_it():
 
 
 def test_learning_takes_at_most_half_of_the_steps_and_is_kept_with_its_way():
-    problem, params = posed()
+    problem = warmed(*posed())
     settings = replace(settings_of("lbfgs", max_iter=20), learning_alpha=0.001, alpha=0.01)
     monitor = Recorder(settings)
     with small_blocks(problem) as rows:
         training = Training(problem, settings, mean_loss_of(problem, rows), monitor)
-        fit = training.run(warm(problem, params))
+        fit = training.run()
     strengths = [kept.penalty.strengths[0] for _, _, kept in monitor.seen]
     assert strengths == [0.001] * 10 + [0.01] * 10
     for n_steps, (weights, _, kept) in enumerate(monitor.seen, start=1):
@@ -397,11 +403,13 @@ def test_a_fit_goes_on_from_the_compared_network_whose_loss_is_least():
     settings = settings_of("lbfgs", max_iter=20, alpha=ALPHA)
     penalty = Penalty.fixed(problem.network, ALPHA)
     with small_blocks(problem) as rows:
-        training = Training(problem, settings, mean_loss_of(problem, rows), Recorder(settings))
+        training = Training(
+            warmed(problem, worse), settings, mean_loss_of(problem, rows), Recorder(settings)
+        )
         better = training.minimize(Fit(worse), penalty, max_iter=3)
         for compared in [(worse, better.params), (better.params, worse)]:
             training.settings = replace(settings, learning_alpha=ALPHA / 10, compared=compared)
-            fit = training.run(warm(problem, worse))
+            fit = training.run()
             assert fit.curve[0] < better.loss
             assert 3 < len(fit.curve) == len(fit.steps) <= 20
             assert fit.penalty.strengths[0] == ALPHA
@@ -442,7 +450,8 @@ def test_a_member_whose_turn_never_came_is_not_whole():
     fits = fit_members(problem, settings, np.random.RandomState(0), watch=watch)
     assert [fit.params is None for fit in fits] == [False, True]  # the third as the second
     assert whole_members(fits) == fits[:1]
-    (complaint,) = why_unfinished(settings, fits, 1, fits[0].loss)
+    attributes = {"n_iter_": 1, "loss_": fits[0].loss}
+    (complaint,) = why_unfinished(settings, fits, fits[:1], attributes)
     assert "1 of 3 members" in complaint
 
 
@@ -459,6 +468,7 @@ def test_whole_members_are_those_that_were_not_cut_short():
         ([0.1, 0.19, 0.21, np.inf], [0.1, 0.19]),
         ([0.3, 0.1, 0.15], [0.1, 0.15]),
         ([np.inf, np.inf], [np.inf, np.inf]),
+        ([None, None], [None, None]),
         ([0.0, 1e-9, 1e-7], [0.0, 1e-9]),
     ],
 )
@@ -481,17 +491,19 @@ class Bars:
         ([0.1, 0.15, 0.5, 0.3, 0.2], [1.5 * 1.75] * 3),
         ([0.1], [1.75]),
         ([np.inf, np.inf], [1.75] * 2),
+        ([None, None], [1.75] * 2),
     ],
 )
 def test_members_that_are_left_when_others_were_left_out_have_wider_bars(losses, expected):
     fits = [Fit(np.ones(1), left_out_share=loss, posterior=Bars()) for loss in losses]
-    assert [bars.temperature for bars in posteriors_of(fits)] == pytest.approx(expected)
+    found = [fit.posterior.temperature for fit in whole_members(fits)]
+    assert found == pytest.approx(expected)
 
 
 def test_members_that_the_clock_took_widen_no_bars():
     whole = Fit(np.ones(1), left_out_share=0.1, posterior=Bars())
     cut = replace(whole, left_out_share=1.0, ending="interrupt")
-    assert posteriors_of([whole, cut, Fit(ending="interrupt")]) == [Bars()]
+    assert whole_members([whole, cut, Fit(ending="interrupt")]) == [whole]
 
 
 def test_a_problem_is_posed_with_the_width_of_a_warm_start():

@@ -48,6 +48,19 @@ def test_loss_is_its_definition(loss_class, n_outputs):
     np.testing.assert_allclose(loss, plain_losses(loss_class, y, Z2), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("loss_class", LOSSES)
+def test_a_quadratic_loss_has_a_linear_delta(loss_class):
+    """delta(Z2 + V) - delta(Z2 - V) is that at any other Z2."""
+    (y, Z2), V = random_rows(loss_class, 3), np.array([1.0, 2.0, -1.0])
+
+    def delta(Z):
+        return loss_class().loss_and_delta(y, Z)[1]
+
+    along = [delta(Z + V) - delta(Z - V) for Z in (V * Z2, 0 * Z2)]
+    is_linear = np.allclose(*along, rtol=1e-12)
+    assert is_linear == loss_class.is_quadratic
+
+
 def test_log_losses_equal_scikit_learn():
     y, Z2 = random_rows(MulticlassLogLoss, 5)
     loss, _ = MulticlassLogLoss().loss_and_delta(y, Z2)

@@ -127,6 +127,11 @@ MUTATIONS = {
         ("np.diag(self.inverse_diagonal) - root", "np.diag(self.inverse_diagonal) + root"),
         ("        half.reshape(-1)[:: len(half) + 1] /= 2\n", ""),
         ("self.penalties + mu  # the", "self.penalties  # the"),
+        ("beside + np.vdot(left, left.T)", "beside + np.vdot(left, left)"),
+        (
+            "beside + np.trace(left), beside + np.vdot(left, left)\n",
+            "np.trace(left), np.vdot(left, left)\n",
+        ),
     ),
     "_network/root.py": (
         "_network/test_root.py",
@@ -264,15 +269,13 @@ MUTATIONS = {
         "_bayes/test_evidence.py test_posterior.py test_error_bars_of_any_fit.py "
         "_bayes/test_posterior.py",
         ("independence(products[np.ix_(varies, varies)], rows", "independence(products, rows"),
-        ("(1 - used) * left_out_share", "left_out_share"),
+        ("self.noise_share(gamma, factor) * left_out_share", "left_out_share"),
+        ("np.clip(unused * left / squares", "np.clip(unused"),
+        ("unused * left / squares, 1 / self.n_telling", "unused * left / squares, 0.0"),
+        ("self.of_telling(gamma).sum() / self.n_telling", "gamma.sum() / self.n_residuals"),
         ("v * units / (1 - np.minimum(h, LARGEST_LEVERAGE))", "v * units"),
         ("v * (weight[:, None] / S)", "v / S"),
         ("* root[:, :, None] * root[:, None, :]", ""),
-        (
-            "used = min(n_effective / self.n_telling, MAX_USED_SHARE)",
-            "used = n_effective / self.n_telling",
-        ),
-        ("n_effective / self.n_telling, MAX", "n_effective / self.n_residuals, MAX"),
         ("(of_targets * self.variances)[varies]", "of_targets[varies]"),
         (
             "return 0.5 * noise_precision * self.n_residuals if",

@@ -103,21 +103,34 @@ class Likelihood:
         degrees = self.n_telling - min(n_effective, MAX_USED_SHARE * self.n_telling)
         return float(precision_within_bounds(degrees, self.n_residuals * loss, self.variance))
 
-    def widening(self, of_targets, left_out_share, n_effective):
+    def widening(self, of_targets, left_out_share, gamma, factor):
         """The factor on noise variances 1 / beta_c by which left-out rows lose what they did.
 
-        That is ``left_out_share`` of the variance of y. In a linear model the error
-        of row i, if it is left out, has the variance sigma^2 / (1 - H_ii): the factor is
-        (1 - gamma / S k), of the S k residuals that tell, times the share over the mean of
-        1 / (beta_c var(y_c)), and 1 at least. Where weights use up (nearly) all residuals, they
-        tell of no sigma.
+        That is ``left_out_share`` of the variance of y. The factor, 1 at least, makes the mean of
+        1 / (beta_c var(y_c)) as large as the ``noise_share`` of it.
         """
         varies = self.variances > 0
         if not np.any(varies):
             return 1.0
         told = np.mean(1 / (of_targets * self.variances)[varies])
-        used = min(n_effective / self.n_telling, MAX_USED_SHARE)
-        return max(1.0, (1 - used) * left_out_share / told)
+        return max(1.0, self.noise_share(gamma, factor) * left_out_share / told)
+
+    def noise_share(self, gamma, factor):
+        """The share of what left-out rows lose that is noise, if the network is linear.
+
+        A row that is left out errs by its residual over 1 - H_ii. With the mean leverage in the
+        place of H_ii, as in generalised cross-validation (Golub, Heath & Wahba 1979), the mean
+        square is sigma^2 n tr (I - H)^2 / (tr(I - H))^2, and with gamma = tr H the share is
+
+            (1 - gamma / n) tr(I - H) / tr (I - H)^2
+
+        of the n residuals that tell. It is 1 - gamma / n if H is a projection, but 1 where all
+        residuals are shrunk alike, however little is left of them, and 1 / n at least.
+        """
+        left, squares = factor.unexplained(self.n_residuals)
+        squares = max(squares, left**2 / self.n_residuals, np.finfo(float).tiny)
+        unused = max(1 - self.of_telling(gamma).sum() / self.n_telling, 0.0)
+        return float(np.clip(unused * left / squares, 1 / self.n_telling, 1.0))
 
 
 def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):

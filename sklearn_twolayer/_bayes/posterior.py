@@ -205,7 +205,7 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
         )
         widening = 1.0
         if left_out_share is not None:
-            widening = likelihood.widening(of_targets, left_out_share, n_effective)
+            widening = likelihood.widening(of_targets, left_out_share, gamma, factor)
         noise_precision, of_targets = noise_precision / widening, of_targets / widening
         spread = np.sqrt(noise_precision / of_targets * growth) if are_told else spread
     scale = likelihood.scale(noise_precision)

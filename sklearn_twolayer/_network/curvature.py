@@ -76,6 +76,15 @@ class DenseFactor:
         determined = 1 - self.penalties * np.einsum("pq,pq->p", root, root)
         return np.bincount(groups, determined)
 
+    def unexplained(self, n):
+        """tr(I - H) and tr (I - H)^2 of the hat matrix H (n, n): those of G^-1 diag(d), and n - p.
+
+        H = B G^-1 B' has the eigenvalues of G^-1 A, with A = B'B, and zeros.
+        """
+        left = self.penalties * self.inverse_matrix
+        beside = n - len(left)
+        return beside + np.trace(left), beside + np.vdot(left, left.T)
+
     @property
     def inverse(self):
         """G^-1 for predictions."""
@@ -148,6 +157,15 @@ class LowRankFactor:
         half *= 2
         half.reshape(-1)[:: len(half) + 1] /= 2
         return np.bincount(of_rows(groups), of_rows(self.inverse_diagonal) * self.root.traces(half))
+
+    def unexplained(self, n):
+        """tr(I - H) and tr (I - H)^2 of the hat matrix H (n, n), of n - q zeros beside these.
+
+        I - H = (I + B D^-1 B')^-1, without cancellation.
+        """
+        left = lapack.dpotrs(self.upper, np.eye(len(self.upper)))[0]
+        beside = n - len(left)
+        return beside + np.trace(left), beside + np.vdot(left, left)
 
     @cached_property
     def inverse(self):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from any_root import root_of_matrix
 from gradient_check import random_problem
 from scipy.stats import chi2
 
@@ -11,7 +12,6 @@ from sklearn_twolayer._bayes import noise
 from sklearn_twolayer._bayes.averages import expected_prediction
 from sklearn_twolayer._bayes.leave_one_out import leave_one_out_mean
 from sklearn_twolayer._bayes.noise import (
-    MAX_USED_SHARE,
     Likelihood,
     noise_precisions,
     shares_of_targets,
@@ -21,6 +21,7 @@ from sklearn_twolayer._bayes.posterior import (
     PRIOR_PRECISION_BOUNDS,
     VALLEYS_TEMPERATURE,
     believed_share,
+    effective_parameters,
     posterior_factor,
     posterior_of,
     surely_of_variance,
@@ -32,6 +33,7 @@ from sklearn_twolayer._learned import (
     standard_deviation,
 )
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.curvature import LowRankCurvature
 from sklearn_twolayer._network.losses import (
     BinaryLogLoss,
     LogisticSquaredError,
@@ -165,34 +167,94 @@ def test_what_few_left_out_rows_lose_bounds_nothing(n_rows, is_bound):
 
 @pytest.mark.parametrize("units", [[1.0, 1.0], [1.0, 100.0]])
 def test_what_left_out_rows_lose_widens_the_bars(units):
-    """By the one factor that makes the noise (1 - gamma / S k) times that share, or by none.
+    """By the one factor that makes the noise the ``noise_share`` of that, or by none.
 
     The share is that of the variance, so that it is the same in other units of a target.
     """
     problem = random_problem(SquaredError, n_outputs=2, n_rows=60)
+    problem.penalty = Penalty.of(problem.network, np.full(4, 0.1))
     problem.y *= units
     free = posterior(problem)
-    with problem.rows() as rows:
-        variances = Likelihood.of(problem.mean_loss(rows)).variances
-    told = np.mean(1 / (free.noise_precision * variances))
-    left = 1 - min(free.n_effective / (2 * free.total_weight), MAX_USED_SHARE)
-    calm = posterior(problem, left_out_share=0.9 * told / left)
+    likelihood, _, gamma, factor = linear_network(problem)
+    told = np.mean(1 / (free.noise_precision * likelihood.variances))
+    share = likelihood.noise_share(gamma, factor)
+    calm = posterior(problem, left_out_share=0.9 * told / share)
     np.testing.assert_array_equal(calm.noise_precision, free.noise_precision)
-    wide = posterior(problem, left_out_share=5 * told / left)
+    wide = posterior(problem, left_out_share=5 * told / share)
     np.testing.assert_allclose(wide.noise_precision, free.noise_precision / 5, rtol=1e-10)
     X = np.column_stack([problem.X, np.ones(60)])
     np.testing.assert_allclose(wide.raw_prediction(X)[1], 5 * free.raw_prediction(X)[1], rtol=1e-10)
 
 
+def linear_network(problem):
+    """The likelihood, the residuals R = I - H of each unit of noise, gamma and the factor."""
+    with problem.rows() as rows:
+        mean_loss = problem.mean_loss(rows)
+        likelihood, curvature = Likelihood.of(mean_loss), mean_loss.quadratic(problem.params)[2]
+        factor = posterior_factor(replace(curvature, penalties=problem.penalty.per_weight))
+        scale = problem.standardization
+        X = np.column_stack([(problem.X - scale.mean) / scale.scale, np.ones(len(problem.X))])
+        J = np.array(mean_loss.linearised(mean_loss.incoming(problem.params), X)[1])
+    weight = np.ones(len(X)) if problem.weight is None else problem.weight
+    B = J * np.sqrt(2 / J.shape[1] * weight / weight.sum())[:, None, None]
+    B = B.reshape(-1, J.shape[2])
+    hat = B @ np.linalg.solve(B.T @ B + np.diag(problem.penalty.per_weight), B.T)
+    gamma = effective_parameters(problem.penalty, factor)
+    return likelihood, np.eye(len(hat)) - hat, gamma, factor
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("n_rows", [6, 60])
+@pytest.mark.parametrize("alpha", [1e-4, 0.1])
+def test_the_noise_is_that_of_which_left_out_rows_lose_so_much(n_rows, n_outputs, alpha):
+    """The expectation for noise of variance 1, with the mean leverage for that of each row."""
+    sizes = {"n_rows": n_rows, "is_weighted": False, "alpha": alpha}
+    problem = random_problem(SquaredError, n_outputs, **sizes)
+    problem.penalty = Penalty.of(problem.network, np.full(4, alpha))
+    likelihood, R, gamma, factor = linear_network(problem)
+    lost = np.mean(np.sum((R / np.mean(np.diagonal(R))) ** 2, axis=1))
+    assert likelihood.noise_share(gamma, factor) * lost == pytest.approx(1, rel=1e-6)
+
+
+@pytest.mark.parametrize("n_rows", [6, 10])
+def test_rows_that_are_interpolated_have_the_noise_that_left_out_rows_tell(n_rows):
+    """However weak the penalty: where all residuals vanish, only what is left out tells of noise.
+
+    An n-th of it is noise at least, and all of it at most.
+    """
+    problem = random_problem(SquaredError, n_rows=n_rows, is_weighted=False)
+    problem.penalty = Penalty.of(problem.network, np.full(4, 1e-8))
+    scale = problem.standardization
+    X = np.column_stack([(problem.X - scale.mean) / scale.scale, np.ones(n_rows)])
+    problem.y = problem.network.forward(problem.params, X)[0]
+    found = posterior(problem, left_out_share=0.5)
+    assert found.n_effective > 0.99 * n_rows
+    noise = 1 / (found.noise_precision * problem.y.var())
+    assert 0.5 / n_rows * (1 - 1e-9) <= noise <= 0.5
+
+
+def test_residuals_that_are_shrunk_alike_lose_no_more_than_the_noise():
+    """I - H = e I: a row that is left out is predicted by zero, and loses its noise alone."""
+    likelihood = Likelihood(20.0, 1, True, np.ones(1))
+    for e in (1e-9, 1e-3, 0.5):
+        factor = LowRankCurvature(root_of_matrix(np.eye(20)), np.full(20, e / (1 - e))).factorize()
+        gamma = factor.determined(np.arange(20) // 5)
+        assert likelihood.noise_share(gamma, factor) == pytest.approx(1, rel=1e-5)
+
+
 def test_a_constant_target_leaves_the_widening_as_it_is():
     """It has no share in the variance, and its weights count for nothing."""
+    projection = LowRankCurvature(root_of_matrix(np.eye(15, 20)), np.full(20, 1e-9)).factorize()
     varying = Likelihood(20.0, 1, True, np.ones(1))
     beside = Likelihood(20.0, 2, True, np.array([1.0, 0.0]))
-    expected = varying.widening(np.full(1, 100.0), 0.5, 15.0)
+    gamma = np.array([5.0, 4.0, 5.0, 1.0])
+    expected = varying.widening(np.full(1, 100.0), 0.5, gamma, projection)
     assert expected == pytest.approx(0.25 * 0.5 * 100)
-    assert beside.widening(np.array([100.0, 1.0]), 0.5, 15.0) == pytest.approx(expected)
-    most = varying.widening(np.full(1, 1e6), 0.5, 22.0)  # gamma is not exact
-    assert most == pytest.approx((1 - MAX_USED_SHARE) * 0.5 * 1e6)
+    gamma[-2:] *= 2  # with the weights of the constant
+    found = beside.widening(np.array([100.0, 1.0]), 0.5, gamma, projection)
+    assert found == pytest.approx(expected)
+    most = varying.widening(np.full(1, 1e6), 0.5, np.full(4, 5.5), projection)  # no exact gamma
+    assert most == pytest.approx(0.5 * 1e6 / 20)
 
 
 def test_left_out_rows_of_classes_widen_nothing():

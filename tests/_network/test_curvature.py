@@ -74,6 +74,22 @@ def test_determined(kind, mu):
     np.testing.assert_allclose(factor.determined(groups), np.bincount(groups, found), rtol=1e-13)
 
 
+@KINDS
+@pytest.mark.parametrize("n", [N_ROOTS, 20])
+def test_unexplained(kind, n):
+    """The traces of I - H and of its square, of rows of which B has all that are not zero."""
+    B = np.vstack([root(), np.zeros((n - N_ROOTS, N_PARAMS))])
+    left = np.eye(n) - B @ np.linalg.inv(matrix()) @ B.T
+    found = curvature(kind).factorize().unexplained(n)
+    np.testing.assert_allclose(found, [np.trace(left), np.trace(left @ left)], rtol=1e-10)
+
+
+def test_what_is_unexplained_is_not_lost_to_rounding():
+    """In the dual form, which has all rows that the weights interpolate."""
+    factor = LowRankCurvature(root_of_matrix(np.eye(3, 5)), np.full(5, 1e-9)).factorize()
+    np.testing.assert_allclose(factor.unexplained(3), [3e-9, 3e-18], rtol=1e-6)
+
+
 def test_determined_under_another_diagonal():
     for kind in ("dense", "low rank"):
         found = replace(curvature(kind), penalties=2 * DIAGONAL).factorize().determined(EACH)

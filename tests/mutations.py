@@ -303,6 +303,11 @@ MUTATIONS = {
         "_bayes/test_choose_penalty.py",
         ("FREE_STEPS, MUCH_LEFT = (20, 100)", "FREE_STEPS, MUCH_LEFT = (1, 1)"),
         ("else 4 * search.noise", "else search.noise"),
+        (
+            "CURVE_PENALTY, CURVE_SHARE = 10 * FREE_PENALTY, 0.7",
+            "CURVE_PENALTY, CURVE_SHARE = 10 * FREE_PENALTY, 0.9",
+        ),
+        ("CURVE_SHARE * min(before, search.likelihood.variance)", "CURVE_SHARE * before"),
         ("(squares > MUCH_LEFT * first)).any()", "(squares > MUCH_LEFT * first)).all()"),
         ("if loss < MARGIN * chosen[1] else chosen", "if loss < 2 * chosen[1] else chosen"),
         ("            elif least <= loss < np.inf:", "            elif False:"),

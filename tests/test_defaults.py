@@ -321,6 +321,25 @@ def test_a_line_in_noise_is_not_bent():
     assert np.mean(excess) < 2.4
 
 
+CURVES = {
+    "six periods": lambda x: np.sin(12 * np.pi * x**2),
+    "four bumps": lambda x: sum(np.exp(-(((x - at) / 0.02) ** 2)) for at in (0.15, 0.22, 0.5, 0.8)),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "n"), [("six periods", 60), ("six periods", 200), ("four bumps", 200)]
+)
+def test_a_wiggly_curve_is_learned_from_few_rows_of_a_period(name, n):
+    """The evidence took half of it for noise; .25 is far above what noise leaves: .05 to .1."""
+    x, new = np.linspace(0, 1, n)[:, None], np.linspace(0, 1, 500)[:, None]
+    curve = CURVES[name]
+    for seed in SEEDS[:3]:
+        y = curve(x[:, 0]) + 0.05 * np.random.default_rng(seed).normal(size=n)
+        model = TwoLayerRegressor(random_state=seed).fit(x, y)
+        assert model.score(new, curve(new[:, 0])) > 1 - 0.25**2
+
+
 @pytest.mark.parametrize("n", [45, 65, 90])
 def test_the_evidence_does_not_take_few_rows_of_a_wave_for_noise(n):
     """With more weights than a share of the rows it ends at the constant; a rival learns first."""

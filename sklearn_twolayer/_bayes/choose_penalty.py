@@ -4,6 +4,7 @@ Candidates, each started where another ended:
 
 1. the evidence with one precision for each group of weights,
 2. the evidence with one precision for each input column (ARD), if they are fewer than the rows,
+   or if there is one column the evidence of a curve that is first learned to the end,
 3. the better of these penalties three times as strong, nine times, and so on as long as that
    helps; or, if it does not, a third of it, a ninth, ...
 
@@ -45,6 +46,9 @@ MAX_EFFECTIVE_SHARE_AT_START = 0.25
 #: be left for the second of them.
 FREE_PENALTY = 1e-6 * np.array([1.0, 0.01, 1.0, 0.01])
 FREE_STEPS, MUCH_LEFT = (20, 100), 0.5
+#: Of one column a network also learns to the end under this penalty, and is taken where left-out
+#: rows lose less than this share of what they lose otherwise, and of the variance of y.
+CURVE_PENALTY, CURVE_SHARE = 10 * FREE_PENALTY, 0.7
 #: Most accepted steps: of the evidence, and of ARD after it, where it is asked for and where
 #: "auto" tries it; to the minimum under what was chosen; and of the evidence of all rows, where
 #: that of a part of them came first.
@@ -131,12 +135,14 @@ def automatic(search, start):
             search, by_group, precisions, n_steps=AUTO_STEPS, keep=lambda rival: by_group
         )
         evident = _better(evident, by_column, _loss_of_left_out_rows(search, by_column))
+    if search.n_columns == 1:
+        evident = _or_curve(search, start, evident)
     _, used = _factor_and_used_share(search, evident[0])
     if _is_doubtful(search, evident[1], used):
         chosen, times = _best_by_refits(search, start, evident)
     else:
         chosen, times = _best_by_leave_one_out(search, evident)
-    of = "group of weights" if evident[0] is by_group else "input"
+    of = "group of weights" if evident[0] is by_group or search.n_columns == 1 else "input"
     strength = "" if times == 1 else f", {times:.2g} times as strong"
     search.stage(f"Chosen: the evidence by {of}{strength}")
     left_out_share = chosen[1] / search.likelihood.variance
@@ -247,7 +253,7 @@ def most_steps(alpha, max_iter, is_gaussian, stride=1):
     stages += {
         "evidence": [EVIDENCE_STEPS],
         "ard": [EVIDENCE_STEPS] * 2,
-        "auto": [AUTO_STEPS] * 2 + multiples + [max_iter],
+        "auto": [AUTO_STEPS] * 3 + [sum(FREE_STEPS), *multiples, max_iter],
     }[alpha]
     stages += [FINISH_STEPS]
     return sum(min(steps * max(stride // STRIDE_IN_STEPS, 1), max_iter) for steps in stages)
@@ -290,6 +296,26 @@ def _learned_freely(search, start, groups):
     return fit
 
 
+def _or_curve(search, start, evident):
+    """The fit with its loss, or those of the evidence of a network that has learned to the end.
+
+    Where a period has few rows the way to a curve is long, or takes more weights than noise may
+    have, or half of the loss is learned early: then the evidence takes the rest for noise. Of both
+    leverages are taken as they are: 1.4 times those of a curve would be 1 for many rows.
+    """
+    groups, instead = penalty_groups(search.mean_loss.network), {"keep": lambda running: evident[0]}
+    search.stage("Learning a curve under next to no penalty, to the end")
+    start, n_steps = replace(start, resume=None), search.most(sum(FREE_STEPS))
+    curve = search.minimize(start, Penalty(groups, CURVE_PENALTY), max_iter=n_steps, **instead)
+    first = Precisions(groups, CURVE_PENALTY * search.likelihood.scale(1.0), 1.0)
+    n_steps = search.most(AUTO_STEPS, curve.curve)
+    search.stage("Evidence of the curve: a penalty for each of W1, b1, W2 and b2")
+    curve, _ = maximize_evidence(search, curve, first, max_iter=n_steps, **instead)
+    before, loss = (_loss_of_left_out_rows(search, fit, 1.0) for fit in (evident[0], curve))
+    is_taken = loss < CURVE_SHARE * min(before, search.likelihood.variance)
+    return (curve, loss) if is_taken else evident
+
+
 def _has_learned(search, fit):
     """Return whether half of the first loss is gone, and of several targets that of each.
 
@@ -325,12 +351,12 @@ def _better(chosen, rival, loss):
     return (rival, loss) if loss < MARGIN * chosen[1] else chosen
 
 
-def _loss_of_left_out_rows(search, fit):
+def _loss_of_left_out_rows(search, fit, inflation=INFLATION):
     """Mean loss of the rows, each predicted without itself; inf for too flexible a fit."""
     factor, used = _factor_and_used_share(search, fit)
     if used > MAX_JUDGED_SHARE:
         return np.inf
-    inflation = INFLATION if used <= MUCH_USED_SHARE else 1.0
+    inflation = inflation if used <= MUCH_USED_SHARE else 1.0
     return leave_one_out_loss(search.mean_loss, fit.params, factor, inflation=inflation)
 
 

@@ -278,6 +278,42 @@ def test_waves_are_learned_before_anything_is_penalised():
     assert np.median(scores) > 0.9
 
 
+@pytest.mark.parametrize(
+    ("before", "loss", "is_taken"),
+    [
+        (1.0, 0.69, True),
+        (1.0, 0.71, False),  # more than seven tenths of what is lost otherwise
+        (9.0, 1.39, True),
+        (9.0, 1.41, False),  # or of the variance, which is 2
+        (np.inf, np.inf, False),
+    ],
+)
+def test_a_curve_is_taken_where_left_out_rows_lose_far_less(before, loss, is_taken, monkeypatch):
+    """It learns from the start; leverages of both are as they are, and what is kept is the fit."""
+    asked = []
+
+    def minimize(start, penalty, *, max_iter, keep):
+        asked.append((start, max_iter, keep(None)))
+        return Fit("learned", penalty, curve=(0.0,) * 60)
+
+    def maximize(search, fit, precisions, *, max_iter, keep):
+        asked.append((fit.params, max_iter, keep(None)))
+        np.testing.assert_allclose(precisions.penalty(likelihood).strengths, fit.penalty.strengths)
+        return Fit("curve", fit.penalty), precisions
+
+    monkeypatch.setattr(choose_penalty, "maximize_evidence", maximize)
+    losses = {("fit", 1.0): before, ("curve", 1.0): loss}
+    name = "_loss_of_left_out_rows"
+    monkeypatch.setattr(choose_penalty, name, lambda search, fit, by: losses[fit.params, by])
+    network = random_problem(SquaredError, n_rows=30).network
+    likelihood = Likelihood(30.0, 1, True, np.array([2.0]))
+    search = Search(SimpleNamespace(network=network), likelihood, 70, minimize, n_columns=1)
+    fit, start = Fit("fit"), Fit("start", resume=1.0)
+    found, lost = choose_penalty._or_curve(search, start, (fit, 5.0))
+    assert (found.params, lost) == (("curve", loss) if is_taken else ("fit", 5.0))
+    assert asked == [(replace(start, resume=None), 70, fit), ("learned", 10, fit)]
+
+
 class Stop(Exception):
     """What ends a search from within."""
 

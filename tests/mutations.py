@@ -303,10 +303,8 @@ MUTATIONS = {
         "_bayes/test_choose_penalty.py",
         ("FREE_STEPS, MUCH_LEFT = (20, 100)", "FREE_STEPS, MUCH_LEFT = (1, 1)"),
         ("else 4 * search.noise", "else search.noise"),
-        (
-            "CURVE_PENALTY, CURVE_SHARE = 10 * FREE_PENALTY, 0.7",
-            "CURVE_PENALTY, CURVE_SHARE = 10 * FREE_PENALTY, 0.9",
-        ),
+        ("CURVE_SHARE = 250, 10 * FREE_PENALTY, 0.7", "CURVE_SHARE = 250, 10 * FREE_PENALTY, 0.9"),
+        ("    if n_columns == 1:\n", "    if False:\n"),
         ("CURVE_SHARE * min(before, search.likelihood.variance)", "CURVE_SHARE * before"),
         ("(squares > MUCH_LEFT * first)).any()", "(squares > MUCH_LEFT * first)).all()"),
         ("if loss < MARGIN * chosen[1] else chosen", "if loss < 2 * chosen[1] else chosen"),
@@ -318,7 +316,7 @@ MUTATIONS = {
             "    elif used > EVIDENT_SHARE:\n        chosen, times = _best_by_leave",
         ),
         ("if _factor_and_used_share(search, fit)[1] > MUCH_USED_SHARE:  # it", "if False:  # it"),
-        ("INFLATION if used <= MUCH_USED_SHARE else 1.0", "INFLATION"),
+        ("inflation if used <= MUCH_USED_SHARE else 1.0", "INFLATION"),
         ("    if share >= DOUBTFUL_LOSS:", "    if False:"),
         ("np.flatnonzero(MARGIN * losses <= np.nanmin(losses))[-1]", "losses.argmin()"),
         (

@@ -48,7 +48,7 @@ FREE_PENALTY = 1e-6 * np.array([1.0, 0.01, 1.0, 0.01])
 FREE_STEPS, MUCH_LEFT = (20, 100), 0.5
 #: Of one column a network also learns to the end under this penalty, and is taken where left-out
 #: rows lose less than this share of what they lose otherwise, and of the variance of y.
-CURVE_PENALTY, CURVE_SHARE = 10 * FREE_PENALTY, 0.7
+CURVE_STEPS, CURVE_PENALTY, CURVE_SHARE = 250, 10 * FREE_PENALTY, 0.7
 #: Most accepted steps: of the evidence, and of ARD after it, where it is asked for and where
 #: "auto" tries it; to the minimum under what was chosen; and of the evidence of all rows, where
 #: that of a part of them came first.
@@ -253,7 +253,7 @@ def most_steps(alpha, max_iter, is_gaussian, stride=1):
     stages += {
         "evidence": [EVIDENCE_STEPS],
         "ard": [EVIDENCE_STEPS] * 2,
-        "auto": [AUTO_STEPS] * 3 + [sum(FREE_STEPS), *multiples, max_iter],
+        "auto": [AUTO_STEPS] * 3 + [CURVE_STEPS, *multiples, max_iter],
     }[alpha]
     stages += [FINISH_STEPS]
     return sum(min(steps * max(stride // STRIDE_IN_STEPS, 1), max_iter) for steps in stages)
@@ -305,7 +305,7 @@ def _or_curve(search, start, evident):
     """
     groups, instead = penalty_groups(search.mean_loss.network), {"keep": lambda running: evident[0]}
     search.stage("Learning a curve under next to no penalty, to the end")
-    start, n_steps = replace(start, resume=None), search.most(sum(FREE_STEPS))
+    start, n_steps = replace(start, resume=None), search.most(CURVE_STEPS)
     curve = search.minimize(start, Penalty(groups, CURVE_PENALTY), max_iter=n_steps, **instead)
     first = Precisions(groups, CURVE_PENALTY * search.likelihood.scale(1.0), 1.0)
     n_steps = search.most(AUTO_STEPS, curve.curve)

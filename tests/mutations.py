@@ -304,7 +304,7 @@ MUTATIONS = {
         ("FREE_STEPS, MUCH_LEFT = (20, 100)", "FREE_STEPS, MUCH_LEFT = (1, 1)"),
         ("else 4 * search.noise", "else search.noise"),
         ("CURVE_SHARE = 250, 10 * FREE_PENALTY, 0.7", "CURVE_SHARE = 250, 10 * FREE_PENALTY, 0.9"),
-        ("    if n_columns == 1:\n", "    if False:\n"),
+        ("    if search.n_columns == 1:", "    if False:"),
         ("CURVE_SHARE * min(before, search.likelihood.variance)", "CURVE_SHARE * before"),
         ("(squares > MUCH_LEFT * first)).any()", "(squares > MUCH_LEFT * first)).all()"),
         ("if loss < MARGIN * chosen[1] else chosen", "if loss < 2 * chosen[1] else chosen"),

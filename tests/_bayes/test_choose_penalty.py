@@ -314,6 +314,15 @@ def test_a_curve_is_taken_where_left_out_rows_lose_far_less(before, loss, is_tak
     assert asked == [(replace(start, resume=None), 70, fit), ("learned", 10, fit)]
 
 
+@pytest.mark.parametrize(("n_features", "index"), [(1, 7), (2, 0)])
+def test_a_curve_is_asked_of_one_column_alone(n_features, index, monkeypatch):
+    """Several columns gain and lose by it (docs/choices.md)."""
+    curve = Fit(7, Penalty(np.zeros(1, int), np.ones(1)), 0.5)
+    monkeypatch.setattr(choose_penalty, "_or_curve", lambda search, start, evident: (curve, 0.5))
+    found, _ = chosen_among([1.0, 1.0, 1.0], monkeypatch, n_features=n_features)
+    assert found == index
+
+
 class Stop(Exception):
     """What ends a search from within."""
 

@@ -116,7 +116,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     loss_curve_ : list of float
         Objective after each iteration; with "evidence" under the penalties of that iteration.
     penalty_ : ndarray
-        Penalty of each group of weights: of W1 (with "ard" of each row), b1, W2 and b2.
+        Penalty of each group of weights: of W1 (or of each of its rows), b1, W2 and b2.
     feature_relevance_ : ndarray of shape (n_features,)
         Root mean square over the rows (of ``partial_fit``: of its last call) of the gradient
         of Z2 in each input, times the standard deviation of the column.
@@ -276,7 +276,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         if moderated:
             A2 = self._learned_.moderated_probability(*validated(self, X, np.float64))
         else:
-            A2 = self._learned_.targets.loss.predict(self._raw_prediction(X))
+            Z2 = self._raw_prediction(X)  # which checks that there is a fit
+            A2 = self._learned_.targets.loss.predict(Z2)
         return self._learned_.targets.of_each_class(A2)
 
     @over_collections

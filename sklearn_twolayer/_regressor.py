@@ -144,8 +144,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         way, under the penalties of that iteration, and where it starts on a part of the
         rows, first of that part.
     penalty_ : ndarray
-        Penalty of each group of weights in the objective: of W1 (with "ard" of each of
-        its rows), b1, W2 and b2.
+        Penalty of each group of weights in the objective: of W1 (or of each of its
+        rows), b1, W2 and b2.
     feature_relevance_ : ndarray of shape (n_features,)
         Root mean square over the training rows (of ``partial_fit``: of its last call) of the
         gradient of Z2 in each input, times the standard deviation of the column over that of y.

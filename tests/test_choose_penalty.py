@@ -36,7 +36,8 @@ def test_the_choice_is_the_same_for_weights_and_for_repeats(Estimator, n_rows):
     repeated = fitted(Estimator, np.repeat(rows, counts, 0), np.repeat(target, counts))
     # Penalties of 1e-14 are none, and their digits are those of a loss that has vanished.
     np.testing.assert_allclose(weighted.penalty_, repeated.penalty_, rtol=1e-6, atol=1e-12)
-    np.testing.assert_allclose(raw(weighted, X), raw(repeated, X), rtol=1e-6, atol=1e-6)
+    # Rounding decides at which of the last steps a gradient is within tol = 1e-4.
+    np.testing.assert_allclose(raw(weighted, X), raw(repeated, X), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
@@ -116,10 +117,12 @@ def test_a_regression_by_lbfgs_asks_left_out_rows():
     y, new_y = (0.5 * rows[:, 0] + random.normal(size=200) for rows in (X, new))
     model = TwoLayerRegressor(solver="lbfgs", random_state=0).fit(X, y)
     plain = TwoLayerRegressor(solver="lbfgs", alpha=1 / 200, random_state=0).fit(X, y)
-    assert model.penalty_[0] * 200 >= 30 - 1e-9
-    assert model.score(new, new_y) > max(plain.score(new, new_y) + 0.2, -0.1)
+    of_inputs = model.penalty_[:60] * 200
+    assert np.median(of_inputs) >= 30 - 1e-9
+    assert of_inputs[0] < 0.1 * np.median(of_inputs)  # the one that is no noise
+    assert model.score(new, new_y) > max(plain.score(new, new_y) + 0.2, 0)
     several = TwoLayerRegressor(solver="lbfgs", random_state=0).fit(X, np.c_[y, y, y, y])
-    assert several.penalty_[0] * 800 >= 30 - 1e-9
+    assert np.median(several.penalty_[:-3]) * 800 >= 30 - 1e-9
 
 
 @pytest.mark.slow

@@ -158,7 +158,10 @@ def test_it_ends_near_a_minimum_of_its_own_objective(Estimator, alpha):
 @pytest.mark.parametrize("alpha", ["evidence", "ard", "auto"])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_weights_below_one_count_by_their_ratios(Estimator, alpha):
-    """Weights that sum to less than n are no frequencies, and their scale means nothing."""
+    """Weights that sum to less than n are no frequencies, and their scale means nothing.
+
+    Penalties are the same; rounding decides at which of the last steps a search ends.
+    """
     weight = np.random.RandomState(1).uniform(0.5, 1.5, size=60)
     weight *= 60 / weight.sum()
     models = [
@@ -166,8 +169,10 @@ def test_weights_below_one_count_by_their_ratios(Estimator, alpha):
         for factor in (1, 2**-4, 2**-50)
     ]
     for model in models[1:]:
+        np.testing.assert_allclose(model.penalty_, models[0].penalty_, rtol=1e-4)
+        assert model.loss_ == pytest.approx(models[0].loss_, rel=1e-3)
         found, expected = model._raw_prediction(X), models[0]._raw_prediction(X)
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-2)
 
 
 def of_sines(n_constant, seed, n_rows=60):

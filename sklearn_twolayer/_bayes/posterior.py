@@ -262,8 +262,8 @@ def believed_share(unseen, left_out_share, variances):
     varies = np.broadcast_to(variances, unseen.shape[1]) > 0
     if not varies.any():
         return 1.0
-    lost = left_out_share * np.sum(variances)
-    return float(min(1.0, lost / np.median(unseen[:, varies].sum(axis=1))))
+    lost, said = left_out_share * np.sum(variances), np.median(unseen[:, varies].sum(axis=1))
+    return float(lost / said) if lost < said else 1.0  # units that are full say 0
 
 
 def surely_of_variance(n):

@@ -135,7 +135,9 @@ def settings_of_fit(found):
     else:
         n_told = rows_told(comparison.n_dealt, comparison.bits)
         if n_told >= grid_of(problem.size).min_told_of_bends:
-            found = replace(found, pair=comparison.with_cheaper_bends(found.pair))
+            pair = comparison.with_cheaper_bends(found.pair)
+            pair, of_inputs = comparison.with_penalties_of_inputs(pair, found.pair[0])
+            found = replace(found, pair=pair, settings=replace(settings, of_inputs=of_inputs))
         lost, settings = found.lost, under_compared_penalty(found)
     rows = rows_in_columns(comparison.networks.problem)
     if asks_evidence and not replicates_tell_noise(*rows):  # so few that error bars ask, too

@@ -186,6 +186,7 @@ class Plan(Settings):
     learning_alpha: float | None = None
     compared: tuple = ()
     ratio: float = 1.0
+    of_inputs: tuple = ()  # (f,) how many times that of W1 each input has, if they differ
     gradient_scale: float = 1.0  # what lbfgs multiplies ``tol`` by before it holds gradients to it
     left_out_share: float | None = None  # of the variance of y, lost under ``alpha``; if it is told
     by_evidence: "Plan | None" = None  # to take where left-out rows are predicted better by it

@@ -113,7 +113,7 @@ class Training:
             part = by_lm.search_of_penalties()
             search = self.search_of_penalties(flat=Flat.once_learned(settings.tol))
             return of_all_rows(search, part, strategy(part, Fit(params)))
-        penalty = Penalty.fixed(self.problem.network, settings.alpha, settings.ratio)
+        penalty = self._penalty(settings.alpha)
         if settings.solver == "gd":
             state = settings.learning_rate or state
             if state is None:
@@ -133,10 +133,15 @@ class Training:
             Fit(params, resume=state), penalty, max_iter=settings.max_iter, flat=flat
         )
 
+    def _penalty(self, alpha):
+        """The penalty of this alpha, shared among layers and inputs as the settings say."""
+        settings = self.settings
+        return Penalty.fixed(self.problem.network, alpha, settings.ratio, settings.of_inputs)
+
     def _learned_first(self, params, penalty):
         """The fit from weights (p,) that learn under a weaker penalty before that one."""
         settings = self.settings
-        weaker = Penalty.fixed(self.problem.network, settings.learning_alpha, settings.ratio)
+        weaker = self._penalty(settings.learning_alpha)
         n_steps = min(LEARNING_STEPS, max(settings.max_iter // 2, 1))
         announce(settings, f"Learning under alpha = {settings.learning_alpha:.3g}")
         learned = self.minimize(Fit(params), weaker, max_iter=n_steps)

@@ -45,10 +45,14 @@ class Penalty:
     strengths: np.ndarray
 
     @classmethod
-    def fixed(cls, network, alpha, ratio=1.0):
-        """The penalty of W1 and W2: their alpha has this geometric mean and the ratio a1 / a2."""
+    def fixed(cls, network, alpha, ratio=1.0, of_inputs=()):
+        """The penalty of W1 and W2: their alpha has this geometric mean and the ratio a1 / a2.
+
+        The row of W1 of each input has ``of_inputs`` (f,) times that of W1, if they are given.
+        """
         root = np.sqrt(ratio)
-        return cls(penalty_groups(network), np.array([alpha * root, 0.0, alpha / root, 0.0]))
+        first = alpha * root * np.array(of_inputs if len(of_inputs) else (1.0,))
+        return cls.of(network, np.array([*first, 0.0, alpha / root, 0.0]))
 
     @classmethod
     def of(cls, network, strengths):

@@ -132,6 +132,7 @@ def test_half_of_the_rows_may_lose_for_their_weights_what_all_lost_but_no_more()
     assert believed_share(unseen, 0.2, np.array([0.75, 0.0])) == pytest.approx(0.15 / 0.3)
     assert believed_share(unseen, 0.2, np.array([2.0, 0.0])) == 1
     assert believed_share(unseen, 0.2, np.array([0.0, 0.0])) == 1
+    assert believed_share(0 * unseen, 0.2, np.array([0.75, 0.0])) == 1  # what is full varies not
     assert believed_share(unseen, 0.2, np.array([0.75, 1.0])) == pytest.approx(0.35 / 7.3)
 
 

@@ -48,9 +48,10 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         W1, b1, W2 and b2 by MacKay's evidence procedure, "ard" (automatic relevance determination)
         one per column of X; both need solver "lm" or "lbfgs". "auto" chooses S alpha, with the sum
         S of the weights, from 0.03 to 1000 by up to five folds of cross-validation of 100 left-out
-        rows (of a rare class more), of many rows on a part; then W2's up to 100 times less and W1's
-        up to ten times more. Below ten distinct rows it is 0.03. Alpha is 1 / S for sgd, gd, for
-        adam where lbfgs could afford all rows, Dask, ``partial_fit``; 0.1 / S with early stopping.
+        rows (of a rare class more), of many rows on a part; then W2's may be up to 100 times less,
+        W1's up to ten times more, and each input may have its own. Below ten distinct rows it is
+        0.03. Alpha is 1 / S for sgd, gd, for adam where lbfgs could afford all rows, Dask,
+        ``partial_fit``; 0.1 / S with early stopping.
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
         **Training.** "lm" is generalised Gauss-Newton with Levenberg-Marquardt damping; "lbfgs"
         limited-memory BFGS; "adam" and "sgd" take mini-batches; "gd" is w <- w - learning_rate

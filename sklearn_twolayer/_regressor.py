@@ -59,18 +59,16 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         standardised network; biases are free. It means the same for every solver, batch size and
         number of rows. "evidence" finds a penalty for each group of weights (W1, b1, W2, b2) by
         MacKay's evidence procedure, "ard" (automatic relevance determination) one for each input
-        column; both need solver "lm" or "lbfgs". "auto" takes whichever of these ("ard" of fewer
-        columns than rows), and of multiples of them, predicts left-out rows best, at twice the cost
-        of "evidence", or up to ten times where that takes real refits; of several targets pilot
-        fits find the noise first, in up to twice the time of "evidence". From many rows a part is
-        drawn for that, for lbfgs too. S n_outputs alpha, with the sum S of the sample weights, is
-        chosen by five-fold cross-validation from 0.00001 to 30 up to 40 numbers in y (S n_outputs),
-        unless "evidence" predicts left-out rows better, and from 0.1 to 1000 for lbfgs, where no
-        part is drawn, and adam on tables too large for lbfgs; then W2's up to 100 times less and
-        W1's up to ten times more. Otherwise (other solvers, early stopping, y of lbfgs not
-        standardised) it is 1 for both; in ``partial_fit`` of all calls so far. Where y is not
-        standardised these are in units of its standard deviation, at least 0.3, with logistic
-        output of its variance (in ``partial_fit`` those of the first call).
+        column; both need solver "lm" or "lbfgs". "auto" takes what predicts left-out rows best. By
+        lm that is one of these ("ard" with fewer columns than rows) or a multiple of them, at twice
+        the cost of "evidence", or up to ten times where that takes real refits; pilot fits find the
+        noise of several targets first. By lbfgs, by adam on tables too large for it, and up to 40
+        numbers in y it is a number by cross-validation, S n_outputs alpha from 0.00001 to 1000 with
+        the sum S of the sample weights; then W2's may be less, W1's more, and each input may have
+        its own. From many rows a part is drawn for all that. Otherwise (other solvers, early
+        stopping, y of lbfgs not standardised) S n_outputs alpha is 1; in ``partial_fit`` of all
+        calls so far. Where y is not standardised these are in units of its standard deviation, at
+        least 0.3, with logistic output of its variance (in ``partial_fit`` those of the first).
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
         **Training.** "lm" is Levenberg-Marquardt; "lbfgs" limited-memory BFGS; "adam" and "sgd" go
         through mini-batches; "gd" is the textbook rule w <- w - learning_rate dF/dw on all rows.

@@ -26,12 +26,34 @@ ROOT = Path(__file__).parents[1]
 #: File of the package -> the tests that should notice, and what is replaced by what.
 MUTATIONS = {
     "_network/backprop.py": (
-        "_network/test_backprop.py _network/test_textbook_lines.py test_textbook.py",
+        "_network/test_backprop.py _network/test_textbook_lines.py test_textbook.py "
+        "_network/test_second_order.py _network/test_objective.py test_gradient_descent.py "
+        "test_posterior.py",
         ("d1 *= dg(A1, out=A1)", "dg(A1, out=A1)"),
         ("delta.sum(axis=0, out=db2)", "delta.mean(axis=0, out=db2)"),
         ("        Z2 += b2  #", "        Z2 -= b2  #"),
         ("        product_over_rows(A1, delta, dW2", "        product_over_rows(A1, -delta, dW2"),
         ("function(X @ W1 + b1) @ W2 + b2", "function(X @ W1 + b1) @ W2"),
+        (
+            "(2 * first * R) @ V2 + (second * R * R) @ W2",
+            "(first * R) @ V2 + (second * R * R) @ W2",
+        ),
+        ("(2 * first * R) @ V2 + (second * R * R) @ W2", "(2 * first * R) @ V2"),
+        ("return RA1 @ W2 + A1 @ V2 + c2", "return RA1 @ W2 + A1 @ V2"),
+        ("        M *= D[:, i:]  # D_i", "        # D_i"),
+        ("output[:, d, :, c] = output[:, c, :, d]", "output[:, d, :, c] = 0"),
+        ("= block, block.transpose(0, 2, 1)", "= block, 0"),
+        ("if f + 1 <= MANY_INPUTS * h else None", "if f + 1 <= 1000 * h else None"),
+        ("else hessian[:, 0, 0] * weight)", "else hessian[:, 0, 0])"),
+        ("* (W2H @ W2.T)[:, None, :]", "* (W2 @ W2.T)[:, None, :]"),
+        ("reshape(f + 1, h, h + 1, 1) * W2H[:", "reshape(f + 1, h, h + 1, 1) * W2[:"),
+        (
+            "np.kron(products[n_first:, n_first:], hessian)",
+            "np.kron(products[n_first:, n_first:], 1)",
+        ),
+        ("1.0 if weight is None else np.sqrt(weight)", "1.0 if weight is None else weight"),
+        ("hessian = hessian * weight[:, None, None]", "pass"),
+        ("    J -= J.mean(axis=1, keepdims=True)\n", ""),
     ),
     "_network/activations.py": (
         "_network/test_activations.py",
@@ -86,30 +108,6 @@ MUTATIONS = {
         ("not np.array_equal(self._point[1], params)", "False"),
         ("            params = form.apply(params)\n", "            pass\n"),
         ("+ self.penalty.per_weight * v\n", "\n"),
-    ),
-    "_network/second_order.py": (
-        "_network/test_second_order.py _network/test_objective.py test_gradient_descent.py "
-        "test_posterior.py",
-        (
-            "(2 * first * R) @ V2 + (second * R * R) @ W2",
-            "(first * R) @ V2 + (second * R * R) @ W2",
-        ),
-        ("(2 * first * R) @ V2 + (second * R * R) @ W2", "(2 * first * R) @ V2"),
-        ("return RA1 @ W2 + A1 @ V2 + c2", "return RA1 @ W2 + A1 @ V2"),
-        ("        M *= D[:, i:]  # D_i", "        # D_i"),
-        ("output[:, d, :, c] = output[:, c, :, d]", "output[:, d, :, c] = 0"),
-        ("= block, block.transpose(0, 2, 1)", "= block, 0"),
-        ("if f + 1 <= MANY_INPUTS * h else None", "if f + 1 <= 1000 * h else None"),
-        ("else hessian[:, 0, 0] * weight)", "else hessian[:, 0, 0])"),
-        ("* (W2H @ W2.T)[:, None, :]", "* (W2 @ W2.T)[:, None, :]"),
-        ("reshape(f + 1, h, h + 1, 1) * W2H[:", "reshape(f + 1, h, h + 1, 1) * W2[:"),
-        (
-            "np.kron(products[n_first:, n_first:], hessian)",
-            "np.kron(products[n_first:, n_first:], 1)",
-        ),
-        ("1.0 if weight is None else np.sqrt(weight)", "1.0 if weight is None else weight"),
-        ("hessian = hessian * weight[:, None, None]", "pass"),
-        ("    J -= J.mean(axis=1, keepdims=True)\n", ""),
     ),
     "_network/curvature.py": (
         "_network/test_curvature.py",

@@ -12,8 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._data.rows import Rows
 from sklearn_twolayer._fit.monitor import Deadline
-from sklearn_twolayer._network import second_order
-from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.backprop import TwoLayerNetwork, directional_derivative
 from sklearn_twolayer._network.losses import (
     BinaryLogLoss,
     LogisticSquaredError,
@@ -50,7 +49,7 @@ def test_products_with_the_matrix_need_no_matrix(loss, activation, weight, is_sp
     params, v = RANDOM.normal(size=(2, mean_loss.network.n_params))
     with mean_loss.rows:
         _, _, matrix = mean_loss.gauss_newton(params)
-        product = mean_loss.pulled_back(second_order.directional_derivative, params, v)
+        product = mean_loss.pulled_back(directional_derivative, params, v)
         np.testing.assert_allclose(product, matrix @ v, rtol=1e-9, atol=1e-12)
         for alpha in (0.1, 100.0):
             penalty = Penalty.fixed(mean_loss.network, alpha)

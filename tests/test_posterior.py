@@ -16,9 +16,9 @@ from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor, _learned
 from sklearn_twolayer._bayes.averages import expected_hessian
 from sklearn_twolayer._bayes.posterior import TEMPERATURES, TRACE, VALLEYS_TEMPERATURE
 from sklearn_twolayer._fit import auto, results
+from sklearn_twolayer._network.backprop import jacobian, without_shift
 from sklearn_twolayer._network.objective import Penalty, penalty_groups
 from sklearn_twolayer._network.scale import Standardization
-from sklearn_twolayer._network.second_order import jacobian, without_shift
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.normal(size=(60, 3))

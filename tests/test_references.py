@@ -11,8 +11,8 @@ from small_posteriors import SmallPosterior, comparison
 from sklearn_twolayer import TwoLayerRegressor
 from sklearn_twolayer._bayes.averages import expected_prediction
 from sklearn_twolayer._bayes.posterior import posterior_of
+from sklearn_twolayer._network.backprop import jacobian
 from sklearn_twolayer._network.losses import BinaryLogLoss, MulticlassLogLoss
-from sklearn_twolayer._network.second_order import jacobian
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.normal(size=(40, 3))

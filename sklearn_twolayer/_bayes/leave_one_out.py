@@ -7,8 +7,8 @@ out-of-sample prediction error via approximate leave-one-out").
 
 import numpy as np
 
+from sklearn_twolayer._network.backprop import without_shift
 from sklearn_twolayer._network.losses import symmetric_root
-from sklearn_twolayer._network.second_order import without_shift
 
 #: A row that determines its own prediction has leverage 1 and no prediction without it.
 MAX_LEVERAGE = 0.95

@@ -51,10 +51,9 @@ from sklearn_twolayer._bayes.averages import (
 )
 from sklearn_twolayer._bayes.leave_one_out import covariance, leave_one_out_mean
 from sklearn_twolayer._bayes.noise import Likelihood, noise_precisions, variance_of_unseen
-from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.backprop import TwoLayerNetwork, jacobian, without_shift
 from sklearn_twolayer._network.curvature import LOW_RANK_FLOOR, DenseFactor, LowRankInverse
 from sklearn_twolayer._network.objective import Penalty
-from sklearn_twolayer._network.second_order import jacobian, without_shift
 
 #: Most weights of a network that has error bars; fits of few rows may have more, in dual form.
 MAX_WEIGHTS = 5000

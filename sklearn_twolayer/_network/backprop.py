@@ -1,4 +1,4 @@
-"""The network: forward pass and backprop of a block of rows. Read this file first.
+"""The network: forward pass, backprop and second order of a block of rows. Read this file first.
 
     hidden    Z1 = X W1 + b1    A1 = g(Z1)    X (n, f)   W1 (f, h)   b1 (h,)   A1 (n, h)
     output    Z2 = A1 W2 + b2                 W2 (h, k)  b2 (k,)     Z2 (n, k)
@@ -8,7 +8,12 @@ W2, b2, each in C order. The rows come as [X 1] (n, f + 1): since W1 and b1 lie
 side by side in ``params``, one product [X 1] [W1; b1] = X W1 + b1 does both.
 
 Nothing here has a loss or a penalty in it: ``delta`` (n, k) = d loss / d Z2 arrives as an
-argument, and ``objective`` sums over blocks, divides and penalises.
+argument, and so does ``hessian`` (n, k, k) = d^2 loss / d Z2^2, or (1, k, k) where it is the
+same in all rows. ``objective`` sums over blocks, divides and penalises.
+
+Behind the network stand its second order, which Levenberg-Marquardt and error bars ask for, and
+what gd needs for its rate: Jacobian, Gauss-Newton matrix, derivatives of Z2 along v. There A1 is
+what ``network.forward(params, X)`` returned, and stays as it is.
 """
 
 import numpy as np
@@ -17,9 +22,16 @@ from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.products import (
     BLOCK_BYTES,
     Workspace,
+    dense,
+    outer_products,
+    pairs_of_columns,
     product,
     product_over_rows,
 )
+
+#: With more inputs for each hidden unit products of their pairs are wider than those of inputs and
+#: units, and no faster.
+MANY_INPUTS = 3
 
 
 def raw_prediction(coefs, intercepts, X, activation):
@@ -102,3 +114,134 @@ class TwoLayerNetwork:
         first = self.first_layer(gradient)
         product_over_rows(X, d1, first, self.workspace)  # dW1 = X' d1, db1 = sum d1
         return gradient
+
+
+def jacobian(network, params, X, A1, *, root=1.0):
+    """J (n, k, p) = d Z2 / d params of the rows, in the workspace of the network.
+
+    In memory the rows are innermost: there are more of them than hidden units. Each is
+    multiplied by its ``root`` (n,).
+    """
+    n, f, h, k = len(A1), network.n_features, network.n_hidden, network.n_outputs
+    _, _, W2, _ = network.unpack(params)
+    Xt, A1t = np.multiply(dense(X).T, root, order="C"), np.ascontiguousarray(A1.T)
+    Dt = ACTIVATIONS[network.activation].derivative(A1t, out=np.empty_like(A1t))
+    Jt = network.workspace("J", (k, network.n_params, n), params.dtype)
+    Jt[:, network.n_first :] = 0
+    for c in range(k):
+        first = Jt[c, : network.n_first].reshape(f + 1, h, n)
+        np.multiply(Xt[:, None, :], Dt * W2[:, c, None], out=first)
+        second = Jt[c, network.n_first + c : network.n_first + h * k : k]
+        np.multiply(A1t, root, out=second)
+        Jt[c, network.n_first + h * k + c] = root
+    return Jt.transpose(2, 0, 1)
+
+
+def without_shift(J):
+    """J (n, k, p) less its mean over the outputs, in place: d (Z2 - mean Z2) / d params.
+
+    Under the softmax a common shift of the raw predictions means nothing, and free biases leave
+    it without any curvature: G^-1 is infinite there, where the rest of J never points.
+    """
+    J -= J.mean(axis=1, keepdims=True)
+    return J
+
+
+def directional_derivative(network, params, v, X, *, A1):
+    """J v = R{Z2} (n, k), the derivative of Z2(params + t v) at t = 0, without J.
+
+    Forward as the network goes: R{Z1} = X V1 + c1, R{A1} = g'(Z1) * R{Z1}, and
+    R{Z2} = R{A1} W2 + A1 V2 + c2.
+    """
+    _, _, W2, _ = network.unpack(params)
+    _, _, V2, c2 = network.unpack(v)
+    RA1 = ACTIVATIONS[network.activation].derivative(A1, out=np.empty_like(A1))
+    RA1 *= X @ network.first_layer(v)
+    return RA1 @ W2 + A1 @ V2 + c2
+
+
+def second_directional_derivative(network, params, v, X, *, A1):
+    """d^2 Z2(params + t v) / dt^2 (n, k) at t = 0.
+
+    With R = [X 1] [V1; c1] it is 2 (g'(Z1) * R) V2 + (g''(Z1) * R^2) W2.
+    """
+    _, _, W2, _ = network.unpack(params)
+    _, _, V2, _ = network.unpack(v)
+    R = X @ network.first_layer(v)
+    g = ACTIVATIONS[network.activation]
+    first = g.derivative(A1, out=np.empty_like(A1))
+    second = g.second_derivative(A1, out=np.empty_like(A1))
+    return (2 * first * R) @ V2 + (second * R * R) @ W2
+
+
+def gauss_newton(network, params, X, A1, *, hessian, weight=None):
+    """Sum over rows of s_i J_i' H_i J_i (p, p) for the weights s (n,) of the rows, or none.
+
+    J is stored for one output alone, whose matrix is one symmetric product. ``hessian`` (1, k, k)
+    is the same H in all rows: the matrix is that of one output, times constants.
+    """
+    if network.n_outputs == 1:
+        root = np.sqrt(hessian[:, 0, 0] if weight is None else hessian[:, 0, 0] * weight)
+        J = jacobian(network, params, X, A1, root=root)[:, 0]
+        return J.T @ J
+    if len(hessian) == 1:
+        return _separable_gauss_newton(network, params, X, A1, hessian=hessian[0], weight=weight)
+    if weight is not None:
+        hessian = hessian * weight[:, None, None]
+    return _collapsed_gauss_newton(network, params, X, A1, hessian=hessian)
+
+
+def _separable_gauss_newton(network, params, X, A1, *, hessian, weight):
+    """Return the matrix where one Hessian (k, k) holds for all rows: their sum has no output in it.
+
+    J_c = [D_j x_a W2_jc, A1 at c] is that of one output with W2 = 1, V = [D_j x_a, A1], times
+    constants, so that G is V' diag(s) V times W2 H W2', W2 H or H.
+    """
+    f, h, n_first = network.n_features, network.n_hidden, network.n_first
+    _, _, W2, _ = network.unpack(params)
+    units = TwoLayerNetwork(f, h, 1, network.activation)
+    ones, root = np.ones(units.n_params, params.dtype), 1.0 if weight is None else np.sqrt(weight)
+    V = jacobian(units, ones, X, A1, root=root)[:, 0]
+    products = V.T @ V
+    W2H = W2 @ hessian
+    matrix = np.empty((network.n_params, network.n_params), params.dtype)
+    first = products[:n_first, :n_first].reshape(f + 1, h, f + 1, h) * (W2H @ W2.T)[:, None, :]
+    cross = products[:n_first, n_first:].reshape(f + 1, h, h + 1, 1) * W2H[:, None, :]
+    matrix[:n_first, :n_first] = first.reshape(n_first, n_first)
+    matrix[:n_first, n_first:] = cross.reshape(n_first, -1)
+    matrix[n_first:, :n_first] = matrix[:n_first, n_first:].T
+    matrix[n_first:, n_first:] = np.kron(products[n_first:, n_first:], hessian)
+    return matrix
+
+
+def _collapsed_gauss_newton(network, params, X, A1, *, hessian):
+    """The blocks of the first layer need sum_n (W2 H_n W2')_ij D_ni D_nj x_n x_n', for any k.
+
+    Each pair of hidden units is summed once, and so is each pair of inputs, if they are few.
+    Of wide rows pairs of inputs would be too many to keep, and products of matrices as fast.
+    """
+    n, f, h, k = len(A1), network.n_features, network.n_hidden, network.n_outputs
+    n_first = network.n_first
+    _, _, W2, _ = network.unpack(params)
+    D = ACTIVATIONS[network.activation].derivative(A1, out=np.empty_like(A1))
+    Xd = dense(X)
+    Ad = np.column_stack([A1, np.ones(n, A1.dtype)])
+    WH = D[:, :, None] * (W2 @ hessian)  # (n, h, k): D_j (W2 H)_jc
+    matrix = np.empty((network.n_params, network.n_params), params.dtype)
+    first = matrix[:n_first, :n_first].reshape(f + 1, h, f + 1, h)
+    cross = matrix[:n_first, n_first:].reshape(f + 1, h, h + 1, k)
+    output = matrix[n_first:, n_first:].reshape(h + 1, k, h + 1, k)
+    pairs = pairs_of_columns(Xd) if f + 1 <= MANY_INPUTS * h else None
+    for i in range(h):  # the upper triangle of the hidden units, j >= i
+        M = WH[:, i] @ W2[i:].T
+        M *= D[:, i:]  # D_i (W2 H W2')_ij D_j
+        block = outer_products(Xd, M, pairs)  # sum_n x_n x_n' M_nj
+        first[:, i, :, i:], first[:, i:, :, i] = block, block.transpose(0, 2, 1)
+    for c in range(k):
+        weighted = Xd[:, :, None] * WH[:, None, :, c]
+        cross[:, :, :, c] = (weighted.reshape(n, -1).T @ Ad).reshape(f + 1, h, h + 1)
+        for d in range(c, k):
+            output[:, c, :, d] = Ad.T @ (Ad * hessian[:, c, d, None])
+            output[:, d, :, c] = output[:, c, :, d]
+    matrix[n_first:, :n_first] = matrix[:n_first, n_first:].T
+    return matrix

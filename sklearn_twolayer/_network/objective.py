@@ -12,9 +12,14 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from sklearn_twolayer._network import second_order
 from sklearn_twolayer._network.activations import TANH_IS_FAST
-from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.backprop import (
+    TwoLayerNetwork,
+    directional_derivative,
+    gauss_newton,
+    jacobian,
+    second_directional_derivative,
+)
 from sklearn_twolayer._network.curvature import DenseCurvature, LowRankCurvature
 from sklearn_twolayer._network.losses import symmetric_root
 from sklearn_twolayer._network.products import dense, inner_products, one_output_gradient
@@ -184,7 +189,7 @@ class MeanLoss:
             else:
                 hessian = average(Z2, self._jacobian(incoming, X, A1))
             of_block = self._inner, incoming, X, A1
-            matrix = second_order.gauss_newton(*of_block, hessian=hessian, weight=weight)
+            matrix = gauss_newton(*of_block, hessian=hessian, weight=weight)
             return loss, self._backward(incoming, X, A1, delta), matrix
 
         loss, gradient, matrix = self.rows.sum(block)
@@ -205,7 +210,7 @@ class MeanLoss:
             if average is None:
                 hessian = self.loss.hessian(Z2)
             else:
-                hessian = average(Z2, second_order.jacobian(network, params, X, A1))
+                hessian = average(Z2, jacobian(network, params, X, A1))
             R = np.broadcast_to(symmetric_root(hessian), (len(A1), *hessian.shape[1:]))
             if weight is not None:
                 R = R * np.sqrt(weight)[:, None, None]
@@ -275,7 +280,7 @@ class MeanLoss:
         return Z2, self._jacobian(block_params, X, A1)
 
     def _jacobian(self, block_params, X, A1):
-        J = second_order.jacobian(self._inner, block_params, X, A1)
+        J = jacobian(self._inner, block_params, X, A1)
         columns = self._outgoing(J.reshape(-1, J.shape[2]).T)
         return columns.T.reshape(J.shape)
 
@@ -336,12 +341,11 @@ class PenalisedLoss:
             if not eigenvalue > 0:
                 break
             v = v / eigenvalue
-            Gv = self.mean_loss.pulled_back(second_order.directional_derivative, params, v)
+            Gv = self.mean_loss.pulled_back(directional_derivative, params, v)
             v = Gv + self.penalty.per_weight * v
             eigenvalue = float(np.linalg.norm(v))
         return eigenvalue
 
     def acceleration(self, params, v):
         """Second directional derivative of Z2 along v, pulled back to the weights (p,)."""
-        derivative = second_order.second_directional_derivative
-        return self.mean_loss.pulled_back(derivative, params, v)
+        return self.mean_loss.pulled_back(second_directional_derivative, params, v)

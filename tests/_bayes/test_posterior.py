@@ -32,7 +32,7 @@ from sklearn_twolayer._learned import (
     rows_of_block,
     standard_deviation,
 )
-from sklearn_twolayer._network.backprop import TwoLayerNetwork
+from sklearn_twolayer._network.backprop import TwoLayerNetwork, jacobian, without_shift
 from sklearn_twolayer._network.curvature import LowRankCurvature
 from sklearn_twolayer._network.losses import (
     BinaryLogLoss,
@@ -41,7 +41,6 @@ from sklearn_twolayer._network.losses import (
     SquaredError,
 )
 from sklearn_twolayer._network.objective import Penalty
-from sklearn_twolayer._network.second_order import jacobian, without_shift
 
 LOSSES = [SquaredError, LogisticSquaredError, BinaryLogLoss, MulticlassLogLoss]
 

@@ -5,8 +5,12 @@ import pytest
 from scipy import sparse
 
 from sklearn_twolayer._network.activations import ACTIVATIONS
-from sklearn_twolayer._network.backprop import TwoLayerNetwork, raw_prediction
-from sklearn_twolayer._network.second_order import gauss_newton, jacobian
+from sklearn_twolayer._network.backprop import (
+    TwoLayerNetwork,
+    gauss_newton,
+    jacobian,
+    raw_prediction,
+)
 
 OUTPUTS = [1, 2, 5]
 FUNCTIONS = {

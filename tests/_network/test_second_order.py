@@ -7,8 +7,8 @@ import pytest
 from gradient_check import directional_derivative, numerical_jacobian, random_problem
 
 from sklearn_twolayer._network.activations import ACTIVATIONS
-from sklearn_twolayer._network.backprop import TwoLayerNetwork
-from sklearn_twolayer._network.second_order import (
+from sklearn_twolayer._network.backprop import (
+    TwoLayerNetwork,
     _collapsed_gauss_newton,
     gauss_newton,
     jacobian,

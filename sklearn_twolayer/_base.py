@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -10,10 +11,11 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
 
 from sklearn_twolayer._callbacks import CALLBACKS, CallbackSupportMixin, begin_fit, with_callbacks
 from sklearn_twolayer._data.suspicious_rows import complaints
-from sklearn_twolayer._data.table import is_collection, validation_rows
+from sklearn_twolayer._data.table import is_collection, read_arrays, valid_rows, validation_rows
 from sklearn_twolayer._fit import choice, run, span, training
 from sklearn_twolayer._fit.monitor import Deadline, Watch, warn
 from sklearn_twolayer._fit.parameters import checked, streaming, tell_ignored
@@ -27,7 +29,7 @@ from sklearn_twolayer._validation import (
     MaybeArray,
     over_collections,
     read_again,
-    read_table,
+    read_partitions,
     validated,
     weights_of,
     with_scorer,
@@ -123,8 +125,7 @@ class BaseTwoLayer(
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
         start = WarmStart.of(vars(self), learned) if settings.warm_start else None
         problem, settings = run.pose(settings, targets, table, held_out=held_out, start=start)
-        names = getattr(fitted, "feature_names_in_", None)
-        warn(complaints(problem, y, alpha=self.alpha, names=names), UserWarning, 2)
+        warn(complaints(problem, y, vars(fitted)), UserWarning, 2)
         if settings.verbose:
             tell_ignored(settings, self.get_params(deep=False), type(self), X_val is not None)
         warn(fitted._train(problem, settings, random_state, deadline), ConvergenceWarning, 2)
@@ -164,21 +165,20 @@ class BaseTwoLayer(
         ValueError
             If F or its gradient is not a finite number.
         """
-        coefs, intercepts = weights_of(self)
-        targets, scale = self._learned_.targets, self._learned_.scale
-        network, loss_and_delta = self._learned_.network(coefs), targets.loss.loss_and_delta
+        (coefs, intercepts), learned = weights_of(self), self._learned_
+        targets, scale, network = learned.targets, learned.scale, learned.network(coefs)
         params = network.pack(*scale.unfold(coefs, intercepts), coefs[0].dtype)
         table = self._read((X, y, sample_weight)).encode(targets).weigh(targets)
 
         def block_sums(X, y, weight):  # of the loss, and of its gradient by the chain rule
             X = scale.apply_block(X) if sparse.issparse(X) else X
             Z2, A1 = network.forward(params, X)
-            loss, delta = weighted(*loss_and_delta(y, Z2), weight)
+            loss, delta = weighted(*targets.loss.loss_and_delta(y, Z2), weight)
             return loss, network.backward(params, X, A1, delta)
 
         with table.rows(scale, params.dtype, network.width) as rows:
             loss, gradient = (part / rows.weight_of_blocks for part in rows.sum(block_sums))
-        if not self._learned_.is_committee:
+        if not learned.is_committee:
             penalty = Penalty.of(network, self.penalty_)
             loss, gradient = loss + penalty.value(params), gradient + penalty.per_weight * params
         coef_gradients, intercept_gradients = scale.unfold_gradient(*network.unpack(gradient))
@@ -279,9 +279,7 @@ class BaseTwoLayer(
         random_state = random_state_of_stream(start, settings.random_state)
         problem, settings = run.pose(settings, targets, table, scale=scale, start=start)
         if learned is None:
-            names = getattr(fitted, "feature_names_in_", None)
-            found = complaints(problem, y, alpha=self.alpha, names=names, is_stream=True)
-            warn(found, UserWarning, 3)
+            warn(complaints(problem, y, vars(fitted), is_stream=True), UserWarning, 3)
         warn(fitted._train(problem, settings, random_state, Deadline()), ConvergenceWarning, 3)
         self.__dict__ = vars(fitted)  # in one step: an interrupt finds the old state or the new
         return self
@@ -328,7 +326,10 @@ class BaseTwoLayer(
 
     def _read(self, arrays, *, reset=False):
         """X, y and weights as a table; with ``reset`` the estimator learns the columns of X."""
-        return read_table(self, arrays, targets_class=self._targets_class, reset=reset)
+        if is_collection(*arrays):
+            return read_partitions(self, arrays, targets_class=self._targets_class, reset=reset)
+        check = partial(valid_rows, partial(validate_data, self, reset=reset), self._targets_class)
+        return read_arrays(check, *arrays)
 
     def _publish(self, problem, attributes=(), left=()):
         """Set what predictions mean, and what came out of the training once that is done."""
@@ -343,8 +344,7 @@ class BaseTwoLayer(
         if not is_collection(X, y, sample_weight):
             return score_arrays(X, y, sample_weight=sample_weight)
         weights = weights_of(self)
-        table = self._read((X, y, sample_weight)).encode(self._learned_.targets)
-        return self._learned_.score(*weights, table)
+        return self._learned_.score(*weights, self._read((X, y, sample_weight)))
 
     def _raw_prediction(self, X):
         inputs = validated(self, X)

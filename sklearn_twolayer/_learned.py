@@ -158,7 +158,7 @@ class Learned:
     def score(self, coefs, intercepts, table):
         """R^2 or accuracy of the rows of a table, in one pass over them."""
         units = Standardization.none(table.n_features, self.targets.n_outputs)
-        with table.rows(units, coefs[0].dtype, max(coefs[0].shape)) as rows:
+        with table.encode(self.targets).rows(units, coefs[0].dtype, max(coefs[0].shape)) as rows:
             return self.targets.score(rows, self._block_raw_prediction(coefs, intercepts, rows))
 
 

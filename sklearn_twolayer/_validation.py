@@ -20,7 +20,6 @@ from sklearn_twolayer._data.table import (
     FLOATS,
     are_dates,
     is_collection,
-    read_arrays,
     refuse_missing_dates,
     valid_rows,
 )
@@ -71,11 +70,8 @@ def over_collections(method: Method) -> Method:
     return of_array_or_collection
 
 
-def read_table(estimator, arrays, *, targets_class, reset):
-    """The table of arrays, or collections, X, y and weights; with ``reset`` X tells its columns."""
-    if not is_collection(*arrays):
-        validate = partial(validate_data, estimator, reset=reset)
-        return read_arrays(partial(valid_rows, validate, targets_class), *arrays)
+def read_partitions(estimator, arrays, *, targets_class, reset):
+    """The table of collections X, y and weights; with ``reset`` X tells its columns."""
     on_worker = type(estimator).__new__(type(estimator))  # knows the columns, and nothing else
 
     def columns(row):

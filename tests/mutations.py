@@ -920,7 +920,7 @@ MUTATIONS = {
         ("settings.warm_start and learned is not None", "False"),
         ("settings.warm_start and learned is not None", "learned is not None"),
         ("loss + penalty.value(params), gradient + penalty", "loss, gradient + penalty"),
-        ("        if not self._learned_.is_committee:", "        if True:"),
+        ("        if not learned.is_committee:", "        if True:"),
         ('("_learned_", *learned.published)', '("_learned_",)'),
         ("return gradients[:, 0] if self.n_outputs_ == 1 else gradients", "return gradients"),
     ),

@@ -43,12 +43,14 @@ COLUMN_VECTOR = (
 )
 
 
-def complaints(problem, y, *, alpha, names, is_stream=False):
+def complaints(problem, y, attributes, is_stream=False):
     """Return what to warn the user of before the training, None for what is in order.
 
-    ``y`` and ``alpha`` are as the user has them, ``names`` those of the columns of X, or None.
+    ``y`` is as the user has it; of the ``attributes`` of the estimator alpha is asked for, and the
+    names of the columns of X, if they have any.
     """
     table, found = problem.table, [problem.targets.complaint]
+    alpha, names = attributes["alpha"], attributes.get("feature_names_in_")
     shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
     if not problem.targets.is_numeric and shape[1:] == (1,):
         found.append(DataConversionWarning(COLUMN_VECTOR))

@@ -90,7 +90,7 @@ MUTATIONS = {
     "_network/objective.py": (
         "_network/test_objective.py _network/test_objective_gradients.py test_gradient_descent.py",
         ("[*first, 0.0, alpha / root, 0.0]", "[*first, alpha, alpha / root, alpha]"),
-        ("root = np.sqrt(ratio)", "root = ratio"),
+        ("root, groups = np.sqrt(ratio)", "root, groups = ratio"),
         ("and rows.dtype == np.float32 and TANH_IS_FAST", "and TANH_IS_FAST"),
         (
             "return 0.5 * float(self.per_weight @ params**2)",

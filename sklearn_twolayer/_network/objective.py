@@ -55,9 +55,9 @@ class Penalty:
 
         The row of W1 of each input has ``of_inputs`` (f,) times that of W1, if they are given.
         """
-        root = np.sqrt(ratio)
+        root, groups = np.sqrt(ratio), penalty_groups(network, per_input=len(of_inputs) > 0)
         first = alpha * root * np.array(of_inputs if len(of_inputs) else (1.0,))
-        return cls.of(network, np.array([*first, 0.0, alpha / root, 0.0]))
+        return cls(groups, np.array([*first, 0.0, alpha / root, 0.0]))
 
     @classmethod
     def of(cls, network, strengths):

@@ -275,9 +275,10 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
             If ``moderated`` is asked of a fit without a posterior.
         """
         if moderated:
-            A2 = self._learned_.moderated_probability(*validated(self, X, np.float64))
+            inputs = validated(self, X, np.float64)  # which checks that there is a fit
+            A2 = self._learned_.moderated_probability(*inputs)
         else:
-            Z2 = self._raw_prediction(X)  # which checks that there is a fit
+            Z2 = self._raw_prediction(X)
             A2 = self._learned_.targets.loss.predict(Z2)
         return self._learned_.targets.of_each_class(A2)
 

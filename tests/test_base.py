@@ -184,7 +184,11 @@ def test_a_second_fit_forgets_the_first(Estimator):
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_unfitted_estimators_say_so(Estimator):
     model = Estimator()
-    for call in (model.predict, lambda X: model.loss_and_gradient(X, Y)):
+    is_regressor = Estimator is TwoLayerRegressor
+    by_posterior = {"return_std": True} if is_regressor else {"moderated": True}
+    uncertain = partial(model.predict if is_regressor else model.predict_proba, **by_posterior)
+    gradient = partial(model.loss_and_gradient, y=Y)
+    for call in (model.predict, uncertain, model.transform, model.input_gradient, gradient):
         with pytest.raises(NotFittedError):
             call(X)
 

@@ -34,7 +34,7 @@ class Summary:
 
 
 class DaskTable:
-    """Rows in partitions, with the interface of ``Table``.
+    """Rows in partitions, with the interface of ``Table``, which says what its methods do.
 
     The partitions are of tables, none of them empty; summaries are of them, and of partitions
     whose rows have no weight.
@@ -58,7 +58,6 @@ class DaskTable:
         return targets_class.merge([summary.y for summary in self._seen])
 
     def weigh(self, targets):
-        """The table with the weights of the classes multiplied in."""
         if targets.class_weight is None:
             return self
         weigh = methodcaller("weigh", targets.for_parts(self.summary(type(targets))))
@@ -66,7 +65,6 @@ class DaskTable:
         return _summarized(self._partitions.map(weigh), type(targets), weights)
 
     def encode(self, targets, name="y"):
-        """The table with y, which errors call by this name, as the losses want it."""
         head, numbers = self._head.encode(targets, name), range(len(self._partitions))
         partitions = self._partitions.map(_encode, targets, name, each=numbers).keep()
         return DaskTable(partitions, self._seen, head)
@@ -100,21 +98,17 @@ class DaskTable:
         return Table(X.astype(self.dtype, copy=False), None, weight, np.concatenate(encoded))
 
     def mean_target(self, targets, scale):
-        """Mean of the standardised targets, or share of each class: (n_outputs,)."""
         weight, total = self._partitions.reduce(_sum_of_targets, add, targets, scale)
         return total / weight
 
     def find(self, name, column, value):
-        """Say where the first row is that has this value in a column of ``name``, X or encoded."""
         found = self._partitions.collect(methodcaller("find", name, column, value))
         return next((place for place in found if place is not None), None)
 
     def rows(self, scale, dtype, width):
-        """The rows with standardised targets, to train or to validate."""
         return self._rows(methodcaller("rows", scale, dtype, width))
 
     def raw_rows(self, name, n_rows):
-        """The rows of ``name``, X or encoded, as they are, so many at a time: for moments."""
         return self._rows(methodcaller("raw_rows", name, n_rows))
 
     def _rows(self, make_rows):

@@ -97,7 +97,8 @@ class DenseFactor:
 
     def covariance(self, J):
         """J_i G^-1 J_i' (n, k, k) for J (n, k, p)."""
-        roots = [blas.dtrsm(1.0, self.upper, J_c, side=1) for J_c in _outputs(J)]  # J_c C'^-1
+        outputs = J.transpose(1, 0, 2)  # of which each lies in memory by columns
+        roots = [blas.dtrsm(1.0, self.upper, J_c, side=1) for J_c in outputs]  # J_c C'^-1
         return _row_products(roots, roots)
 
 
@@ -200,7 +201,7 @@ class LowRankInverse:
 
     def covariance(self, J):
         """J_i G^-1 J_i' (n, k, k) for J (n, k, p)."""
-        outputs = _outputs(J)
+        outputs = J.transpose(1, 0, 2)
         roots = [blas.dtrsm(1.0, self.upper, (self.scaled @ J_c.T).T, side=1) for J_c in outputs]
         prior = _row_products([J_c * self.inverse_diagonal for J_c in outputs], outputs)
         return prior - _row_products(roots, roots)
@@ -214,11 +215,6 @@ def _cholesky(matrix):
     if failed_at:
         raise LinAlgError(f"The leading minor of order {failed_at} is not positive.")
     return upper
-
-
-def _outputs(J):
-    """The Jacobians (n, p) of each output, as they lie in memory: by columns."""
-    return [J[:, c] for c in range(J.shape[1])]
 
 
 def _row_products(A, B):

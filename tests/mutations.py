@@ -91,6 +91,7 @@ MUTATIONS = {
         "_network/test_objective.py _network/test_objective_gradients.py test_gradient_descent.py",
         ("[*first, 0.0, alpha / root, 0.0]", "[*first, alpha, alpha / root, alpha]"),
         ("root, groups = np.sqrt(ratio)", "root, groups = ratio"),
+        ("per_input=len(of_inputs) > 0)", "per_input=False)"),
         ("and rows.dtype == np.float32 and TANH_IS_FAST", "and TANH_IS_FAST"),
         (
             "return 0.5 * float(self.per_weight @ params**2)",
@@ -938,7 +939,15 @@ MUTATIONS = {
         "test_regressor.py test_posterior.py test_error_bars_of_any_fit.py",
         ("        std *= self._learned_.scale.y_scale\n", ""),
     ),
-    "_classifier.py": ("test_classifier.py",),
+    "_classifier.py": (
+        "test_classifier.py test_base.py",
+        (
+            "  inputs = validated(self, X, np.float64)  # which checks that there is a fit\n"
+            "            A2 = self._learned_.moderated_probability(*inputs)",
+            "  learned = self._learned_\n"
+            "            A2 = learned.moderated_probability(*validated(self, X, np.float64))",
+        ),
+    ),
     "onnx.py": (
         "test_onnx.py",
         ("    check_is_fitted(model)\n", ""),

@@ -58,6 +58,9 @@ def test_penalty():
     assert Penalty.fixed(network, 0.0).value(params) == 0
     of_both = Penalty.fixed(network, 0.3, ratio=100.0)
     assert of_both.value(params) == pytest.approx(1.5 * (W1**2).sum() + 0.015 * (W2**2).sum())
+    each = Penalty.fixed(network, 0.3, of_inputs=(1.0, 4.0))
+    squares = (W1[0] ** 2).sum() + 4 * (W1[1] ** 2).sum() + (W2**2).sum()
+    assert each.value(params) == pytest.approx(0.15 * squares)
     strengths = np.arange(1.0, 6)
     by_input = Penalty(penalty_groups(network, per_input=True), strengths)
     parts = (W1[0], W1[1], b1, W2, b2)

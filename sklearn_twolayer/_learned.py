@@ -189,8 +189,10 @@ def rows_of_block(network):
 def mixture_moments(posteriors, X):
     """Mean (n, k) and covariance (n, k, k) of a committee's raw prediction.
 
-    The mean of the covariances plus the covariance of the means.
+    The mean of the covariances plus the covariance of the means, which a network alone has not.
     """
+    if len(posteriors) == 1:
+        return posteriors[0].raw_prediction(X)
     means, covariances = zip(*(posterior.raw_prediction(X) for posterior in posteriors))
     mean = np.mean(means, axis=0)
     deviation = means - mean

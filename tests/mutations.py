@@ -892,6 +892,7 @@ MUTATIONS = {
         ('    @np.errstate(under="ignore")\n', ""),
         ("        if not are_equal(fitted, (coefs, intercepts)):", "        if False:"),
         ("/ len(means) + between", "/ len(means)"),
+        ("    if len(posteriors) == 1:", "    if len(posteriors) >= 1:"),
         (
             "        if not self.posteriors:\n            raise",
             "        if False:\n            raise",

@@ -86,10 +86,7 @@ class Standardization:
     def fold(self, W1, b1, W2, b2):
         """Weights of the standardised network -> coefs, intercepts in the user's units."""
         first = self.fold_first(np.vstack([W1, b1]))
-        return (
-            [first[:-1], W2 * self.y_scale],
-            [first[-1], b2 * self.y_scale + self.y_mean],
-        )
+        return [first[:-1], W2 * self.y_scale], [first[-1], b2 * self.y_scale + self.y_mean]
 
     def unfold(self, coefs, intercepts):
         """The inverse of ``fold``: coefs, intercepts -> weights of the standardised network."""

@@ -34,6 +34,7 @@ from sklearn_twolayer._fit.auto import (
     unit_precision,
 )
 from sklearn_twolayer._fit.compare import LEARNING_TIMES_LESS, Comparison
+from sklearn_twolayer._fit.inputs import with_penalties_of_inputs
 from sklearn_twolayer._fit.left_out import COMPARING_SHARE
 from sklearn_twolayer._fit.monitor import Stop, Watch, announce
 from sklearn_twolayer._fit.parameters import Plan
@@ -80,10 +81,8 @@ def with_best_penalty(problem, settings, random_state, deadline):
     """
     if not compares_penalties(settings, problem.size):
         return problem, settings
-    if problem.start is None:
-        params = problem.draw_start(deepcopy(random_state), settings)
-    else:
-        params = problem.start.params(problem.network, problem.scale)
+    # A warm start has seen the rows that are to be left out.
+    params = problem.draw_start(deepcopy(random_state), settings)
     part = part_to_compare(problem, settings)
     comparison = Comparison.of(part, settings, params, deadline)
     pair = comparison.best_of(grid_of(problem.size))
@@ -92,7 +91,7 @@ def with_best_penalty(problem, settings, random_state, deadline):
         announce(settings, "Final fit: the evidence, by lm, which loses less")
         return problem.of_width(settings.by_evidence.n_hidden), settings.by_evidence
     found = with_more_units(found, random_state)
-    return found.problem, settings_of_fit(found)
+    return settings_of_fit(found)
 
 
 def fewer_units_are_better(found, random_state, deadline):
@@ -122,7 +121,7 @@ def with_more_units(found, random_state):
 
 
 def settings_of_fit(found):
-    """The settings under the penalty that was found, or under the evidence where this loses less.
+    """The problem, and settings under the penalty found, or the evidence where this loses less.
 
     What left-out rows lose goes with them where error bars ask for it.
     """
@@ -135,14 +134,13 @@ def settings_of_fit(found):
     else:
         n_told = rows_told(comparison.n_dealt, comparison.bits)
         if n_told >= grid_of(problem.size).min_told_of_bends:
-            pair = comparison.with_cheaper_bends(found.pair)
-            pair, of_inputs = comparison.with_penalties_of_inputs(pair, found.pair[0])
-            found = replace(found, pair=pair, settings=replace(settings, of_inputs=of_inputs))
+            with_bends = replace(found, pair=comparison.with_cheaper_bends(found.pair))
+            found = with_penalties_of_inputs(with_bends, strength=found.pair[0])
         lost, settings = found.lost, under_compared_penalty(found)
     rows = rows_in_columns(comparison.networks.problem)
     if asks_evidence and not replicates_tell_noise(*rows):  # so few that error bars ask, too
         settings = replace(settings, left_out_share=lost / variance_of_targets(problem))
-    return settings
+    return found.problem, settings
 
 
 def grid_of(size):
@@ -229,6 +227,9 @@ def under_compared_penalty(found):
     alpha = strength_of_all * unit_precision(size)
     shared = "" if ratio == 1 else f", that of W1 {ratio:g} times that of W2"
     times = f"{strength_of_all:.3g} times a unit prior's"
+    if settings.of_inputs:
+        least, most = min(settings.of_inputs), max(settings.of_inputs)
+        shared += f", of inputs {least:.3g} to {most:.3g} times that"
     announce(settings, f"Final fit: alpha = {alpha:.3g}, {times}{shared}")
     learns_first = found.problem.start is None and settings.solver != "adam"
     goes_on = learns_first and settings.n_members == 1  # two may not go on from the same weights

@@ -1,7 +1,6 @@
 """What networks lose of the rows that they left out, under one penalty and another."""
 
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,19 +19,8 @@ from sklearn_twolayer._network.objective import Penalty
 TIMES_LESS, LARGE_MARGIN = (10.0, 100.0), 0.95
 #: How many times more both may be where bends have become cheap, and networks have gone on.
 TIMES_MORE = 10**0.5, 10.0
-#: Up to how many times as much as all together an input is penalised, in how many rounds.
-MOST_OF_INPUT, MAX_ROUNDS = 1000.0, 10
 #: Under how many times less than a penalty networks learn before.
 LEARNING_TIMES_LESS = 10
-
-
-class ByInputs(NamedTuple):
-    """What folds lose together where inputs have their own penalties, and their (loss, weights)."""
-
-    pair: tuple  # the penalty of all of them
-    lost: float
-    times: list  # (f,) for each fold: how many times the alpha of W1 each input has
-    fits: list
 
 
 @dataclass(frozen=True)
@@ -74,7 +62,7 @@ class Comparison:
         where = f"{n_rows} left-out rows, fold {number + 1} of {n_folds}"
         announce(settings, f"Comparing {len(strengths)} penalties on {where}")
         pairs = [(strength, 1.0) for strength in strengths]
-        penalties = [self._penalty(pair) for pair in pairs]
+        penalties = [self.penalty_of(pair) for pair in pairs]
         found = self.networks.fits(self.shares[:, number], self.start, penalties)
         if len(found) == len(pairs):
             self.told.append(dict(zip(pairs, found)))
@@ -84,12 +72,12 @@ class Comparison:
         """The mean loss under a penalty of the rows that were left out; infinite if none were."""
         if not self.told:
             return np.inf
-        return sum(fold[pair][0] for fold in self.told) / self._told_weight
+        return self.sum_lost(pair) / self._told_weight
 
     def mean_lost_by_evidence(self, pair):
         """That of the evidence; infinite as soon as it is no less than under the penalty."""
         announce(self.networks.settings, "Comparing penalties: those that the evidence finds")
-        total, most = 0.0, MARGIN * sum(fold[pair][0] for fold in self.told)
+        total, most = 0.0, MARGIN * self.sum_lost(pair)
         for number in range(len(self.told)):
             total += self.networks.loss_by_evidence(self.shares[:, number], self.start)
             if total >= most:
@@ -125,6 +113,10 @@ class Comparison:
         if not lost or min(lost.values()) >= LARGE_MARGIN * before:
             return None
         return wider, Grid((1.0, strength), 0).least(lost)
+
+    def sum_lost(self, pair):
+        """The sum of the losses of the folds under a penalty."""
+        return sum(fold[pair][0] for fold in self.told)
 
     def networks_under(self, pair):
         """The weights (p,) of the network of each fold under a penalty."""
@@ -168,57 +160,7 @@ class Comparison:
                 return end if self.mean_lost(end) < self.mean_lost(pair) else pair
         return pair
 
-    def with_penalties_of_inputs(self, pair, strength):
-        """The penalty, and how many times the alpha of W1 each input has, (f,); () if one for all.
-
-        Few inputs may matter of many, and one alpha lets all others learn noise. The evidence has
-        alpha_j |w_j|^2 = gamma_j for the weights w_j of an input (MacKay 1994, "Bayesian non-linear
-        modeling for the prediction competition"). With the same gamma for each, and as much of the
-        penalty in all, that is alpha_j = alpha mean_k |w_k|^2 / |w_j|^2: adaptive ridge (Grandvalet
-        1998, "Least absolute shrinkage is equivalent to quadratic penalization", for |w_j|).
-
-        They are taken where the left-out rows lose less by a twentieth. A ``strength`` that was
-        best for all inputs holds back too much once few are left: where they gain, or where more
-        than unit precision was best, they are asked from the next weaker one, too. The fit has the
-        geometric mean of what the folds have, to half a decade, lest rounding be passed on.
-        Coordinates of a span are no inputs.
-        """
-        problem = self.networks.problem
-        if not self.told or problem.network.n_features == 1 or problem.in_columns is not None:
-            return pair, ()
-        announce(self.networks.settings, "Comparing penalties: of each input its own")
-        enough = LARGE_MARGIN * sum(fold[pair][0] for fold in self.told)
-        best = self._by_inputs(pair)
-        if best.lost < enough or strength > 1:
-            for weaker in self._next_weaker(strength):
-                other = self._by_inputs(weaker)
-                best = other if other.lost < MARGIN * best.lost else best
-        if best.lost >= enough:
-            return pair, ()
-        for fold, fit in zip(self.told, best.fits):
-            fold[best.pair] = fit
-        half_decades = np.round(2 * np.mean(np.log10(best.times), axis=0))
-        return best.pair, tuple(10 ** (half_decades / 2))
-
-    def _by_inputs(self, pair):
-        """What is lost where each input has its penalty, from under one for all of them.
-
-        The network of each fold has them by its own weights and goes on, again and again as long as
-        less is lost of all that was left out.
-        """
-        unpack = self.networks.problem.network.unpack
-        fits, kept = [fold[pair] for fold in self.told], ()
-        lost = sum(loss for loss, _ in fits)
-        for _ in range(MAX_ROUNDS):
-            times = [times_of_inputs(unpack(params)[0]) for _, params in fits]
-            penalties = [self._penalty(pair, each) for each in times]
-            found = self._go_on(fits, penalties, is_raced=not kept)
-            if found is None or sum(loss for loss, _ in found) >= MARGIN * lost:
-                break
-            fits, kept, lost = found, times, sum(loss for loss, _ in found)
-        return ByInputs(pair, lost, kept, fits)
-
-    def _next_weaker(self, strength):
+    def next_weaker(self, strength):
         """The next weaker penalty that all folds have told, of unit precision at most: or none."""
         told = self._told_by_all(1.0)
         return sorted(each for each in told if each[0] < strength and each[0] <= 1)[-1:]
@@ -239,7 +181,7 @@ class Comparison:
         their penalty allows, and the fit goes on. So do they, and from there under stronger ones.
         """
         announce(self.networks.settings, "Comparing penalties: networks go on to the end")
-        penalty, ends = self._penalty(pair), []
+        penalty, ends = self.penalty_of(pair), []
         for number, fold in enumerate(self.told):
             ends += self.networks.to_the_end(self.shares[:, number], fold[pair][1], penalty)
         if len(ends) < len(self.told):  # the time is over
@@ -262,8 +204,8 @@ class Comparison:
         for candidate, heading in candidates.items() if self.told else ():
             announce(self.networks.settings, heading)
             fits = [fold[pair] for fold in self.told]
-            found = self._go_on(fits, [self._penalty(candidate)] * len(fits), is_raced=is_raced)
-            lost = sum(fold[pair][0] for fold in self.told)
+            found = self.go_on(fits, [self.penalty_of(candidate)] * len(fits), is_raced=is_raced)
+            lost = self.sum_lost(pair)
             if found is None or sum(loss for loss, _ in found) >= MARGIN * lost:
                 break
             for fold, fit in zip(self.told, found):
@@ -271,7 +213,7 @@ class Comparison:
             pair = candidate
         return pair
 
-    def _go_on(self, fits, penalties, *, is_raced):
+    def go_on(self, fits, penalties, *, is_raced):
         """The loss and weights of each fold under another penalty, from where its fit is.
 
         None where the race is lost, or the time is over.
@@ -284,19 +226,9 @@ class Comparison:
             ends += found
         return ends
 
-    def _penalty(self, pair, of_inputs=()):
+    def penalty_of(self, pair, of_inputs=()):
         """S times the penalty of a strength and a ratio, and so many times that of each input."""
         strength, ratio = pair
         problem = self.networks.problem
         unit = unit_precision(problem.size) * problem.size.n_counted
         return Penalty.fixed(problem.network, strength * unit, ratio, of_inputs)
-
-
-def times_of_inputs(W1):
-    """How many times alpha each input has, (f,), that each has as much of the penalty of W1 (f, h).
-
-    A thousand times at most.
-    """
-    squares = (W1**2).mean(axis=1)
-    mean = squares.mean()
-    return mean / np.maximum(squares, mean / MOST_OF_INPUT) if mean > 0 else np.ones(len(W1))

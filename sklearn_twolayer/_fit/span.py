@@ -103,10 +103,14 @@ def problem_in_columns(problem):
 
 def fit_in_columns(problem, fit):
     """A fit in coordinates, as one in the columns: error bars know of directions no row has."""
-    network = problem.in_columns.network
-    W1, b1, W2, b2 = problem.network.unpack(fit.params)
-    params = network.pack([problem.scale.basis @ W1, W2], [b1, b2], np.float64)
-    return replace(fit, params=params, penalty=Penalty.of(network, fit.penalty.strengths))
+    penalty = Penalty.of(problem.in_columns.network, fit.penalty.strengths)
+    return replace(fit, params=params_in_columns(problem, fit.params), penalty=penalty)
+
+
+def params_in_columns(problem, params):
+    """Weights of a network of coordinates, as those of one of columns: W1 = Q (Q' W1)."""
+    W1, b1, W2, b2 = problem.network.unpack(params)
+    return problem.in_columns.network.pack([problem.scale.basis @ W1, W2], [b1, b2], np.float64)
 
 
 def rows_in_columns(problem):

@@ -31,6 +31,7 @@ from sklearn_twolayer._optimize.full_batch import (
     NotFinite,
     Step,
     gradient_descent,
+    in_units,
     lbfgs,
     levenberg_marquardt,
 )
@@ -225,7 +226,8 @@ class Training:
             return partial(levenberg_marquardt, objective, damping=state, max_iter=most, tol=tol)
         if settings.solver == "lbfgs":
             flat, tol = flat or Flat.within(most, tol), settings.gradient_scale * tol
-            return partial(lbfgs, fun, flat=flat, max_iter=most, tol=tol)
+            search = partial(lbfgs, flat=flat, max_iter=most, tol=tol)
+            return partial(in_units, objective.penalty.units, search, fun)
         if settings.solver == "gd":
             return partial(gradient_descent, fun, learning_rate=state, max_iter=most, tol=tol)
         return partial(self._epochs, objective, most, state)

@@ -30,6 +30,8 @@ from sklearn_twolayer._network.scale import RawForm, TanhForm
 #: with more residuals for each weight the matrix of the residuals is too large to pay
 #: (docs/choices.md).
 SMALL_MATRIX, FEW_RESIDUALS = 128, 0.8
+#: Up to how many times as much as another an input costs while L-BFGS takes all for the same.
+MOST_IN_UNITS = 1e6
 
 
 def penalty_groups(network, per_input=False):
@@ -69,6 +71,20 @@ class Penalty:
     def per_weight(self):
         """The alpha (p,) of each weight."""
         return self.strengths[self.groups]
+
+    @cached_property
+    def units(self):
+        """Units (p,) of the weights in which those of all inputs cost alike; 1 if they do anyway.
+
+        Next to weights that cost a thousand times as much L-BFGS would take long for the others.
+        """
+        of_inputs = self.strengths[:-3]
+        if (of_inputs == of_inputs[0]).all():
+            return 1.0
+        units = np.ones(len(self.strengths))
+        least = np.maximum(of_inputs, of_inputs.max() / MOST_IN_UNITS)
+        units[:-3] = (np.median(least) / least) ** 0.5
+        return units[self.groups]
 
     def value(self, params):
         """The penalty of ``params``."""

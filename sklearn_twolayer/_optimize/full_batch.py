@@ -17,7 +17,7 @@ status  meaning
 and ``learning_rate``, that of the last step, where steps have one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -190,6 +190,27 @@ def lbfgs(fun, x0, *, max_iter, tol, callback, flat=None):
         status = CONVERGED
     value = float(found.fun)
     return ended(Step(found.x, value, found.x, value, found.nit), status)
+
+
+def in_units(units, search, fun, x0, *, callback):
+    """What a ``search`` of F in v comes to from v = x0 / units, and tells: in w = units v.
+
+    Its gradient is units dF/dw, for ``units`` (p,) of the weights, or one for all.
+    """
+    if np.isscalar(units):
+        return search(fun, x0, callback=callback)
+
+    def fun_of_v(v):
+        value, gradient = fun(units * v)
+        return value, units * gradient
+
+    def told(step):
+        x = units * step.x
+        callback(replace(step, x=x, best=x))
+
+    found = search(fun_of_v, x0 / units, callback=told)
+    found.x = units * found.x
+    return found
 
 
 def levenberg_marquardt(objective, x0, *, max_iter, tol, callback, damping=None):

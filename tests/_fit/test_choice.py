@@ -65,9 +65,8 @@ def test_a_fit_under_the_chosen_penalty_learns_under_a_tenth_of_it_first(monkeyp
     _, found = choice.with_best_penalty(problem, settings, np.random.RandomState(0), **options)
     assert (found.alpha, found.learning_alpha) == pytest.approx((3 / 20, 0.3 / 20))
     assert found.ratio == 10
-    start = SimpleNamespace(params=lambda network, scale: np.zeros(network.n_params))
-    problem = replace(problem, start=start)
-    _, found = choice.with_best_penalty(problem, settings, None, **options)
+    problem = replace(problem, start=SimpleNamespace())
+    _, found = choice.with_best_penalty(problem, settings, np.random.RandomState(0), **options)
     assert found.alpha == pytest.approx(3 / 20)
     assert found.learning_alpha is None
 

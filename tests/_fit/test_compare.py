@@ -12,7 +12,7 @@ from sklearn_twolayer import TwoLayerClassifier
 from sklearn_twolayer._bayes.cross_validate import Grid
 from sklearn_twolayer._fit import left_out
 from sklearn_twolayer._fit.auto import Size
-from sklearn_twolayer._fit.compare import TIMES_LESS, TIMES_MORE, Comparison, times_of_inputs
+from sklearn_twolayer._fit.compare import TIMES_LESS, TIMES_MORE, Comparison
 from sklearn_twolayer._fit.left_out import LeftOut
 from sklearn_twolayer._fit.monitor import Deadline
 from sklearn_twolayer._fit.parameters import checked
@@ -294,99 +294,7 @@ def test_without_a_whole_fold_there_is_nothing_beyond():
     folds.losses(0, STRENGTHS)
     assert folds.with_cheaper_bends((1.0, 1.0)) == (1, 1)
     assert folds.beyond(1.0, (10.0,)) == (1, 1)
-    assert folds.with_penalties_of_inputs((1.0, 1.0), 0.3) == ((1.0, 1.0), ())
     assert len(asked) == 1
-
-
-def of_two_inputs(answers, **changes):
-    """Two folds of networks whose second input has weights a fifth as large, and falling."""
-    folds, asked = comparison([[3.0, 2.0], [3.0, 2.0]])
-
-    def shrunk(W1):
-        b1, W2, b2 = np.zeros(3), np.ones((3, 1)), np.zeros(1)
-        return NETWORK.pack((W1 * [[1.0], [0.2]], W2), (b1, b2), float)
-
-    def further(out, params, penalty):
-        asked.append((params, penalty))
-        return [(lost, shrunk(NETWORK.unpack(params)[0])) for lost in answers.pop(0)]
-
-    folds.networks.further = further
-    for number in range(2):
-        folds.losses(number, STRENGTHS)
-        folds.told[number][1.0, 1.0] = 2.0, shrunk(np.ones((2, 3)))
-    for name, value in changes.items():
-        setattr(folds.networks.problem, name, value)
-    return folds, asked
-
-
-@pytest.mark.parametrize(
-    ("answers", "n_rounds"),
-    [
-        ([[1.8], [1.8], [1.7], [1.9]], 1),  # the second round gains nothing, the first a tenth
-        ([[1.9], [1.99], [1.5], [1.5], [1.5], [1.5]], 2),
-        ([[1.95], [1.94], [1.94], [1.93]], 0),  # less than a twentieth in all
-        ([[2.0]], 0),  # no less in the first fold, and the second is not asked
-        ([[1.8], []], 0),  # the time is over
-    ],
-)
-def test_inputs_have_penalties_of_their_own_where_left_out_rows_say_so(answers, n_rounds):
-    n_answers = len(answers)
-    folds, asked = of_two_inputs(answers)
-    pair, times = folds.with_penalties_of_inputs((1.0, 1.0), 0.3)
-    assert pair == (1.0, 1.0)
-    assert len(asked) == 2 + n_answers
-    if n_rounds == 0:
-        assert times == ()
-        assert folds.told[0][1.0, 1.0][0] == 2.0
-        return
-    ratio = 5.0 ** (2 * n_rounds)
-    expected = (1 + 1 / ratio) / 2, (1 + ratio) / 2
-    halves = np.round(2 * np.log10(expected)) / 2  # a tenth of a decade more would not be told
-    assert times == pytest.approx(10**halves)
-    first, last = asked[2][1].strengths, asked[1 + 2 * n_rounds][1].strengths
-    np.testing.assert_allclose(first, [13 / 25, 13, 0, 1, 0])
-    np.testing.assert_allclose(last, [*expected, 0, 1, 0])
-    assert folds.told[0][1.0, 1.0][0] < 2.0  # what the network loses that has them
-
-
-@pytest.mark.parametrize(
-    ("strength", "answers", "taken"),
-    [
-        (1.0, [[1.8], [1.8], [1.8], [1.8], [1.5], [1.5], [1.5], [1.5]], 0.3),
-        (1.0, [[1.8], [1.8], [1.8], [1.8], [1.79], [1.79], [1.79], [1.79]], 1.0),  # the margin
-        (1.0, [[1.95], [1.95], [1.95], [1.95]], None),  # too little is gained to ask for more
-        (3.0, [[2.0], [1.5], [1.5], [1.5], [1.5]], 1.0),  # all were held back
-        (3.0, [[2.0], [1.95], [1.95], [1.95], [1.95]], None),
-        (0.3, [[1.8], [1.8], [1.8], [1.8]], 0.3),  # than which no weaker one is told
-    ],
-)
-def test_inputs_are_asked_under_a_weaker_penalty_where_they_matter(strength, answers, taken):
-    """Of unit precision at most."""
-    n_answers = len(answers)
-    folds, asked = of_two_inputs(answers)
-    for fold in folds.told:
-        fold.update(dict.fromkeys([(each, 1.0) for each in (0.3, 3.0)], fold[1.0, 1.0]))
-    pair, times = folds.with_penalties_of_inputs((strength, 1.0), strength)
-    assert len(asked) == 2 + n_answers
-    assert pair == ((taken or strength), 1.0)
-    assert len(times) == (0 if taken is None else 2)
-
-
-@pytest.mark.parametrize(
-    "changes", [{"in_columns": "those of X"}, {"network": TwoLayerNetwork(1, 3, 1, "logistic")}]
-)
-def test_neither_one_input_nor_coordinates_have_penalties_of_their_own(changes):
-    folds, asked = of_two_inputs([], **changes)
-    assert folds.with_penalties_of_inputs((1.0, 1.0), 0.3) == ((1.0, 1.0), ())
-    assert len(asked) == 2
-
-
-def test_an_input_is_penalised_by_what_it_takes_of_the_penalty():
-    W1 = np.array([[1.0, -1.0], [0.1, 0.1], [0.0, 0.0]])
-    times = times_of_inputs(W1)
-    mean = 2.02 / 6
-    np.testing.assert_allclose(times, [mean, 100 * mean, 1000])
-    np.testing.assert_array_equal(times_of_inputs(0 * W1), 1)
 
 
 @pytest.mark.parametrize(("loss", "asked"), [(0.4, [100]), (0.6, [100, 300])])

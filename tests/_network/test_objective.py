@@ -388,3 +388,17 @@ def test_tanh_forms_are_for_gradients_in_float32(monkeypatch):
         assert runs_tanh("logistic", np.float32) == is_fast
         assert not runs_tanh("logistic", np.float64)
         assert not runs_tanh("tanh", np.float32)
+
+
+def test_in_its_units_the_weights_of_all_inputs_cost_alike():
+    network = TwoLayerNetwork(3, 2, 1, "tanh")
+    penalty = Penalty.fixed(network, 0.1, 4.0, (1.0, 100.0, 0.01))
+    cost = penalty.per_weight * penalty.units**2
+    W1, b1, W2, b2 = network.unpack(cost)
+    np.testing.assert_allclose(W1, 0.2)  # the alpha of the middle one
+    for weights, alpha in ((b1, 0), (W2, 0.05), (b2, 0)):
+        np.testing.assert_allclose(weights, alpha)
+    assert Penalty.fixed(network, 0.1).units == 1.0
+    assert Penalty.fixed(network, 0.1, 1.0, (2.0, 2.0, 2.0)).units == 1.0
+    free = Penalty.fixed(network, 0.1, 1.0, (0.0, 1.0, 1.0)).units
+    assert np.isfinite(free).all()

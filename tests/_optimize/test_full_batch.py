@@ -13,6 +13,7 @@ from sklearn_twolayer._optimize.full_batch import (
     STALLED,
     Flat,
     gradient_descent,
+    in_units,
     lbfgs,
     levenberg_marquardt,
 )
@@ -373,3 +374,23 @@ def test_little_to_learn_is_learned_all_the_same():
 def test_a_small_tol_asks_for_more_than_a_small_decrease():
     assert Flat.within(1000, 1e-6).share == pytest.approx(1e-8)
     assert Flat.once_learned(1e-3).share == 1e-3
+
+
+@pytest.mark.parametrize("units", [1.0, np.array([100.0, 1.0, 0.01])])
+def test_a_search_in_units_tells_and_returns_weights(units):
+    """Of a bowl that is 10,000 times as steep along one weight as along the next."""
+    steepness, seen = np.array([1e-4, 1.0, 1e4]), []
+
+    def bowl(w):
+        return 0.5 * steepness @ (w - 1) ** 2, steepness * (w - 1)
+
+    search = partial(lbfgs, max_iter=100, tol=1e-9)
+    found = in_units(units, search, bowl, np.zeros(3), callback=seen.append)
+    np.testing.assert_allclose(found.x, 1, rtol=1e-4)
+    for step in seen:
+        assert bowl(step.x)[0] == pytest.approx(step.value, rel=1e-9, abs=1e-15)
+        np.testing.assert_array_equal(step.best, step.x)
+    if np.ndim(units):
+        assert len(seen) <= 3  # the bowl is round in these
+    else:
+        assert len(seen) > 3

@@ -78,8 +78,9 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         gd and lbfgs stop when no component of the gradient exceeds ``tol`` (lbfgs: times the
         entropy of the classes, if less than 1); lm when three steps in a row lower the loss by
         less than ``tol`` times itself, lbfgs when ``max_iter`` / 5 iterations, from 10 to 200,
-        lower it by no more than that each (20 after learning under a weaker penalty); sgd and adam
-        when ``n_iter_no_change`` epochs gain no ``tol``. In early stopping what counts as a gain.
+        lower it by no more than that each (20 after learning under a weaker penalty, 40 from a
+        network of the comparison, as usual); sgd and adam when ``n_iter_no_change`` epochs gain no
+        ``tol``. In early stopping what counts as a gain.
     early_stopping : bool, default=False
         Hold out ``validation_fraction`` of the rows, stop when their score no longer grows and
         their loss no longer falls, and keep the weights with the best score. For every solver.
@@ -116,14 +117,14 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         committee that of its best member, as is all that follows but for the relevances.
     loss_curve_ : list of float
         Objective after each iteration; with "evidence" under the penalties of that iteration.
-    penalty_ : ndarray
-        Penalty of each group of weights: of W1 (or of each of its rows), b1, W2 and b2.
+    penalty_ : ndarray of shape (4,), or (n_features + 3,) where inputs have their own
+        Penalty of each group of weights: of W1 (then of each of its rows, first), b1, W2 and b2.
     feature_relevance_ : ndarray of shape (n_features,)
         Root mean square over the rows (of ``partial_fit``: of its last call) of the gradient
         of Z2 in each input, times the standard deviation of the column.
     feature_importances_ : ndarray of shape (n_features,)
         The same, divided by its sum.
-    prior_precision_ : ndarray
+    prior_precision_ : ndarray of shape (4,) or (n_features + 3,)
         Prior precision of the same groups on the standardised scale, where all have one.
     n_effective_params_ : float
         How many weights the data determine, where a matrix tells.

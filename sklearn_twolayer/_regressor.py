@@ -100,10 +100,10 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         gd and lbfgs stop when no component of the gradient exceeds ``tol``; lm when
         three steps in a row lower the loss by less than ``tol`` times itself, lbfgs when
         ``max_iter`` / 5 iterations, from 10 to 200, lower it by no more than that each (20
-        after a start on a part of the rows); sgd and adam when ``n_iter_no_change`` epochs
-        lower it by no more than ``tol``. If the last epoch of sgd or adam still lowers it by
-        more, the fit warns. With early stopping, the least gain of score or loss that counts as
-        progress.
+        after a start on a part of the rows, 40 from a network of the comparison); sgd and adam
+        when ``n_iter_no_change`` epochs lower it by no more than ``tol``. If the last epoch of
+        sgd or adam still lowers it by more, the fit warns. With early stopping, the least gain of
+        score or loss that counts as progress.
     early_stopping : bool, default=False
         Hold out ``validation_fraction`` of the rows, stop when their score no longer grows and
         their loss no longer falls, and keep the weights with the best score. For every solver.
@@ -141,15 +141,15 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         Objective after each iteration; where the evidence changes the penalties on the
         way, under the penalties of that iteration, and where it starts on a part of the
         rows, first of that part.
-    penalty_ : ndarray
-        Penalty of each group of weights in the objective: of W1 (or of each of its
-        rows), b1, W2 and b2.
+    penalty_ : ndarray of shape (4,), or (n_features + 3,) where inputs have their own
+        Penalty of each group of weights in the objective: of W1 (then of each of its
+        rows, first), b1, W2 and b2.
     feature_relevance_ : ndarray of shape (n_features,)
         Root mean square over the training rows (of ``partial_fit``: of its last call) of the
         gradient of Z2 in each input, times the standard deviation of the column over that of y.
     feature_importances_ : ndarray of shape (n_features,)
         The same, divided by the sum over the inputs.
-    prior_precision_ : ndarray
+    prior_precision_ : ndarray of shape (4,) or (n_features + 3,)
         Prior precision of the same groups on the standardised scale, where all have one.
     noise_precision_ : float or ndarray of shape (n_outputs,)
         1 / variance of the noise of each target, in the units of y. A target that is

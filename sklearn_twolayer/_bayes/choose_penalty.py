@@ -4,7 +4,8 @@ Candidates, each started where another ended:
 
 1. the evidence with one precision for each group of weights,
 2. the evidence with one precision for each input column (ARD), if they are fewer than the rows,
-   or if there is one column the evidence of a curve that is first learned to the end,
+   or if there is one column the evidence of a curve that is first learned to the end, where
+   neighbouring rows do not say that this is in vain,
 3. the better of these penalties three times as strong, nine times, and so on as long as that
    helps; or, if it does not, a third of it, a ninth, ...
 
@@ -30,6 +31,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_twolayer._bayes.cross_validate import MARGIN
+from sklearn_twolayer._bayes.curve import CURVE_STEPS, learned_curve, noise_of_one_column
 from sklearn_twolayer._bayes.evidence import maximize_evidence, told_by_rows
 from sklearn_twolayer._bayes.leave_one_out import leave_one_out_loss
 from sklearn_twolayer._bayes.noise import Likelihood
@@ -46,9 +48,9 @@ MAX_EFFECTIVE_SHARE_AT_START = 0.25
 #: be left for the second of them.
 FREE_PENALTY = 1e-6 * np.array([1.0, 0.01, 1.0, 0.01])
 FREE_STEPS, MUCH_LEFT = (20, 100), 0.5
-#: Of one column a network also learns to the end under this penalty, and is taken where left-out
-#: rows lose less than this share of what they lose otherwise, and of the variance of y.
-CURVE_STEPS, CURVE_PENALTY, CURVE_SHARE = 250, 10 * FREE_PENALTY, 0.7
+#: Of one column a network also learns to the end, and is taken where left-out rows lose less than
+#: this share of what they lose otherwise, and of the variance of y.
+CURVE_SHARE = 0.7
 #: Most accepted steps: of the evidence, and of ARD after it, where it is asked for and where
 #: "auto" tries it; to the minimum under what was chosen; and of the evidence of all rows, where
 #: that of a part of them came first.
@@ -299,21 +301,17 @@ def _learned_freely(search, start, groups):
 def _or_curve(search, start, evident):
     """The fit with its loss, or those of the evidence of a network that has learned to the end.
 
-    Where a period has few rows the way to a curve is long, or takes more weights than noise may
-    have, or half of the loss is learned early: then the evidence takes the rest for noise. Of both
-    leverages are taken as they are: 1.4 times those of a curve would be 1 for many rows.
+    Which is not asked where the noise alone is more than it may lose. Of both leverages are taken
+    as they are: 1.4 times those of a curve would be 1 for many rows.
     """
-    groups, instead = penalty_groups(search.mean_loss.network), {"keep": lambda running: evident[0]}
-    search.stage("Learning a curve under next to no penalty, to the end")
-    start, n_steps = replace(start, resume=None), search.most(CURVE_STEPS)
-    curve = search.minimize(start, Penalty(groups, CURVE_PENALTY), max_iter=n_steps, **instead)
-    first = Precisions(groups, CURVE_PENALTY * search.likelihood.scale(1.0), 1.0)
-    n_steps = search.most(AUTO_STEPS, curve.curve)
-    search.stage("Evidence of the curve: a penalty for each of W1, b1, W2 and b2")
-    curve, _ = maximize_evidence(search, curve, first, max_iter=n_steps, **instead)
-    before, loss = (_loss_of_left_out_rows(search, fit, 1.0) for fit in (evident[0], curve))
-    is_taken = loss < CURVE_SHARE * min(before, search.likelihood.variance)
-    return (curve, loss) if is_taken else evident
+    before = min(_loss_of_left_out_rows(search, evident[0], 1.0), search.likelihood.variance)
+    least = noise_of_one_column(search.mean_loss) if search.likelihood.is_gaussian else 0.0
+    if least >= CURVE_SHARE * before:
+        return evident
+    start = replace(start, resume=None)  # the damping of another penalty
+    curve = learned_curve(search, start, n_steps=AUTO_STEPS, instead=evident[0])
+    loss = _loss_of_left_out_rows(search, curve, 1.0)
+    return (curve, loss) if loss < CURVE_SHARE * before else evident
 
 
 def _has_learned(search, fit):

@@ -9,7 +9,7 @@ import pytest
 from gradient_check import random_problem
 
 from sklearn_twolayer import TwoLayerRegressor
-from sklearn_twolayer._bayes import choose_penalty
+from sklearn_twolayer._bayes import choose_penalty, curve
 from sklearn_twolayer._bayes.choose_penalty import (
     STRATEGIES,
     Search,
@@ -279,16 +279,22 @@ def test_waves_are_learned_before_anything_is_penalised():
 
 
 @pytest.mark.parametrize(
-    ("before", "loss", "is_taken"),
+    ("before", "loss", "noise", "is_taken"),
     [
-        (1.0, 0.69, True),
-        (1.0, 0.71, False),  # more than seven tenths of what is lost otherwise
-        (9.0, 1.39, True),
-        (9.0, 1.41, False),  # or of the variance, which is 2
-        (np.inf, np.inf, False),
+        (1.0, 0.69, 0.0, True),
+        (1.0, 0.71, 0.0, False),  # more than seven tenths of what is lost otherwise
+        (9.0, 1.39, 0.0, True),
+        (9.0, 1.41, 0.0, False),  # or of the variance, which is 2
+        (np.inf, np.inf, 0.0, False),
+        (1.0, 0.69, 0.69, True),
+        (1.0, 0.69, 0.71, None),  # the noise alone is more: it is not asked
+        (9.0, 1.39, 1.39, True),
+        (np.inf, 1.39, 1.41, None),
     ],
 )
-def test_a_curve_is_taken_where_left_out_rows_lose_far_less(before, loss, is_taken, monkeypatch):
+def test_a_curve_is_taken_where_left_out_rows_lose_far_less(
+    before, loss, noise, is_taken, monkeypatch
+):
     """It learns from the start; leverages of both are as they are, and what is kept is the fit."""
     asked = []
 
@@ -301,7 +307,8 @@ def test_a_curve_is_taken_where_left_out_rows_lose_far_less(before, loss, is_tak
         np.testing.assert_allclose(precisions.penalty(likelihood).strengths, fit.penalty.strengths)
         return Fit("curve", fit.penalty), precisions
 
-    monkeypatch.setattr(choose_penalty, "maximize_evidence", maximize)
+    monkeypatch.setattr(curve, "maximize_evidence", maximize)
+    monkeypatch.setattr(choose_penalty, "noise_of_one_column", lambda mean_loss: noise)
     losses = {("fit", 1.0): before, ("curve", 1.0): loss}
     name = "_loss_of_left_out_rows"
     monkeypatch.setattr(choose_penalty, name, lambda search, fit, by: losses[fit.params, by])
@@ -311,7 +318,8 @@ def test_a_curve_is_taken_where_left_out_rows_lose_far_less(before, loss, is_tak
     fit, start = Fit("fit"), Fit("start", resume=1.0)
     found, lost = choose_penalty._or_curve(search, start, (fit, 5.0))
     assert (found.params, lost) == (("curve", loss) if is_taken else ("fit", 5.0))
-    assert asked == [(replace(start, resume=None), 70, fit), ("learned", 10, fit)]
+    steps = [(replace(start, resume=None), 70, fit), ("learned", 10, fit)]
+    assert asked == ([] if is_taken is None else steps)
 
 
 @pytest.mark.parametrize(("n_features", "index"), [(1, 7), (2, 0)])

@@ -78,9 +78,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
         gd and lbfgs stop when no component of the gradient exceeds ``tol`` (lbfgs: times the
         entropy of the classes, if less than 1); lm when three steps in a row lower the loss by
         less than ``tol`` times itself, lbfgs when ``max_iter`` / 5 iterations, from 10 to 200,
-        lower it by no more than that each (20 after learning under a weaker penalty, 40 from a
-        network of the comparison, as usual); sgd and adam when ``n_iter_no_change`` epochs gain no
-        ``tol``. In early stopping what counts as a gain.
+        lower it by no more than that each (40 from where compared networks are); sgd and adam
+        when ``n_iter_no_change`` epochs gain no ``tol``. In early stopping what counts as a gain.
     early_stopping : bool, default=False
         Hold out ``validation_fraction`` of the rows, stop when their score no longer grows and
         their loss no longer falls, and keep the weights with the best score. For every solver.

@@ -138,7 +138,7 @@ class LeftOut:
 def _under(training, before, *, penalty, flat=None):
     """The fit under a penalty, which is S times what it is here."""
     S, max_iter = training.mean_loss.rows.total_weight, training.settings.max_iter
-    penalty = Penalty(penalty.groups, penalty.strengths / S)
+    penalty = replace(penalty, strengths=penalty.strengths / S)
     return training.minimize(before, penalty, max_iter=max_iter, flat=flat)
 
 

@@ -7,7 +7,8 @@ n standardised rows X~ span,
 
     X~ = C Q'       C = X~ Q (n, m)       X~ W1 = C (Q' W1)       |W1|^2 = |Q' W1|^2
 
-so that m h weights are found in the place of f h, and W1 = Q (Q' W1) afterwards.
+so that m h weights are found in the place of f h, and W1 = Q (Q' W1) afterwards, or as soon as
+columns are to have penalties of their own (``inputs``).
 """
 
 from dataclasses import dataclass, replace

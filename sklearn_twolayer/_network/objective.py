@@ -30,8 +30,6 @@ from sklearn_twolayer._network.scale import RawForm, TanhForm
 #: with more residuals for each weight the matrix of the residuals is too large to pay
 #: (docs/choices.md).
 SMALL_MATRIX, FEW_RESIDUALS = 128, 0.8
-#: Up to how many times as much as another an input costs while L-BFGS takes all for the same.
-MOST_IN_UNITS = 1e6
 
 
 def penalty_groups(network, per_input=False):
@@ -50,6 +48,7 @@ class Penalty:
 
     groups: np.ndarray
     strengths: np.ndarray
+    of_inputs: tuple = ()  # (f,) how many times that of W1 each input has, if that was asked
 
     @classmethod
     def fixed(cls, network, alpha, ratio=1.0, of_inputs=()):
@@ -59,7 +58,7 @@ class Penalty:
         """
         root, groups = np.sqrt(ratio), penalty_groups(network, per_input=len(of_inputs) > 0)
         first = alpha * root * np.array(of_inputs if len(of_inputs) else (1.0,))
-        return cls(groups, np.array([*first, 0.0, alpha / root, 0.0]))
+        return cls(groups, np.array([*first, 0.0, alpha / root, 0.0]), tuple(of_inputs))
 
     @classmethod
     def of(cls, network, strengths):
@@ -77,13 +76,12 @@ class Penalty:
         """Units (p,) of the weights in which those of all inputs cost alike; 1 if they do anyway.
 
         Next to weights that cost a thousand times as much L-BFGS would take long for the others.
+        While the evidence changes penalties it is better off without (docs/choices.md).
         """
-        of_inputs = self.strengths[:-3]
-        if (of_inputs == of_inputs[0]).all():
+        if not self.of_inputs:
             return 1.0
-        units = np.ones(len(self.strengths))
-        least = np.maximum(of_inputs, of_inputs.max() / MOST_IN_UNITS)
-        units[:-3] = (np.median(least) / least) ** 0.5
+        units, times = np.ones(len(self.strengths)), np.array(self.of_inputs)
+        units[:-3] = (np.median(times) / times) ** 0.5
         return units[self.groups]
 
     def value(self, params):

@@ -193,9 +193,9 @@ def lbfgs(fun, x0, *, max_iter, tol, callback, flat=None):
 
 
 def in_units(units, search, fun, x0, *, callback):
-    """What a ``search`` of F in v comes to from v = x0 / units, and tells: in w = units v.
+    """Run a ``search`` on F as a function of v = w / units, and return and tell weights w.
 
-    Its gradient is units dF/dw, for ``units`` (p,) of the weights, or one for all.
+    For ``units`` (p,) of the weights, or one for all; the gradient is units dF/dw.
     """
     if np.isscalar(units):
         return search(fun, x0, callback=callback)

@@ -104,6 +104,15 @@ def test_they_are_asked_under_a_weaker_penalty_where_they_matter(strength, answe
     assert len(after.settings.of_inputs) == (0 if taken is None else 2)
 
 
+def test_a_weaker_penalty_without_a_gain_by_inputs_is_not_taken():
+    """Though it loses less than what was found: that is no question of inputs."""
+    found, asked = of_two_inputs([[1.8], [1.8], [3.0], [3.0], [3.0]], weaker=1.5)
+    after = with_penalties_of_inputs(found, strength=1.0)
+    assert after.pair == (1.0, 1.0)
+    assert len(after.settings.of_inputs) == 2
+    assert len(asked) == 5
+
+
 def test_a_weaker_penalty_that_loses_half_as_much_more_is_hopeless():
     found, asked = of_two_inputs([[1.8]] * 4, weaker=3.0)
     after = with_penalties_of_inputs(found, strength=1.0)
@@ -153,7 +162,7 @@ def test_the_columns_of_wide_tables_have_them_too(n_columns, Estimator):
 
 
 def test_too_wide_a_table_stays_in_coordinates(monkeypatch):
-    monkeypatch.setattr(inputs, "rows_to_compare", lambda size, n_hidden: size.n_rows - 1)
+    monkeypatch.setattr(inputs, "MAX_COST_OF_COLUMNS", 200 * 450 * 5 - 1)
     model, X, y, _, _ = of_three_columns(450, TwoLayerClassifier)
     assert model.fit(X, y).penalty_.shape == (4,)
 

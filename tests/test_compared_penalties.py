@@ -365,7 +365,7 @@ def test_a_warm_start_goes_on_from_its_weights_under_the_chosen_penalty(monkeypa
     model = TwoLayerClassifier(5, solver="lbfgs", warm_start=True, random_state=0).fit(X, Y)
     before = model.loss_
     model.fit(X, Y)
-    assert model.loss_curve_[0] <= before
+    assert model.loss_curve_[0] <= before * (1 + 1e-9)
 
 
 def test_warm_starts_on_the_same_rows_have_the_same_penalty():

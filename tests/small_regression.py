@@ -11,13 +11,14 @@ from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.scale import Standardization
 
 
-def posed():
-    """The problem of a regression of twenty rows."""
+def posed(n_outputs=1, n_rows=20, constant=()):
+    """The problem of a regression of twenty rows, some of whose targets may be constant."""
     random = np.random.RandomState(0)
-    X, y = random.normal(size=(20, 3)), random.normal(size=(20, 1))
-    table, targets = Table(X, y, None, encoded=y), RealTargets(1, False, "identity")
-    network = TwoLayerNetwork(3, 4, 1, "logistic")
-    return Problem(targets, Standardization.none(3, 1), table, network=network)
+    X, y = random.normal(size=(n_rows, 3)), random.normal(size=(n_rows, n_outputs))
+    y[:, list(constant)] = 7.0
+    table, targets = Table(X, y, None, encoded=y), RealTargets(n_outputs, False, "identity")
+    network = TwoLayerNetwork(3, 4, n_outputs, "logistic")
+    return Problem(targets, Standardization.none(3, n_outputs), table, network=network)
 
 
 def settings_of(alpha):

@@ -5,30 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from small_regression import posed, settings_of
 
 from sklearn_twolayer import TwoLayerRegressor
-from sklearn_twolayer._data.table import Table
-from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit import choice
 from sklearn_twolayer._fit.monitor import Deadline
-from sklearn_twolayer._fit.parameters import Plan, checked
-from sklearn_twolayer._fit.run import Problem
-from sklearn_twolayer._network.backprop import TwoLayerNetwork
-from sklearn_twolayer._network.scale import Standardization
-
-
-def settings_of(alpha):
-    parameters = TwoLayerRegressor(4, alpha=alpha, solver="lm", max_iter=5, n_members=1)
-    return Plan(**vars(checked(parameters.get_params(), "TwoLayerRegressor")))
-
-
-def posed(n_outputs, n_rows=20, constant=()):
-    random = np.random.RandomState(0)
-    X, y = random.normal(size=(n_rows, 3)), random.normal(size=(n_rows, n_outputs))
-    y[:, list(constant)] = 7.0
-    table, targets = Table(X, y, None, encoded=y), RealTargets(n_outputs, False, "identity")
-    network = TwoLayerNetwork(3, 4, n_outputs, "logistic")
-    return Problem(targets, Standardization.none(3, n_outputs), table, network=network)
 
 
 def weighed(deviations, monkeypatch, alpha="evidence", constant=()):

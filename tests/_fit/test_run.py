@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from small_regression import posed
 
 from sklearn_twolayer import TwoLayerRegressor
 from sklearn_twolayer._data.table import Table
@@ -11,23 +12,8 @@ from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit import run
 from sklearn_twolayer._fit.parameters import checked
 from sklearn_twolayer._fit.run import Problem
-from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.losses import MulticlassLogLoss
 from sklearn_twolayer._network.scale import Standardization
-
-
-def settings_of(alpha):
-    parameters = TwoLayerRegressor(4, alpha=alpha, solver="lm", max_iter=5, n_members=1)
-    return checked(parameters.get_params(), "TwoLayerRegressor")
-
-
-def posed(n_outputs, n_rows=20, constant=()):
-    random = np.random.RandomState(0)
-    X, y = random.normal(size=(n_rows, 3)), random.normal(size=(n_rows, n_outputs))
-    y[:, list(constant)] = 7.0
-    table, targets = Table(X, y, None, encoded=y), RealTargets(n_outputs, False, "identity")
-    network = TwoLayerNetwork(3, 4, n_outputs, "logistic")
-    return Problem(targets, Standardization.none(3, n_outputs), table, network=network)
 
 
 @pytest.mark.parametrize("weight", [None, np.linspace(0.5, 2, 100)])

@@ -120,8 +120,11 @@ def log_marginal_likelihood(value, factor, precisions, likelihood):
     """Laplace's approximation of ln p(y | precisions), from F and the factor of its curvature.
 
     -M - 1/2 ln |A| + 1/2 sum_g W_g ln a_g + S k / 2 ln(beta / 2 pi), with A = c G
-    (MacKay 1992, eq. 22; Bishop 1995, eq. 10.67). The log loss has no beta.
+    (MacKay 1992, eq. 22; Bishop 1995, eq. 10.67). The log loss has no beta. Where a group has no
+    prior, a_g = 0, it is -inf.
     """
+    if not (precisions.prior > 0).all():
+        return -np.inf
     scale, n_params = likelihood.scale(precisions.noise), len(precisions.groups)
     log_determinant = n_params * np.log(scale) + factor.log_determinant()
     log_prior = np.log(precisions.prior)[precisions.groups].sum()
@@ -202,17 +205,14 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
         of_targets, growth, are_told = noise_precisions(
             mean_loss, params, gamma.sum(), variances=likelihood.variances, few=few, factor=factor
         )
-        widening = 1.0
         if left_out_share is not None:
             widening = likelihood.widening(of_targets, left_out_share, gamma, factor)
-        noise_precision, of_targets = noise_precision / widening, of_targets / widening
+            noise_precision, of_targets = noise_precision / widening, of_targets / widening
         spread = np.sqrt(noise_precision / of_targets * growth) if are_told else spread
     scale = likelihood.scale(noise_precision)
-    evidence = -np.inf
-    if (penalty.strengths > 0).all():
-        precisions = Precisions(penalty.groups, penalty.strengths * scale, noise_precision)
-        value = loss + penalty.value(params)
-        evidence = log_marginal_likelihood(value, factor, precisions, likelihood)
+    precisions = Precisions(penalty.groups, penalty.strengths * scale, noise_precision)
+    value = loss + penalty.value(params)
+    evidence = log_marginal_likelihood(value, factor, precisions, likelihood)
     if likelihood.is_gaussian:
         units = spread**2 / scale
         temperature = valleys(

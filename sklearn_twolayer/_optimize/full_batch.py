@@ -162,18 +162,22 @@ def lbfgs(fun, x0, *, max_iter, tol, callback, flat=None):
     with a high finite value, which makes the line search shorten it; NotFinite if F or its
     gradient is not finite at the start.
     """
-    highest, values = None, []
+    highest, gradient, values = None, None, []
     is_flat = Flat.within(max_iter, tol) if flat is None else flat
 
-    def finite_fun(x):
-        nonlocal highest
+    def finite_value(x):
+        nonlocal highest, gradient
         value, gradient = fun(x)
         if not np.isfinite(value + gradient.sum()):
             if highest is None:
                 raise NotFinite("The gradient is not finite at the starting weights")
-            return 10 * highest + 1, np.zeros_like(x)
+            gradient = np.zeros_like(x)
+            return 10 * highest + 1
         highest = value if highest is None else max(highest, value)
-        return value, gradient
+        return value
+
+    def gradient_there(x):  # of the value before; with jac=True SciPy compares points each time
+        return gradient
 
     def report(intermediate_result):
         x, value = intermediate_result.x.copy(), float(intermediate_result.fun)
@@ -184,7 +188,9 @@ def lbfgs(fun, x0, *, max_iter, tol, callback, flat=None):
 
     options = {"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0}
     options["maxcor"] = min(max(max_iter // 5, 5), 20)  # pairs cost time, and pay in long searches
-    found = minimize(finite_fun, x0, jac=True, method="L-BFGS-B", callback=report, options=options)
+    found = minimize(
+        finite_value, x0, jac=gradient_there, method="L-BFGS-B", callback=report, options=options
+    )
     status = {0: CONVERGED, 1: OUT_OF_ITERATIONS}.get(found.status, STALLED)
     if is_flat(values):
         status = CONVERGED

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 from gradient_check import check_gradient
+from scipy.optimize import minimize
 
 from sklearn_twolayer._network.curvature import DenseCurvature
 from sklearn_twolayer._optimize.full_batch import (
@@ -327,6 +328,19 @@ def test_lbfgs_ends_where_its_iterations_gain_next_to_nothing():
     assert late.fun < early.fun < 1.01e4
     assert search(max_iter=1000, tol=1e-4).nit > early.nit
     assert search(max_iter=200, tol=1e-4, flat=Flat.once_learned(1e-4)).nit < early.nit
+
+
+def test_lbfgs_is_that_of_scipy():
+    """The gradient it is given is that of the point where it has asked for the value."""
+    x0 = np.array([-1.2, 1.0])
+    record = Record()
+    found = lbfgs(rosenbrock, x0, max_iter=60, tol=1e-9, callback=record, flat=Flat(100, 0.0))
+    options = {"maxiter": 60, "gtol": 1e-9, "ftol": 0, "maxcor": 12}
+    expected = minimize(rosenbrock, x0, jac=True, method="L-BFGS-B", options=options)
+    np.testing.assert_array_equal(found.x, expected.x)
+    assert found.nit == expected.nit
+    for step in record:
+        assert rosenbrock(step.x)[0] == step.value
 
 
 @pytest.mark.parametrize(

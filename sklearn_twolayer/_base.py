@@ -119,7 +119,7 @@ class BaseTwoLayer(
         arrays, goes_on = (X, y, sample_weight), settings.warm_start and learned is not None
         table = read_again(fitted._read, arrays) if goes_on else fitted._read(arrays, reset=True)
         targets = self._targets_class.learn(table.summary(self._targets_class), settings)
-        table = table.weigh(targets).encode(targets)
+        table = table.encode(targets).distinct(settings).weigh(targets)
         held_out = validation_rows(fitted._read, (X_val, y_val, sample_weight_val), targets)
         if held_out is None and settings.early_stopping:
             table, held_out = table.split(settings.validation_fraction, targets, random_state)

@@ -90,6 +90,7 @@ def begin_fit(estimator, table, n_members, most_iterations):
         max_subtasks=most_iterations if n_members == 1 else n_members,
         sequential_subtasks=n_members == 1,
     )
+    table = table.as_given
     rows = (table.X, table.y, table.frequency) if table.is_in_memory else (None, None, None)
     task = Task(context, estimator, *rows, most_iterations)
     task.begin()

@@ -159,8 +159,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     n_effective_params_ : float
         How many weights the data determine. There where error bars are.
     curvature_rows_ : int
-        Rows of which the Gauss-Newton matrix was made: all, or a random part where all would
-        take more than a second. Most fits of more than 5,000 weights have none.
+        Rows of which the Gauss-Newton matrix was made: all that are distinct, or a random part
+        where these would take more than a second. Most fits of more than 5,000 weights have none.
     log_marginal_likelihood_ : float
         Laplace's approximation of ln p(y), in the units of y, where all groups have a
         prior precision.

@@ -490,6 +490,14 @@ MUTATIONS = {
     "_data/table.py": (
         "_data/test_table.py test_validation.py test_early_stopping.py test_frames.py "
         "test_faults.py test_refusals.py",
+        ("np.asarray((X[1:] != X[:-1]).sum(axis=1)).ravel() > 0", "False"),
+        ("        is_new[1:] |= (y[1:] != y[:-1]).any(axis=1)\n", ""),
+        ("np.lexsort((positions(self.X), *self", "np.lexsort((np.arange(self.n_rows), *self"),
+        ("np.add.reduceat(weight[order], np", "np.add.reduceat(weight, np"),
+        ("weight=weight, frequency=weight)\n        return", "weight=weight)\n        return"),
+        ("weightless=self.weightless, given=self)", "weightless=self.weightless)"),
+        ("* self.density > MOST_SORTED", "* self.density > 1e99"),
+        (', "lm") and not settings.early_stopping', ', "lm")'),
         ("                refuse_missing(values)\n", "                pass\n"),
         ("    if not array.ndim:", "    if False:"),
         ("if sample_weight_val is None else", "if True else"),
@@ -632,13 +640,10 @@ MUTATIONS = {
         ("fold[np.lexsort((at_random, label))]", "fold[at_random]"),
         ("RandomState(0).permutation(n_units)", "RandomState(0).permutation(n_units) * 0"),
         ("max(n_rows / weight.sum(), 1)", "1"),
-        ("table.n_rows > MANY_COPIES * n", "table.n_rows > 3 * n"),
-        ("table.n_rows > MANY_COPIES * n", "table.n_rows > n"),
         (
             "if do_meet and (rows.meet_by_chance(weight) or rows.fill_a_table(table.X, weight)):",
             "if False:",
         ),
-        ("rows.weigh_distinct(own)", "rows.weigh_distinct(0 * own + 1)"),
         (
             "rows.meet_by_chance(weight) or rows.fill_a_table(table.X, weight)",
             "rows.fill_a_table(table.X, weight)",

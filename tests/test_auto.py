@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sklearn_twolayer import TwoLayerRegressor
+from sklearn_twolayer._data import table
 from sklearn_twolayer._fit import auto
 
 
@@ -42,8 +43,10 @@ def test_a_solver_that_is_affordable_for_the_rows_is_so_whatever_they_weigh(monk
     X = np.random.RandomState(0).normal(size=(40, 2))
     model = TwoLayerRegressor(3, alpha=0.01, max_iter=500)
     assert model.fit(X, X[:, 0]).solver_ == "lm"
-    assert model.fit(X.repeat(2, axis=0), X[:, 0].repeat(2)).solver_ == "lbfgs"
     assert model.fit(X, X[:, 0], sample_weight=np.full(40, 2)).solver_ == "lm"
+    assert model.fit(X.repeat(2, axis=0), X[:, 0].repeat(2)).solver_ == "lm"
+    monkeypatch.setattr(table, "MOST_SORTED", 0)  # of larger tables copies are rows
+    assert model.fit(X.repeat(2, axis=0), X[:, 0].repeat(2)).solver_ == "lbfgs"
 
 
 @pytest.mark.parametrize("solver", ["lm", "lbfgs"])

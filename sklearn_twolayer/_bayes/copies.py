@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from sklearn_twolayer._network.products import dense
+from sklearn_twolayer._network.products import dense, positions
 
 #: Rows repeat where there are so many times as many as are distinct: a bootstrap has 1.6.
 MANY_COPIES = 1.1
@@ -35,24 +35,17 @@ MIN_BETWEEN = 4
 MOST_UNITS, ROUNDED = 10**6, 12
 
 
-def without_copies(table, scale):
-    """The distinct rows, and how many rows there are, by their weights, for each; 1 at least.
-
-    Where many rows are copies the table is that of the distinct ones, weighed by their copies: its
-    F is the same, in less time.
-    """
+def copies_of_rows(table, scale):
+    """How many rows there are, by their weights, for each that tells something new; 1 at least."""
     weight = frequencies(table.weight, table.n_rows)
     if len(np.unique(table.encoded[:, 0])) == table.n_rows:  # which is cheaper to see
-        return table, float(weight.sum() / table.n_rows)
+        return float(weight.sum() / table.n_rows)
     rows = SortedRows.of(table.X, table.encoded, scale)
     n_distinct = np.count_nonzero(rows.is_new)
     do_meet = rows.labels.max() + 1 < n_distinct  # different rows with the same y
     if do_meet and (rows.meet_by_chance(weight) or rows.fill_a_table(table.X, weight)):
-        return table, 1.0
-    if table.n_rows > MANY_COPIES * n_distinct:
-        own = np.ones(table.n_rows) if table.weight is None else table.weight
-        table = table.merged(rows.order[rows.is_new], rows.weigh_distinct(own))
-    return table, float(weight.sum() / n_distinct)
+        return 1.0
+    return float(weight.sum() / n_distinct)
 
 
 def left_out_shares(X, y, standardization, *, frequency=None, are_labels=True, are_few=False):
@@ -105,8 +98,8 @@ def frequencies(weight, n_rows):
 class SortedRows:
     """Rows by the numbers (n,) of their labels and inputs, and their order by both.
 
-    Inputs are told apart by a random direction of the standardised ones, which depends neither on
-    the order nor on the units in which the rows came.
+    Inputs are told apart by their ``positions``: of standardised ones these depend neither on the
+    order nor on the units in which the rows came.
     """
 
     labels: np.ndarray
@@ -116,11 +109,7 @@ class SortedRows:
 
     @classmethod
     def of(cls, X, y, standardization):
-        direction = np.random.RandomState(0).normal(size=X.shape[1]) / standardization.scale
-        if sparse.issparse(X):
-            position = X.sorted_indices() @ direction
-        else:  # the same bits for the same row, wherever it stands
-            position = ((X - standardization.mean) * direction).sum(axis=1)
+        position = positions(X, standardization.mean, standardization.scale)
         y = y.ravel() if y.size == len(y) else y  # many times as fast
         labels = np.unique(y, axis=0, return_inverse=True)[1].ravel()
         inputs = np.unique(position, return_inverse=True)[1].ravel()

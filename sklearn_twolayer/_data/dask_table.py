@@ -90,6 +90,15 @@ class DaskTable:
         numbers = [int(np.ceil(share * summary.n_rows)) for summary in self._summaries]
         return _summarized(self._partitions.map(_part, each=list(enumerate(numbers))).keep(), None)
 
+    def distinct(self, settings):
+        """Return the table itself: its copies are not looked for."""
+        return self
+
+    @property
+    def as_given(self):
+        """The table itself."""
+        return self
+
     def collected(self):
         """The encoded rows as a table in memory."""
         X, weight, encoded = zip(*self._partitions.collect(attrgetter("X", "weight", "encoded")))

@@ -49,7 +49,7 @@ def complaints(problem, y, attributes, is_stream=False):
     ``y`` is as the user has it; of the ``attributes`` of the estimator alpha is asked for, and the
     names of the columns of X, if they have any.
     """
-    table, found = problem.table, [problem.targets.complaint]
+    table, found = problem.table.as_given, [problem.targets.complaint]
     alpha, names = attributes["alpha"], attributes.get("feature_names_in_")
     shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
     if not problem.targets.is_numeric and shape[1:] == (1,):

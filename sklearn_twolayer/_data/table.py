@@ -11,10 +11,13 @@ from sklearn.utils import check_array
 
 from sklearn_twolayer._data.rows import Rows, block_size
 from sklearn_twolayer._data.targets import refuse_missing
-from sklearn_twolayer._network.products import dense
+from sklearn_twolayer._network.products import dense, positions
 
 #: In what X is computed: float32 stays.
 FLOATS = (np.float64, np.float32)
+#: Most numbers in X of rows that are sorted, which takes a copy of it: larger tables may lie on a
+#: disk, and a part of these tells the penalties.
+MOST_SORTED = 2 * 10**6
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Table:
     weightless: np.ndarray | None = None  # y of rows of weight zero, whose labels are classes, too
     numbers: np.ndarray | None = None  # (n,), as the user counts; None if all are there, in order
     partition: int | None = None  # of which they are the rows
+    given: "Table | None" = None  # as the user has them, if these are the distinct ones, sorted
 
     is_in_memory = True
 
@@ -124,11 +128,33 @@ class Table:
         numbers = np.asarray(indices) if self.numbers is None else self.numbers[indices]
         return Table(*parts, numbers=numbers, partition=self.partition)
 
-    def merged(self, indices, weight):
-        """The table of the rows ``indices``, in the order of all, that weigh so much together."""
-        order = np.argsort(indices)
-        weight = weight[order]
-        return replace(self.take(indices[order]), weight=weight, frequency=weight)
+    @property
+    def as_given(self):
+        """The table of the rows as the user has them, copies and all."""
+        return self.given or self
+
+    def distinct(self, settings):
+        """The table of the distinct rows, of X and y, sorted, and each weighed by all its copies.
+
+        F is the same, in less time where rows repeat. And so is its rounding in whatever order they
+        come, and whether one comes twice or has the weight 2: a fit ends at the same weights, bit
+        for bit, where it would else choose another penalty, or another of two minima that are as
+        good. A textbook takes rows as they come, and where some are held out, or make a mini-batch,
+        each is one.
+        """
+        are_summed = settings.solver in ("auto", "lbfgs", "lm") and not settings.early_stopping
+        if not are_summed or self.n_rows * self.n_features * self.density > MOST_SORTED:
+            return self
+        order = np.lexsort((positions(self.X), *self.encoded.reshape(self.n_rows, -1).T))
+        X, y = self.X[order], self.encoded[order].reshape(self.n_rows, -1)
+        is_new = np.ones(self.n_rows, bool)
+        is_new[1:] = np.asarray((X[1:] != X[:-1]).sum(axis=1)).ravel() > 0
+        is_new[1:] |= (y[1:] != y[:-1]).any(axis=1)
+        weight = np.ones(self.n_rows) if self.weight is None else self.weight
+        weight = np.add.reduceat(weight[order], np.flatnonzero(is_new))
+        weight = None if (weight == 1).all() else weight
+        distinct = replace(self.take(order[is_new]), weight=weight, frequency=weight)
+        return replace(distinct, weightless=self.weightless, given=self)
 
     def take_shares(self, shares):
         """The table of shares (n,) of the rows: their weights are less, none is not there."""

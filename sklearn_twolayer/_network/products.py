@@ -50,6 +50,15 @@ def dense(X):
     return X if isinstance(X, np.ndarray) else X.toarray()
 
 
+def positions(X, mean=0.0, scale=1.0):
+    """Where rows (n,) are along a random direction of (X - mean) / scale: the same for copies."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        direction = np.random.RandomState(0).normal(size=X.shape[1]) / scale
+        if not isinstance(X, np.ndarray):
+            return X.sorted_indices() @ direction
+        return ((X - mean) * direction).sum(axis=1)  # of the same bits, wherever a row stands
+
+
 def inner_products(A, weight):
     """sum_i s_i a_i a_i' (k, k) over the rows of A (n, k); s_i is 1 without a weight (n,)."""
     return A.T @ (A if weight is None else A * weight[:, None])

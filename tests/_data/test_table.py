@@ -1,9 +1,14 @@
 """Rows in memory: the weights that have a meaning, and the rows that take part."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from scipy import sparse
 
+from sklearn_twolayer._data import table as table_module
 from sklearn_twolayer._data.table import Table, read_arrays
+from sklearn_twolayer._network.products import dense
 
 X = np.arange(8.0).reshape(4, 2)
 Y = np.array([3, 1, 2, 1])
@@ -108,3 +113,78 @@ def test_a_part_has_its_share_of_each_label_and_two_at_least(shape):
         assert counts.min() >= 2
     few = table.part(4, strata=labels.reshape(shape))
     assert sorted(few.y) == [0, 1, 2, 3]
+
+
+# Distinct rows
+
+
+def rows_of_numbers(n):
+    random = np.random.RandomState(0)
+    X = random.normal(size=(n, 4))
+    return X, X[:, 0] + random.normal(size=n)
+
+
+def asked(**parameters):
+    """The settings of a fit, as far as they say which rows are made one."""
+    return SimpleNamespace(**{"solver": "auto", "early_stopping": False, **parameters})
+
+
+@pytest.mark.parametrize("as_X", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("weight", [None, np.arange(1.0, 211)])
+def test_the_distinct_rows_weigh_as_much_as_their_copies(as_X, weight):
+    X, y = rows_of_numbers(20)
+    rows = np.random.RandomState(0).permutation(np.repeat(np.arange(20), np.arange(1, 21)))
+    table = Table(as_X(X[rows]), y[rows], weight, encoded=y[rows, None])
+    merged = table.distinct(asked())
+    assert merged.n_rows == 20
+    assert merged.as_given is table
+    np.testing.assert_array_equal(np.sort(rows[merged.numbers]), np.arange(20))
+    assert (as_X(X[rows[merged.numbers]]) != merged.X).sum() == 0
+    np.testing.assert_array_equal(merged.y, y[rows[merged.numbers]])
+    expected = np.bincount(rows, weight)[rows[merged.numbers]]
+    np.testing.assert_array_equal(merged.weight, expected)
+    np.testing.assert_array_equal(merged.frequency, expected)
+
+
+def test_rows_that_only_look_alike_stay_apart():
+    """Equal inputs with another y, and inputs that are equal along a random direction."""
+    X, y = np.ones((4, 2)), np.array([0.0, 1, 1, 0])
+    merged = Table(X, y, None, encoded=y[:, None]).distinct(asked())
+    assert sorted(zip(merged.y, merged.weight)) == [(0, 2), (1, 2)]
+    X = np.array([[1e17, 0], [1e17, 1], [1e17, 2], [1e17, 1]])
+    y = np.zeros(4)
+    merged = Table(X, y, None, encoded=y[:, None]).distinct(asked())
+    assert merged.as_given.n_rows == 4
+    assert {tuple(row) for row in merged.X} == {tuple(row) for row in X}
+    assert merged.total_weight == 4
+
+
+def test_where_rows_are_not_summed_each_is_one():
+    """Those of a textbook, of mini-batches, and those of which some are held out."""
+    X, y = rows_of_numbers(50)
+    rows = np.repeat(np.arange(50), 2)
+    table = Table(X[rows], y[rows], None, encoded=y[rows, None])
+    assert table.distinct(asked()).n_rows == 50
+    for parameters in ({"solver": "gd"}, {"solver": "adam"}, {"early_stopping": True}):
+        assert table.distinct(asked(**parameters)) is table
+
+
+@pytest.mark.parametrize("as_X", [np.asarray, sparse.csr_array])
+def test_rows_are_sorted_the_same_in_whatever_order_they_come(as_X):
+    X, y = rows_of_numbers(50)
+    y, rows = np.round(y), np.random.RandomState(1).permutation(50)
+    found = Table(as_X(X), y, None, encoded=y[:, None]).distinct(asked())
+    other = Table(as_X(X[rows]), y[rows], None, encoded=y[rows, None]).distinct(asked())
+    assert found.weight is None
+    np.testing.assert_array_equal(dense(found.X), dense(other.X))
+    np.testing.assert_array_equal(found.encoded, other.encoded)
+    np.testing.assert_array_equal(found.numbers, rows[other.numbers])
+
+
+def test_large_tables_stay_as_they_are(monkeypatch):
+    X, y = np.ones((6, 2)), np.zeros(6)
+    monkeypatch.setattr(table_module, "MOST_SORTED", 11)
+    table = Table(X, y, None, encoded=y[:, None])
+    assert table.distinct(asked()) is table
+    monkeypatch.setattr(table_module, "MOST_SORTED", 12)
+    assert table.distinct(asked()).n_rows == 1

@@ -488,11 +488,14 @@ MUTATIONS = {
         ("        out[:, -1] = 1\n", "        out[:, -1] = 0\n"),
     ),
     "_data/table.py": (
-        "_data/test_table.py test_validation.py test_early_stopping.py test_frames.py "
-        "test_faults.py test_refusals.py",
+        "_data/test_table.py _data/test_suspicious_rows.py test_validation.py test_early_stopping.py "
+        "test_frames.py test_faults.py test_refusals.py",
         ("np.asarray((X[1:] != X[:-1]).sum(axis=1)).ravel() > 0", "False"),
         ("        is_new[1:] |= (y[1:] != y[:-1]).any(axis=1)\n", ""),
-        ("np.lexsort((positions(self.X), *self", "np.lexsort((np.arange(self.n_rows), *self"),
+        ("np.lexsort((position, *self", "np.lexsort((np.arange(self.n_rows), *self"),
+        ("np.where(span > 0, span, 1)", "1"),
+        ("np.where(span > 0, span, 1)", "span"),
+        ("given = self.given and self.given.weigh(targets)", "given = self.given"),
         ("np.add.reduceat(weight[order], np", "np.add.reduceat(weight, np"),
         ("weight=weight, frequency=weight)\n        return", "weight=weight)\n        return"),
         ("weightless=self.weightless, given=self)", "weightless=self.weightless)"),

@@ -60,7 +60,8 @@ class Table:
         """The table with the weights of the classes multiplied in."""
         if targets.class_weight is None:
             return self
-        return replace(self, weight=targets.weigh(self.y, self.weight))
+        given = self.given and self.given.weigh(targets)
+        return replace(self, weight=targets.weigh(self.y, self.weight), given=given)
 
     def encode(self, targets, name="y"):
         """The table with y, which errors call by this name, as the losses want it."""
@@ -145,7 +146,10 @@ class Table:
         are_summed = settings.solver in ("auto", "lbfgs", "lm") and not settings.early_stopping
         if not are_summed or self.n_rows * self.n_features * self.density > MOST_SORTED:
             return self
-        order = np.lexsort((positions(self.X), *self.encoded.reshape(self.n_rows, -1).T))
+        span = self.X.max(axis=0) - self.X.min(axis=0)  # of a column: units do not matter
+        span = span.toarray().ravel() if sparse.issparse(span) else span
+        position = positions(self.X, 0.0, np.where(span > 0, span, 1))
+        order = np.lexsort((position, *self.encoded.reshape(self.n_rows, -1).T))
         X, y = self.X[order], self.encoded[order].reshape(self.n_rows, -1)
         is_new = np.ones(self.n_rows, bool)
         is_new[1:] = np.asarray((X[1:] != X[:-1]).sum(axis=1)).ravel() > 0

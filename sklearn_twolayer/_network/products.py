@@ -50,7 +50,7 @@ def dense(X):
     return X if isinstance(X, np.ndarray) else X.toarray()
 
 
-def positions(X, mean=0.0, scale=1.0):
+def positions(X, mean, scale):
     """Where rows (n,) are along a random direction of (X - mean) / scale: the same for copies."""
     with np.errstate(over="ignore", invalid="ignore"):
         direction = np.random.RandomState(0).normal(size=X.shape[1]) / scale

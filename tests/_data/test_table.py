@@ -170,13 +170,14 @@ def test_where_rows_are_not_summed_each_is_one():
 
 
 @pytest.mark.parametrize("as_X", [np.asarray, sparse.csr_array])
-def test_rows_are_sorted_the_same_in_whatever_order_they_come(as_X):
+def test_rows_are_sorted_the_same_in_any_order_and_units(as_X):
     X, y = rows_of_numbers(50)
-    y, rows = np.round(y), np.random.RandomState(1).permutation(50)
+    y, rows, units = np.round(y), np.random.RandomState(1).permutation(50), 2.0 ** np.arange(4)
+    X[:, 1] = 7.0
     found = Table(as_X(X), y, None, encoded=y[:, None]).distinct(asked())
-    other = Table(as_X(X[rows]), y[rows], None, encoded=y[rows, None]).distinct(asked())
+    other = Table(as_X(units * X[rows]), y[rows], None, encoded=y[rows, None]).distinct(asked())
     assert found.weight is None
-    np.testing.assert_array_equal(dense(found.X), dense(other.X))
+    np.testing.assert_array_equal(units * dense(found.X), dense(other.X))
     np.testing.assert_array_equal(found.encoded, other.encoded)
     np.testing.assert_array_equal(found.numbers, rows[other.numbers])
 

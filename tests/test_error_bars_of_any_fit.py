@@ -3,6 +3,7 @@
 import pickle
 import tracemalloc
 from copy import deepcopy
+from itertools import product
 
 import numpy as np
 import pytest
@@ -461,6 +462,26 @@ def test_bars_of_many_columns_and_few_rows_are_not_many_times_what_there_is_to_k
         found, std = model.predict(rows[40:], return_std=True)
         assert std.mean() < 2 * y.std()
         assert np.mean(np.abs(found - y[40:]) < 1.645 * std) > 0.8
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"alpha": "auto", "solver": "auto", "n_hidden": "auto"}, {"alpha": 1e-3}, {"alpha": 0.03}],
+)
+def test_bars_of_fewer_than_twenty_rows_are_not_many_times_as_wide_as_y(parameters):
+    """They were up to 800 standard deviations wide where nothing bound them."""
+    wide, covered = [], []
+    for n, seed in product((5, 10, 15, 19), range(1, 4)):
+        rng = np.random.default_rng([seed, n])
+        rows = rng.normal(size=(n + 200, 4))
+        y = np.sin(rows[:, 0]) + rows[:, 1] ** 2 + 0.3 * rng.normal(size=n + 200)
+        model = fitted(X=rows[:n], y=y[:n], **parameters)
+        found, std = model.predict(rows[n:], return_std=True)
+        wide.append(np.median(std) / y.std())
+        covered.append(np.mean(np.abs(found - y[n:]) < 1.645 * std))
+    assert max(wide) < 6
+    assert np.median(wide) < 2.5
+    assert np.mean(covered) > 0.85
 
 
 @pytest.mark.slow

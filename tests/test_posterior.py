@@ -14,7 +14,8 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor, _learned
 from sklearn_twolayer._bayes.averages import expected_hessian
-from sklearn_twolayer._bayes.posterior import TEMPERATURES, TRACE, VALLEYS_TEMPERATURE
+from sklearn_twolayer._bayes.posterior import TEMPERATURES, TRACE
+from sklearn_twolayer._bayes.valleys import VALLEYS_TEMPERATURE
 from sklearn_twolayer._fit import auto, results
 from sklearn_twolayer._network.backprop import jacobian, without_shift
 from sklearn_twolayer._network.objective import Penalty, penalty_groups

@@ -246,6 +246,22 @@ def variance_of_unseen(few, params, factor, units):
     return few.rows.map(block)
 
 
+def variance_of_drawn(few, params, factor, units):
+    """Return the variance (m, k) of predictions A2 of new rows, drawn as the few rows were.
+
+    The difference of two rows has twice their covariance. So these have their mean and covariance:
+
+        mean + (x_i - x_j) / sqrt(2)        for all pairs i != j
+
+    Units as in ``variance_of_unseen``, but no row is left out, and none is one of the new.
+    """
+    X = few.rows.map(lambda X, y, weight: dense(X))
+    i, j = np.nonzero(~np.eye(len(X), dtype=bool))
+    drawn = X.mean(axis=0) + (X[i] - X[j]) / np.sqrt(2)
+    leverages = _leverages(few, few.incoming(params), factor, drawn)
+    return 0.5 * few.network.n_outputs * units * np.diagonal(leverages, axis1=1, axis2=2)
+
+
 def independence_of_targets(table):
     """Return the share of the targets that tell: of those that vary, times their independence."""
     with table.raw_rows("encoded", 4096) as rows:

@@ -33,8 +33,8 @@ residuals, and so of its beta_c.
 
 The Gaussian knows the valley that the fit ended in; fits from other starts end in
 others, and their predictions differ. Under squared error T is therefore larger than 1,
-by about the variance that was measured between starts, in units of that of one, unless rows
-that were left out say that V is too large (``believed_share``).
+by about the variance that was measured between starts, in units of that of one, unless y or
+rows that were left out say that V is too large (``valleys``).
 """
 
 from dataclasses import dataclass, replace
@@ -42,7 +42,6 @@ from functools import partial
 
 import numpy as np
 from scipy.linalg import LinAlgError
-from scipy.special import gammaincinv
 
 from sklearn_twolayer._bayes.averages import (
     N_CALIBRATION_DRAWS,
@@ -50,7 +49,8 @@ from sklearn_twolayer._bayes.averages import (
     expected_prediction,
 )
 from sklearn_twolayer._bayes.leave_one_out import covariance, leave_one_out_mean
-from sklearn_twolayer._bayes.noise import Likelihood, noise_precisions, variance_of_unseen
+from sklearn_twolayer._bayes.noise import Likelihood, noise_precisions
+from sklearn_twolayer._bayes.valleys import valleys
 from sklearn_twolayer._network.backprop import TwoLayerNetwork, jacobian, without_shift
 from sklearn_twolayer._network.curvature import LOW_RANK_FLOOR, DenseFactor, LowRankInverse
 from sklearn_twolayer._network.objective import Penalty
@@ -65,12 +65,6 @@ PRIOR_PRECISION_BOUNDS = (1e-6, 1e6)
 PRECISION_OF_CLASSES = 1.0
 #: Share of the largest curvature that is told from none at all, as in the dual form.
 TRACE = LOW_RANK_FLOOR
-#: Temperature under squared error: the variance of predictions from different starts was
-#: 0.7 to 1 times that within a valley (docs/choices.md). A linear network has one valley
-#: (Baldi & Hornik 1989). It is up to twice as much where members of a committee are left out.
-VALLEYS_TEMPERATURE = 1.75
-#: Of fewer rows it is luck what those lose that are left out: it bounds nothing (docs/choices.md).
-MIN_ROWS_THAT_BOUND = 20
 #: Temperatures among which the moderation chooses, and the ratio of losses that count as equal.
 #: The posterior leans from the minimum towards larger margins, a Gaussian around it does not: with
 #: T above 0.25 new rows lost more in bad cases than they gained in good ones (docs/choices.md).
@@ -149,7 +143,7 @@ class Posterior:
     log_marginal_likelihood: float  # ln p(y); -inf where some weights have no prior
     n_rows: int  # of which G is
     ignores_shift: bool = False  # whether V leaves out the common shift of the raw predictions
-    temperature: float = 1.0  # T: see ``VALLEYS_TEMPERATURE``, and ``calibrate`` for log loss
+    temperature: float = 1.0  # T: see ``valleys``, and ``calibrate`` for log loss
 
     @property
     def n_stored(self):
@@ -188,7 +182,7 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
     The noise is that of all rows. The curvature is that of a ``part``, by default all of them, and
     single predictions are judged by a ``few``, by default the rows of the curvature. The share of
     the variance of y that left-out rows lost widens all variances that amount to less, and bounds
-    those within a valley: ``believed_share``.
+    those within a valley: ``valleys``.
     """
     part = mean_loss if part is None else part
     likelihood = Likelihood.of(mean_loss)
@@ -234,40 +228,6 @@ def posterior_of(mean_loss, params, penalty, *, part=None, few=None, left_out_sh
         ignores_shift=mean_loss.loss.ignores_shift,
         temperature=temperature,
     )
-
-
-def valleys(few, params, factor, *, units, likelihood, left_out_share):
-    """Return the temperature under squared error: with it bars span the variance between valleys.
-
-    The variance within one is held to what left-out rows lost, where they are enough to tell.
-    """
-    is_linear = few.loss.is_quadratic and few.network.activation == "identity"
-    temperature = 1.0 if is_linear else VALLEYS_TEMPERATURE
-    if not left_out_share or likelihood.total_weight < MIN_ROWS_THAT_BOUND:
-        return temperature
-    unseen = variance_of_unseen(few, params, factor, units)
-    lost = left_out_share / surely_of_variance(likelihood.total_weight)
-    return temperature * believed_share(unseen, lost, likelihood.variances)
-
-
-def believed_share(unseen, left_out_share, variances):
-    """The factor, 1 at most, by which variances (n, k) of predictions of unseen rows are believed.
-
-    What all rows may have lost in the mean when they were left out, half of them may lose because
-    the weights are unknown, but not more. Where columns are many and rows few, a linearised network
-    knows nothing of a row that it lacks, and would say tens of standard deviations of y. Targets
-    with the ``variances`` (k,) count where these are more than zero.
-    """
-    varies = np.broadcast_to(variances, unseen.shape[1]) > 0
-    if not varies.any():
-        return 1.0
-    lost, said = left_out_share * np.sum(variances), np.median(unseen[:, varies].sum(axis=1))
-    return float(lost / said) if lost < said else 1.0  # units that are full say 0
-
-
-def surely_of_variance(n):
-    """The share of a variance that its estimate from n normal numbers exceeds with 95 %."""
-    return 2 * gammaincinv(n / 2, 0.05) / n  # the quantile of chi^2_n over n
 
 
 def _with_least_prior(penalty, loss, likelihood, *, largest):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from any_root import root_of_matrix
 from gradient_check import random_problem
-from scipy.stats import chi2
 
 from sklearn_twolayer._bayes import noise
 from sklearn_twolayer._bayes.averages import expected_prediction
@@ -19,11 +18,13 @@ from sklearn_twolayer._bayes.noise import (
 )
 from sklearn_twolayer._bayes.posterior import (
     PRIOR_PRECISION_BOUNDS,
-    VALLEYS_TEMPERATURE,
-    believed_share,
     effective_parameters,
     posterior_factor,
     posterior_of,
+)
+from sklearn_twolayer._bayes.valleys import (
+    VALLEYS_TEMPERATURE,
+    believed_share,
     surely_of_variance,
 )
 from sklearn_twolayer._learned import (
@@ -125,16 +126,6 @@ def test_a_row_that_is_unseen_has_the_variance_of_the_posterior_without_it(loss_
         assert unseen[i, 0] == pytest.approx(J[i] @ without @ J[i] / found.scale, rel=1e-6)
 
 
-def test_half_of_the_rows_may_lose_for_their_weights_what_all_lost_but_no_more():
-    """Targets that never vary have no part in it."""
-    unseen = np.array([[0.1, 7.0], [0.3, 7.0], [9.0, 7.0]])
-    assert believed_share(unseen, 0.2, np.array([0.75, 0.0])) == pytest.approx(0.15 / 0.3)
-    assert believed_share(unseen, 0.2, np.array([2.0, 0.0])) == 1
-    assert believed_share(unseen, 0.2, np.array([0.0, 0.0])) == 1
-    assert believed_share(0 * unseen, 0.2, np.array([0.75, 0.0])) == 1  # what is full varies not
-    assert believed_share(unseen, 0.2, np.array([0.75, 1.0])) == pytest.approx(0.35 / 7.3)
-
-
 def test_targets_of_unequal_noise_are_bounded_by_their_own_variances():
     """By those of predictions, in which each target has its spread."""
     problem = random_problem(SquaredError, n_outputs=2, n_rows=30, is_weighted=False)
@@ -150,19 +141,6 @@ def test_targets_of_unequal_noise_are_bounded_by_their_own_variances():
         variances = Likelihood.of(few).variances
     share = believed_share(unseen, 1e-6 / surely_of_variance(30), variances)
     assert found.temperature == pytest.approx(VALLEYS_TEMPERATURE * share, rel=1e-6)
-
-
-@pytest.mark.parametrize("n", [20, 35.5])
-def test_a_variance_is_as_large_as_nineteen_estimates_of_twenty_say(n):
-    assert surely_of_variance(n) == pytest.approx(chi2.ppf(0.05, n) / n)
-
-
-@pytest.mark.parametrize(("n_rows", "is_bound"), [(19, False), (20, True)])
-def test_what_few_left_out_rows_lose_bounds_nothing(n_rows, is_bound):
-    problem = random_problem(SquaredError, n_outputs=1, n_rows=n_rows, is_weighted=False)
-    assert posterior(problem).temperature == VALLEYS_TEMPERATURE
-    bound = posterior(problem, left_out_share=1e-6).temperature < VALLEYS_TEMPERATURE
-    assert bound == is_bound
 
 
 @pytest.mark.parametrize("units", [[1.0, 1.0], [1.0, 100.0]])

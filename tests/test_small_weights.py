@@ -114,3 +114,10 @@ def test_class_weights_of_a_small_sum_count_rows():
         TwoLayerClassifier(5, random_state=0, class_weight={0: w, 1: w}).fit(X, y) for w in (0.1, 1)
     )
     np.testing.assert_allclose(small.penalty_, ordinary.penalty_, rtol=1e-9)
+
+
+def test_validation_rows_without_weight_are_named():
+    X, y = rows(40)
+    message = "X_val, y_val and sample_weight_val: .* every row the weight zero: no row is left"
+    with pytest.raises(ValueError, match=message):
+        TwoLayerRegressor(3).fit(X, y, X_val=X, y_val=y, sample_weight_val=np.zeros(40))

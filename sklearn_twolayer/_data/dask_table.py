@@ -172,7 +172,7 @@ def _summarized(partitions, targets_class, weights="sample_weight"):
     summaries = [summary for summary in summaries if summary is not None]
     with_rows = [summary for summary in summaries if summary.n_rows]
     if not with_rows:
-        raise ValueError("No partition has rows with a weight above zero: nothing is left to fit.")
+        raise ValueError("No partition has rows with a weight above zero: no row is left.")
     if len({sparse.issparse(summary.head.X) for summary in with_rows}) > 1:
         raise ValueError("Some partitions of X are sparse and others dense. Make them all alike.")
     table = DaskTable(partitions, summaries)

@@ -304,7 +304,7 @@ def valid_weights(X, sample_weight):
 def check_total_weight(total, name="sample_weight"):
     """Refuse rows whose weights have no sum, or the sum zero; ``name`` is what weighs them."""
     if total == 0:
-        raise ValueError(f"{name} gives every row the weight zero: nothing is left to fit.")
+        raise ValueError(f"{name} gives every row the weight zero: no row is left.")
     if not np.isfinite(total):
         raise ValueError(f"The sum of {name} over the rows is not finite. Divide it by a constant.")
 

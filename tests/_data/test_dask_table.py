@@ -250,7 +250,7 @@ def test_errors_name_the_partition(data):
         collection(bad(X, 45), y, weight, 20)
     with pytest.raises(ValueError, match=r"Partition 1 .*must not be negative"):
         collection(X, y, weight - 4 * (np.arange(N_ROWS) == 30), 20)
-    with pytest.raises(ValueError, match="nothing is left to fit"):
+    with pytest.raises(ValueError, match="no row is left"):
         collection(X, y, 0 * weight, 20)
     targets = LabelTargets(np.array(["a", "b"]), False)
     with pytest.raises(ValueError, match=r"^Partition \d: y_val has the labels \['c'\]"):

@@ -530,10 +530,9 @@ MUTATIONS = {
             "    relative = weight\n    return flo",
         ),
         ("shares**2 / np.where(each > 0, each, 1)", "shares**2 / len(each)"),
-        ("min(n_rows, max(total, effective))", "min(n_rows, effective)"),
-        ("min(n_rows, max(total, effective))", "n_rows"),
-        ("if total >= n_rows else", "if False else"),
-        ("counted <= (1 + RATIO_OF_ROUNDING) * total", "counted <= 0"),
+        ("effective > (1 + RATIO_OF_ROUNDING) * total", "True"),
+        ("effective > (1 + RATIO_OF_ROUNDING) * total", "effective > total"),
+        ("return effective if", "return total if"),
         ("    if weight.min() == weight.max():\n        return None\n", ""),
         (
             "    relative = weight / largest\n    return rel",

@@ -3,12 +3,12 @@
 Weights are frequencies: n rows of total weight S = sum_i w_i count S rows. Where S is less than n
 they cannot be frequencies, as those of a boosting meta-estimator, of a kernel or of a decay; then
 
-    S' = min(n, max(S, (sum_i w_i)^2 / sum_i w_i^2))
+    S' = max(S, (sum_i w_i)^2 / sum_i w_i^2)
 
 rows are counted. The last term is the number of equal weights that leave a weighted mean the same
 variance (Kish 1965, "Survey Sampling", section 11.7): n of even weights, however small they are,
-and m where m weights are even and the others next to nothing, as if those were zero. S' is S where
-weights sum to n, and so no sum near n is a border.
+and m where m weights are even and the others next to nothing, as if those were zero. It is n at
+most, so that S' is S where S is n or more, and no sum is a border.
 
 Weights are multiplied by S' / S once, when they are read. From then on S counts rows everywhere.
 """
@@ -38,10 +38,9 @@ def merged_kish(totals, each):
     return float(shares.sum() ** 2 / np.sum(shares**2 / np.where(each > 0, each, 1)))
 
 
-def rows_counted(n_rows, total, effective):
-    """S', from n, S and the number of Kish; S itself where only rounding parts them."""
-    counted = total if total >= n_rows else min(n_rows, max(total, effective))
-    return total if counted <= (1 + RATIO_OF_ROUNDING) * total else counted
+def rows_counted(total, effective):
+    """S', from S and the number of Kish; S itself where only rounding parts them."""
+    return effective if effective > (1 + RATIO_OF_ROUNDING) * total else total
 
 
 def that_count(weight):
@@ -49,7 +48,7 @@ def that_count(weight):
     if weight is None or (weight == 1).all():
         return None
     total = weight.sum()
-    counted = rows_counted(len(weight), total, kish(weight))
+    counted = rows_counted(total, kish(weight))
     if counted == total:
         return weight
     if weight.min() == weight.max():

@@ -69,7 +69,7 @@ class DaskTable:
     def counted(self):
         totals = [summary.total_weight for summary in self._summaries]
         effective = merged_kish(totals, [summary.kish for summary in self._summaries])
-        counted = rows_counted(self.n_rows, self.total_weight, effective)
+        counted = rows_counted(self.total_weight, effective)
         if counted == self.total_weight:
             return self
         largest = max(summary.largest_weight for summary in self._summaries)

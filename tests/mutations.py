@@ -489,9 +489,9 @@ MUTATIONS = {
         ("        out[:, -1] = 1\n", "        out[:, -1] = 0\n"),
     ),
     "_data/table.py": (
-        "_data/test_table.py _data/test_suspicious_rows.py test_validation.py "
-        "test_early_stopping.py test_frames.py test_faults.py test_refusals.py "
-        "test_small_weights.py",
+        "_data/test_table.py _data/test_counted.py _data/test_suspicious_rows.py "
+        "test_validation.py test_early_stopping.py test_frames.py test_faults.py "
+        "test_refusals.py test_small_weights.py",
         ("np.asarray((X[1:] != X[:-1]).sum(axis=1)).ravel() > 0", "False"),
         ("        is_new[1:] |= (y[1:] != y[:-1]).any(axis=1)\n", ""),
         ("np.lexsort((position, *self", "np.lexsort((np.arange(self.n_rows), *self"),

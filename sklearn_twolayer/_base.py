@@ -119,7 +119,7 @@ class BaseTwoLayer(
         arrays, goes_on = (X, y, sample_weight), settings.warm_start and learned is not None
         table = read_again(fitted._read, arrays) if goes_on else fitted._read(arrays, reset=True)
         targets = self._targets_class.learn(table.summary(self._targets_class), settings)
-        table = table.encode(targets).distinct(settings).weigh(targets)
+        table = table.encode(targets).counted().distinct(settings).weigh(targets).counted()
         held_out = validation_rows(fitted._read, (X_val, y_val, sample_weight_val), targets)
         if held_out is None and settings.early_stopping:
             table, held_out = table.split(settings.validation_fraction, targets, random_state)
@@ -275,7 +275,7 @@ class BaseTwoLayer(
             targets, scale = targets.with_classes(classes), None
         else:
             targets, scale = learned.targets.going_on(classes, settings.class_weight), learned.scale
-        table = table.batch(targets, None if start is None else start.coefs[0].dtype)
+        table = table.batch(targets, None if start is None else start.coefs[0].dtype).counted()
         random_state = random_state_of_stream(start, settings.random_state)
         problem, settings = run.pose(settings, targets, table, scale=scale, start=start)
         if learned is None:

@@ -283,7 +283,7 @@ MUTATIONS = {
     ),
     "_bayes/noise.py": (
         "_bayes/test_evidence.py test_posterior.py test_error_bars_of_any_fit.py "
-        "_bayes/test_posterior.py _bayes/test_valleys.py",
+        "_bayes/test_posterior.py _bayes/test_valleys.py test_small_weights.py",
         ("independence(products[np.ix_(varies, varies)], rows", "independence(products, rows"),
         ("self.noise_share(gamma, factor) * left_out_share", "left_out_share"),
         ("np.clip(unused * left / squares", "np.clip(unused"),
@@ -312,7 +312,8 @@ MUTATIONS = {
         ("degrees + says_nothing, squares + says_nothing * units", "degrees, squares"),
         ("squares + says_nothing * units", "squares + says_nothing"),
         ("(variances == 0) | tell_nothing", "(variances == 0) & tell_nothing"),
-        ("and n_distinct(mean_loss.rows) < MIN_DISTINCT", "and False"),
+        ("and counted < MIN_DISTINCT", "and False"),
+        ("min(round(total_weight), n_distinct(mean_loss.rows))", "n_distinct(mean_loss.rows)"),
         ("part if total is None else np.vstack([total, part])", "part if total is None else total"),
         ("others[(others != others[0]).any(axis=1)]", "others[1:]"),
         ("np.minimum(used, MAX", "np.minimum(n_effective, MAX"),
@@ -498,8 +499,9 @@ MUTATIONS = {
         ("        out[:, -1] = 1\n", "        out[:, -1] = 0\n"),
     ),
     "_data/table.py": (
-        "_data/test_table.py _data/test_suspicious_rows.py test_validation.py "
-        "test_early_stopping.py test_frames.py test_faults.py test_refusals.py",
+        "_data/test_table.py _data/test_counted.py _data/test_suspicious_rows.py "
+        "test_validation.py test_early_stopping.py test_frames.py test_faults.py "
+        "test_refusals.py test_small_weights.py",
         ("np.asarray((X[1:] != X[:-1]).sum(axis=1)).ravel() > 0", "False"),
         ("        is_new[1:] |= (y[1:] != y[:-1]).any(axis=1)\n", ""),
         ("np.lexsort((position, *self", "np.lexsort((np.arange(self.n_rows), *self"),
@@ -507,8 +509,9 @@ MUTATIONS = {
         ("np.where(span > 0, span, 1)", "span"),
         ("given = self.given and self.given.weigh(targets)", "given = self.given"),
         ("np.add.reduceat(weight[order], np", "np.add.reduceat(weight, np"),
+        ("frequency=frequency, given=self.as_given)", "frequency=frequency)"),
         ("weight=weight, frequency=weight)\n        return", "weight=weight)\n        return"),
-        ("weightless=self.weightless, given=self)", "weightless=self.weightless)"),
+        ("weightless=self.weightless, given=self.as_given)", "weightless=self.weightless)"),
         ("* self.density > MOST_SORTED", "* self.density > 1e99"),
         (', "lm") and not settings.early_stopping', ', "lm")'),
         ("                refuse_missing(values)\n", "                pass\n"),
@@ -529,6 +532,22 @@ MUTATIONS = {
         ("        if (shares == 1).all():", "        if False:"),
         ("order = order[in_turn(strata[order].ravel())]", "pass"),
         ("np.where(number < 2, number - 2, number / counts[label])", "number / counts[label]"),
+    ),
+    "_data/counted.py": (
+        "_data/test_counted.py test_small_weights.py",
+        (
+            "    relative = weight / largest\n    return flo",
+            "    relative = weight\n    return flo",
+        ),
+        ("shares**2 / np.where(each > 0, each, 1)", "shares**2 / len(each)"),
+        ("effective > (1 + RATIO_OF_ROUNDING) * total", "True"),
+        ("effective > (1 + RATIO_OF_ROUNDING) * total", "effective > total"),
+        ("return effective if", "return total if"),
+        ("    if weight.min() == weight.max():\n        return None\n", ""),
+        (
+            "    relative = weight / largest\n    return rel",
+            "    relative = weight\n    return rel",
+        ),
     ),
     "_fit/auto.py": (
         "_fit/test_auto.py _fit/test_training.py test_parameters.py test_validation.py "
@@ -652,7 +671,7 @@ MUTATIONS = {
         ("if n_values == n_inputs or n_cells", "if n_cells"),
         ("fold[np.lexsort((at_random, label))]", "fold[at_random]"),
         ("RandomState(0).permutation(n_units)", "RandomState(0).permutation(n_units) * 0"),
-        ("max(n_rows / weight.sum(), 1)", "1"),
+        ("max(float(weight.sum() / table.n_rows), 1.0)", "weight.sum() / table.n_rows"),
         (
             "if do_meet and (rows.meet_by_chance(weight) or rows.fill_a_table(table.X, weight)):",
             "if False:",

@@ -415,7 +415,7 @@ def nan_in(array, row):
             lambda X, y, w: (X, y, np.where(X[:, 0] == X[150, 0], -1, w)),
             "Partition 1.*negative",
         ),
-        (lambda X, y, w: (X, y, 0 * w), "nothing is left to fit"),
+        (lambda X, y, w: (X, y, 0 * w), "no row is left"),
         (lambda X, y, w: (X, y[:200], w), "X has 300 rows, but y has 200"),
         (lambda X, y, w: (X[:, 0], y, w), "Expected 2D array"),
     ],

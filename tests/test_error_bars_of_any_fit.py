@@ -131,9 +131,10 @@ def test_a_part_says_about_what_all_rows_say(Estimator, monkeypatch):
     part = fitted(Estimator)
     assert part.curvature_rows_ < 400
     np.testing.assert_array_equal(part.coefs_[0], whole.coefs_[0])
-    ratio = bars(part) / bars(whole)
-    assert np.abs(np.log(ratio)).max() < 0.7
-    assert np.abs(np.log(np.median(ratio))) < 0.02
+    ratio = np.log(bars(part) / bars(whole))
+    assert np.quantile(np.abs(ratio), 0.95) < 0.2
+    assert np.abs(ratio).max() < 1.4
+    assert np.abs(np.median(ratio)) < 0.02
     assert part.n_effective_params_ == pytest.approx(whole.n_effective_params_, rel=0.1)
 
 
@@ -179,7 +180,7 @@ def test_rows_of_a_part_are_weighed(Estimator, few_rows):
     """Rows of which those with X[0] < 0 count next to nothing: bars are wide there."""
     weight = np.where(X[:, 0] < 0, 1e-6, 1.0)
     model = fitted(Estimator, sample_weight=weight, alpha=3e-4)
-    other = fitted(Estimator, sample_weight=2 * weight, alpha=3e-4)
+    other = fitted(Estimator, sample_weight=weight / 2, alpha=3e-4)
     np.testing.assert_allclose(bars(other), bars(model), rtol=0.2)
     if Estimator is TwoLayerRegressor:
         std = bars(model)

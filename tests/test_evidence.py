@@ -6,6 +6,7 @@ from scipy import sparse
 from sklearn.datasets import make_friedman1
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._data.counted import kish
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
 STRATEGIES = ["evidence", "ard"]
@@ -160,10 +161,12 @@ def test_it_ends_near_a_minimum_of_its_own_objective(Estimator, alpha):
 def test_weights_below_one_count_by_their_ratios(Estimator, alpha):
     """Weights that sum to less than n are no frequencies, and their scale means nothing.
 
-    Penalties are the same; rounding decides at which of the last steps a search ends.
+    Nor does it where they sum to the rows that they count. Penalties are the same; rounding decides
+    at which of the last steps a search ends.
     """
     weight = np.random.RandomState(1).uniform(0.5, 1.5, size=60)
-    weight *= 60 / weight.sum()
+    weight *= weight.sum() / (weight @ weight)
+    assert weight.sum() == pytest.approx(kish(weight))
     models = [
         Estimator(4, alpha=alpha, random_state=0).fit(X, Y, factor * weight)
         for factor in (1, 2**-4, 2**-50)

@@ -37,15 +37,15 @@ MOST_UNITS, ROUNDED = 10**6, 12
 
 def copies_of_rows(table, scale):
     """How many rows there are, by their weights, for each that tells something new; 1 at least."""
-    weight = frequencies(table.weight, table.n_rows)
+    weight = np.ones(table.n_rows) if table.weight is None else table.weight
     if len(np.unique(table.encoded[:, 0])) == table.n_rows:  # which is cheaper to see
-        return float(weight.sum() / table.n_rows)
+        return max(float(weight.sum() / table.n_rows), 1.0)
     rows = SortedRows.of(table.X, table.encoded, scale)
     n_distinct = np.count_nonzero(rows.is_new)
     do_meet = rows.labels.max() + 1 < n_distinct  # different rows with the same y
     if do_meet and (rows.meet_by_chance(weight) or rows.fill_a_table(table.X, weight)):
         return 1.0
-    return float(weight.sum() / n_distinct)
+    return max(float(weight.sum() / n_distinct), 1.0)
 
 
 def left_out_shares(X, y, standardization, *, frequency=None, are_labels=True, are_few=False):
@@ -58,7 +58,7 @@ def left_out_shares(X, y, standardization, *, frequency=None, are_labels=True, a
     equal by chance, numbers are not. Of ``are_few`` numbers settings are dealt.
     """
     rows = SortedRows.of(X, y, standardization)
-    frequency = frequencies(frequency, len(rows.order))
+    frequency = np.ones(len(rows.order)) if frequency is None else frequency
     if are_labels and (rows.meet_by_chance(frequency) or rows.fill_a_table(X, frequency)):
         return rows.deal_units(np.where(are_only_ones(y, frequency), 0, frequency))
     if are_labels:
@@ -86,12 +86,6 @@ def replicates_tell_noise(X, y, standardization):
     """
     rows = SortedRows.of(X, y, standardization)
     return rows.are_replicates(X) and 2 * rows.n_inputs <= np.count_nonzero(rows.is_new)
-
-
-def frequencies(weight, n_rows):
-    """The weights (n,) of the rows, ones if None, with the sum S, which is n at least."""
-    weight = np.ones(n_rows) if weight is None else weight
-    return weight * max(n_rows / weight.sum(), 1)
 
 
 @dataclass(frozen=True)

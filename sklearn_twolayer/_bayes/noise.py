@@ -14,7 +14,8 @@ more row, whose residual is 1 on the standardised scale, and n equal rows are be
 as that: 1 / beta_c = 1 / (n + 1 - gamma_c). Beside other targets it has no part in the beta of
 all: its residuals of zero are none, and its weights, which they determine, are not in gamma.
 Nor do one or two distinct rows, through which any network goes, tell of the noise, however often
-they are repeated: each target is given one more row there, too.
+they are repeated, or however many others have next to no weight: each target is given one more row
+there, too.
 
 Targets whose residuals are alike, as those of one quantity in two units, are told the same by each
 row, and say nothing of the noise twice. For the evidence k targets with the residual correlations C
@@ -150,7 +151,8 @@ def noise_precisions(mean_loss, params, n_effective, *, variances, few, factor):
     units = variances + (variances == 0)
     # A target has no more effective weights than distinct rows: with many, none need be counted.
     has_few_weights = n_effective / len(variances) < MIN_DISTINCT
-    tell_nothing = has_few_weights and n_distinct(mean_loss.rows) < MIN_DISTINCT
+    counted = min(round(total_weight), n_distinct(mean_loss.rows))
+    tell_nothing = has_few_weights and counted < MIN_DISTINCT
     says_nothing = (variances == 0) | tell_nothing
     degrees, squares = degrees + says_nothing, squares + says_nothing * units
     return precision_within_bounds(degrees, squares, units), growth, not tell_nothing

@@ -10,6 +10,7 @@ from operator import attrgetter, itemgetter, methodcaller
 import numpy as np
 from scipy import sparse
 
+from sklearn_twolayer._data.counted import in_units_that_count, kish, merged_kish, rows_counted
 from sklearn_twolayer._data.partitions import DaskRows, Partitions, blocks_of, one_row, whole_rows
 from sklearn_twolayer._data.rows import add, on_one_thread, unit_of_weights
 from sklearn_twolayer._data.table import (
@@ -29,6 +30,7 @@ class Summary:
     total_weight: float
     total_frequency: float
     largest_weight: float | None
+    kish: float  # how many even weights amount to those of the rows
     head: Table | None  # its first row
     y: np.ndarray | tuple | None  # sums up its y, as the class of the targets does
 
@@ -63,6 +65,22 @@ class DaskTable:
         weigh = methodcaller("weigh", targets.for_parts(self.summary(type(targets))))
         weights = f"class_weight={targets.class_weight!r}"
         return _summarized(self._partitions.map(weigh), type(targets), weights)
+
+    def counted(self):
+        totals = [summary.total_weight for summary in self._summaries]
+        effective = merged_kish(totals, [summary.kish for summary in self._summaries])
+        counted = rows_counted(self.total_weight, effective)
+        if counted == self.total_weight:
+            return self
+        largest = max(summary.largest_weight for summary in self._summaries)
+        in_new_units = partial(
+            in_units_that_count,
+            largest=largest,
+            counted=counted,
+            relative_total=sum(totals) / largest,
+        )
+        summaries = [_reweighed(summary, in_new_units) for summary in self._seen]
+        return DaskTable(self._partitions.map(_reweigh, in_new_units), summaries, self._head)
 
     def encode(self, targets, name="y"):
         head, numbers = self._head.encode(targets, name), range(len(self._partitions))
@@ -154,7 +172,7 @@ def _summarized(partitions, targets_class, weights="sample_weight"):
     summaries = [summary for summary in summaries if summary is not None]
     with_rows = [summary for summary in summaries if summary.n_rows]
     if not with_rows:
-        raise ValueError("No partition has rows with a weight above zero: nothing is left to fit.")
+        raise ValueError("No partition has rows with a weight above zero: no row is left.")
     if len({sparse.issparse(summary.head.X) for summary in with_rows}) > 1:
         raise ValueError("Some partitions of X are sparse and others dense. Make them all alike.")
     table = DaskTable(partitions, summaries)
@@ -183,10 +201,21 @@ def _summarize(table, targets_class):
         total_weight=float(table.total_weight),
         total_frequency=float(table.total_frequency),
         largest_weight=None if table.weight is None else float(table.weight.max(initial=0)),
+        kish=float(table.n_rows) if table.weight is None else kish(table.weight),
         # a copy: a view would keep all rows in memory
         head=table.take([0]) if table.n_rows else None,
         y=None if targets_class is None else table.summary(targets_class),
     )
+
+
+def _reweighed(summary, in_new_units):
+    """The summary of rows with the weights that ``in_new_units`` makes of theirs."""
+    total, largest = map(in_new_units, (summary.total_weight, summary.largest_weight))
+    return replace(summary, total_weight=total, largest_weight=largest)
+
+
+def _reweigh(table, in_new_units):
+    return replace(table, weight=in_new_units(table.weight))
 
 
 def _encode(table, targets, name, index):

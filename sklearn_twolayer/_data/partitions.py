@@ -273,8 +273,7 @@ class DaskRows:
 
     The partitions are of tables, none of them empty, and ``make_rows(table)`` are the Rows of one;
     ``head`` are those of the first row, and ``counts`` the number of rows in each. ``total_weight``
-    is S, which counts as n if that is more, and ``weight_unit`` the unit in which the blocks hand
-    out weights.
+    is S, and ``weight_unit`` the unit in which the blocks hand out weights.
     """
 
     def __init__(self, partitions, make_rows, head, *, counts, total_weight, weight_unit):
@@ -282,7 +281,7 @@ class DaskRows:
         self._make_rows = partial(_rows_in_unit, make_rows, weight_unit)
         self._counts = counts
         self.n_rows = sum(counts)
-        self.total_weight = max(float(total_weight), float(self.n_rows))
+        self.total_weight = float(total_weight)
         self.weight_of_blocks = float(total_weight) / weight_unit
         self.first = head.first
         self.standardization = head.standardization

@@ -108,8 +108,7 @@ class Rows:
     the first layer.
 
     Weights of blocks are in units of ``weight_unit``, and their sum is ``weight_of_blocks``: S, but
-    for extreme weights. ``total_weight`` is S, or n if that is more: weights that sum to less than
-    n are no frequencies, only their ratios count.
+    for extreme weights. ``total_weight`` is S.
     """
 
     def __init__(self, X, y, weight, *, standardization, dtype, block_size):
@@ -129,7 +128,7 @@ class Rows:
         if self._weight is not None:
             self.weight = (self._weight / unit).astype(self.dtype)
             self.weight_of_blocks = float(self.weight.sum(dtype=np.float64))
-        self.total_weight = max(self.weight_of_blocks * unit, float(self.n_rows))
+        self.total_weight = self.weight_of_blocks * unit
 
     def first(self, name):
         """The first row of X (f,) or y (k,), in float64: to take moments around."""

@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array
 
+from sklearn_twolayer._data.counted import that_count
 from sklearn_twolayer._data.rows import Rows, block_size
 from sklearn_twolayer._data.targets import refuse_missing
 from sklearn_twolayer._network.products import dense, positions
@@ -37,7 +38,7 @@ class Table:
     weightless: np.ndarray | None = None  # y of rows of weight zero, whose labels are classes, too
     numbers: np.ndarray | None = None  # (n,), as the user counts; None if all are there, in order
     partition: int | None = None  # of which they are the rows
-    given: "Table | None" = None  # as the user has them, if these are the distinct ones, sorted
+    given: "Table | None" = None  # as the user has them, if these are distinct ones, or reweighed
 
     is_in_memory = True
 
@@ -66,6 +67,13 @@ class Table:
     def encode(self, targets, name="y"):
         """The table with y, which errors call by this name, as the losses want it."""
         return replace(self, encoded=targets.encode(self.y, name))
+
+    def counted(self):
+        """The table whose weights sum to the rows that they count; it keeps those of the user."""
+        weight, frequency = that_count(self.weight), that_count(self.frequency)
+        if weight is self.weight and frequency is self.frequency:
+            return self
+        return replace(self, weight=weight, frequency=frequency, given=self.as_given)
 
     def batch(self, targets, dtype=None):
         """The encoded table of one call of a stream, with X in a dtype if there is one."""
@@ -131,7 +139,7 @@ class Table:
 
     @property
     def as_given(self):
-        """The table of the rows as the user has them, copies and all."""
+        """The table of the rows as the user has them, copies, weights and all."""
         return self.given or self
 
     def distinct(self, settings):
@@ -158,7 +166,7 @@ class Table:
         weight = np.add.reduceat(weight[order], np.flatnonzero(is_new))
         weight = None if (weight == 1).all() else weight
         distinct = replace(self.take(order[is_new]), weight=weight, frequency=weight)
-        return replace(distinct, weightless=self.weightless, given=self)
+        return replace(distinct, weightless=self.weightless, given=self.as_given)
 
     def take_shares(self, shares):
         """The table of shares (n,) of the rows: their weights are less, none is not there."""
@@ -296,7 +304,7 @@ def valid_weights(X, sample_weight):
 def check_total_weight(total, name="sample_weight"):
     """Refuse rows whose weights have no sum, or the sum zero; ``name`` is what weighs them."""
     if total == 0:
-        raise ValueError(f"{name} gives every row the weight zero: nothing is left to fit.")
+        raise ValueError(f"{name} gives every row the weight zero: no row is left.")
     if not np.isfinite(total):
         raise ValueError(f"The sum of {name} over the rows is not finite. Divide it by a constant.")
 

@@ -80,7 +80,7 @@ class Size:
     n_rows: int
     n_features: int
     n_outputs: int
-    total_weight: float = 0.0
+    total_weight: float | None = None  # n of rows without weights
     is_regression: bool = True
     is_in_memory: bool = True
     density: float = 1.0  # the share of the entries of X that are stored
@@ -91,8 +91,8 @@ class Size:
 
     @property
     def n_counted(self):
-        """S, or n if that is more."""
-        return max(self.n_rows, self.total_weight)
+        """S, but for its rounding, which decides nothing."""
+        return self.n_rows if self.total_weight is None else round(float(self.total_weight), 9)
 
     @property
     def n_telling(self):
@@ -101,8 +101,8 @@ class Size:
 
     @property
     def repeated(self):
-        """The size where each row is repeated as often as its weight says."""
-        return replace(self, n_rows=self.n_counted)
+        """The size where each row is repeated as often as its weight says, once at least."""
+        return replace(self, n_rows=max(self.n_rows, self.n_counted))
 
 
 def gauss_newton_size_and_cost(size, n_hidden):
@@ -198,7 +198,7 @@ def rows_to_start_on(size, settings):
     if not size.is_regression or settings.alpha not in finds_by.get(settings.solver, ()):
         return size.n_rows
     n_rows = max(ROWS_OF_A_WEIGHT * n_params(size, settings.n_hidden), MIN_ROWS_TO_START_ON)
-    part = replace(size, n_rows=n_rows, total_weight=0.0)
+    part = replace(size, n_rows=n_rows, total_weight=None)
     is_near = size.n_rows <= MOST_TIMES_THE_PART * n_rows and is_affordable(part, settings.n_hidden)
     is_taken = settings.solver == "lm" or is_near
     return n_rows if 2 * n_rows <= size.n_rows and is_taken else size.n_rows

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sklearn_twolayer._bayes.choose_penalty import MUCH_USED_SHARE, evidence
-from sklearn_twolayer._bayes.copies import MANY_COPIES, N_FOLDS, SortedRows, frequencies
+from sklearn_twolayer._bayes.copies import MANY_COPIES, N_FOLDS, SortedRows
 from sklearn_twolayer._bayes.cross_validate import HOPELESS, MARGIN, n_folds_asked
 from sklearn_twolayer._bayes.noise import Likelihood
 from sklearn_twolayer._fit.auto import gauss_newton_size_and_cost
@@ -167,7 +167,8 @@ class Refits:
 
     @cached_property
     def _weight(self):
-        return frequencies(self.problem.table.weight, self.problem.table.n_rows)
+        table = self.problem.table
+        return np.ones(table.n_rows) if table.weight is None else table.weight
 
     @cached_property
     def _sorted(self):
@@ -193,8 +194,6 @@ class Refits:
         """
         problem, weight = self.problem, self._weight
         fold, n_distinct = self._sorted.deal_distinct()
-        if problem.table.weight is not None:
-            problem = replace(problem, table=replace(problem.table, weight=weight))
         n_steps = min(self.settings.max_iter, REFIT_STEPS)
         brief = replace(self.settings, solver="lm", max_iter=n_steps)
         lost, left_out_weight = np.zeros(len(penalties)), 0.0

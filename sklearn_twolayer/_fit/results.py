@@ -118,7 +118,9 @@ def published(problem, settings, members, random_state):
     attributes |= relevance(problem, coefs, intercepts)
     left = {"is_committee": len(members) > 1, "checksum": checksum(coefs, intercepts)}
     if settings.is_stream:
-        left["resume"] = Resume(settings.solver, best.resume, random_state)
+        uncounted = max(problem.table.n_rows - problem.size.n_counted, 0.0)
+        uncounted += 0.0 if start is None else start.n_uncounted
+        left["resume"] = Resume(settings.solver, best.resume, random_state, uncounted)
     elif settings.warm_start:
         left["resume"] = Resume(settings.solver, best.resume)
     if best.posterior is None:

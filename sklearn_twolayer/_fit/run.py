@@ -243,7 +243,8 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
         if targets.n_outputs > 1:
             size = replace(size, independence=independence_of_targets(table))
     if settings.is_stream and start is not None:  # whose earlier rows count, too
-        size = replace(size, total_weight=start.n_rows + size.n_counted)
+        before = start.n_rows - start.n_uncounted
+        size = replace(size, total_weight=before + size.n_counted)
     settings = resolve(settings, size)
     if settings.solver == "lbfgs" or settings.alpha == "auto":  # which may ask lbfgs
         settings = replace(settings, gradient_scale=problem.gradient_scale)

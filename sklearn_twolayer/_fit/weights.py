@@ -64,6 +64,7 @@ class Resume:
     solver: str  # whose state it is
     state: StochasticState | float | None = None  # the moments of sgd and adam, the damping of lm
     random_state: np.random.RandomState | None = None  # of a stream: the orders of its batches
+    n_uncounted: float = 0.0  # of ``t_`` rows of a stream those that their weights do not count
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,11 @@ class WarmStart:
         is_assigned = learned is None or not learned.is_of(coefs, intercepts)
         scale = None if learned is None else learned.scale
         return cls(coefs, intercepts, *behind, *counts, curve, is_assigned, scale)
+
+    @property
+    def n_uncounted(self):
+        """Of the rows of the calls before those that their weights do not count."""
+        return 0.0 if self.resume is None else self.resume.n_uncounted
 
     def params(self, network, scale, *, is_stream=False):
         """The weights (p,) on the standardised scale; ValueError if they have other shapes."""

@@ -175,7 +175,7 @@ class Moments:
     greatest: np.ndarray
     least_share: np.ndarray  # of S, in the rows that hold the least value
     greatest_share: np.ndarray
-    total_weight: float  # S, or the number of rows if that is more
+    total_weight: float  # S
 
 
 def moments_of(table, name):

@@ -12,7 +12,6 @@ from sklearn_twolayer._bayes.copies import (
     N_FOLDS,
     SortedRows,
     copies_of_rows,
-    frequencies,
     left_out_shares,
     replicates_tell_noise,
 )
@@ -53,7 +52,7 @@ def test_copies_are_counted_by_repeats_and_by_weights(times):
     assert counted(X, y, weight)[0] == weight.mean()
     rows = np.repeat(np.arange(50), np.arange(1, 51))
     assert counted(X[rows], y[rows])[0] == pytest.approx(weight.mean())
-    assert counted(X, y, np.full(50, 0.01))[0] == pytest.approx(1)  # no frequencies
+    assert counted(X, y, np.full(50, 0.9))[0] == 1  # next to rows that count more
 
 
 def test_what_is_equal_by_chance_is_no_copy():
@@ -102,12 +101,6 @@ def test_the_rate_of_a_binary_outcome_is_found():
     prediction = TwoLayerRegressor(random_state=0).fit(X, y).predict([[0.0], [1.0]])
     expected = y[X[:, 0] == 0].mean(), y[X[:, 0] == 1].mean()
     np.testing.assert_allclose(prediction, expected, atol=0.05)
-
-
-def test_weights_below_one_are_raised_to_the_number_of_rows():
-    X, y = rows_of_numbers(10)
-    _, table = counted(X, y, np.full(10, 0.1))
-    np.testing.assert_allclose(frequencies(table.weight, table.n_rows), 1)
 
 
 @pytest.mark.parametrize("alpha", ["auto", "evidence"])
@@ -286,13 +279,13 @@ def test_units_are_dealt_whatever_the_order_and_the_units_of_rows():
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("factor", [1e-3, 0.7, 1e9])
+@pytest.mark.parametrize("factor", [0.3, 0.7, 1e9])
 def test_weights_that_are_no_counts_are_dealt_in_equal_parts(factor):
     rows, y = categories(60)
     alone, labels, count = pairs_counted(rows, y)
     weight = factor * count * RNG.uniform(0.5, 1.5, size=len(count))
     shares, n_dealt = left_out_shares(alone, labels, plain(rows), frequency=weight)
-    assert n_dealt == {1e-3: len(count), 0.7: round(weight.sum()), 1e9: 10**6}[factor]
+    assert n_dealt == min(round(weight.sum()), 10**6)
     np.testing.assert_allclose(shares.sum(axis=1), 1)
     assert (shares >= 0).all()
     of_folds = weight @ shares

@@ -108,9 +108,9 @@ def test_leave_one_out_loss_is_its_definition(loss_class, inflation, is_weighted
     Z2, J = raw_prediction(params), numerical_jacobian(raw_prediction, params)
     H, delta = loss.hessian(Z2), loss.loss_and_delta(problem.y, Z2)[1]
     s = np.ones(len(ones)) if problem.weight is None else problem.weight
-    copies = max(s.sum(), len(s))  # weights that sum to less count by their ratios
+    copies = s.sum()
     parts = J.transpose(0, 2, 1) @ H @ J / copies
-    G = np.einsum("n,npq->pq", s * copies / s.sum(), parts) + np.eye(network.n_params)
+    G = np.einsum("n,npq->pq", s, parts) + np.eye(network.n_params)
     share = inflation / copies
     without = [
         Z2[i] + J[i] @ np.linalg.solve(G - inflation * parts[i], share * J[i].T @ delta[i])

@@ -124,6 +124,25 @@ def test_class_weights_follow_all_rows(class_weight, chunks, data):
     np.testing.assert_allclose(*means, rtol=1e-13)
 
 
+@CHUNKS
+@pytest.mark.parametrize("unit", [5e-324, 1e-3, 1.0])
+def test_rows_are_counted_as_in_memory(unit, chunks, data):
+    X, y, _, weight = data
+    weight = unit * np.where(X[:, 0] < 0, weight, 1000 * weight)
+    _, found = learned(collection(X, y, weight, chunks).counted())
+    _, expected = learned(read_arrays(check, X, y, weight).counted())
+    assert found.total_weight == pytest.approx(expected.total_weight)
+    assert found.counted() is found
+    scale = Standardization.none(3, 2)
+    sums = []
+    for table in (found, expected):
+        with table.rows(scale, np.float64, 10) as rows:
+            assert rows.total_weight == pytest.approx(table.total_weight)
+            sums.append(rows.sum(lambda X, y, weight: (weight.sum(), weight @ X)))
+    for of_partitions, of_all in zip(*sums):
+        np.testing.assert_allclose(of_partitions, of_all, rtol=1e-12)
+
+
 def test_weights_of_classes_that_are_all_zero(data):
     X, _, labels, _ = data
     nothing = {"a": 0, "b": 0, "c": 0}
@@ -231,7 +250,7 @@ def test_errors_name_the_partition(data):
         collection(bad(X, 45), y, weight, 20)
     with pytest.raises(ValueError, match=r"Partition 1 .*must not be negative"):
         collection(X, y, weight - 4 * (np.arange(N_ROWS) == 30), 20)
-    with pytest.raises(ValueError, match="nothing is left to fit"):
+    with pytest.raises(ValueError, match="no row is left"):
         collection(X, y, 0 * weight, 20)
     targets = LabelTargets(np.array(["a", "b"]), False)
     with pytest.raises(ValueError, match=r"^Partition \d: y_val has the labels \['c'\]"):

@@ -25,7 +25,7 @@ FAST = {"n_hidden": 3, "alpha": 0.1, "max_iter": 3, "random_state": 0}
 
 
 def table_and_moments(X, weight=None):
-    table = read_arrays(lambda X, y: (X, y), X, np.zeros(X.shape[0]), weight)
+    table = read_arrays(lambda X, y: (X, y), X, np.zeros(X.shape[0]), weight).counted()
     with table.raw_rows("X", 64) as rows:
         return table, {"X": column_moments(rows)}
 

@@ -563,6 +563,10 @@ MUTATIONS = {
         ("n_hidden * (n_stored + 1 +", "n_hidden * (size.n_features + 1 +"),
         ("rows_to_start_on(size, settings) == size.n_rows\n", "True\n"),
         ('if solver == "lm" and learns_wide', "if learns_wide"),
+        ("is_wide |= not (leaves_residuals(size) or is_small(size))", "pass"),
+        ("not (leaves_residuals(size) or is_small(size))", "not leaves_residuals(size)"),
+        ("is_rival = leaves_residuals(size) and", "is_rival ="),
+        ("size.n_telling >= RESIDUALS_OF_A_WEIGHT", "size.n_counted >= RESIDUALS_OF_A_WEIGHT"),
         ("(is_huge and not settings.is_stream)", "is_huge"),
         (
             'settings.solver == "adam" and not is_gradient',

@@ -280,12 +280,45 @@ def test_columns_without_a_signal_are_answered_by_the_rate(n):
 
 @pytest.mark.slow
 def test_columns_without_a_signal_are_answered_by_the_mean():
-    """Over twelve seeds R^2 was -0.03 to 0."""
-    for seed in SEEDS[:3]:
+    """Left-out rows err, too: over twenty seeds R^2 was -0.04 in the mean, -0.18 at worst."""
+    scores = []
+    for seed in SEEDS:
         rng = np.random.default_rng(seed)
         X, y = rng.normal(size=(100, 200)), rng.normal(size=100)
         model = TwoLayerRegressor(10, random_state=seed).fit(X, y)
-        assert model.score(rng.normal(size=(500, 200)), rng.normal(size=500)) > -0.1
+        scores.append(model.score(rng.normal(size=(500, 200)), rng.normal(size=500)))
+    assert np.mean(scores) > -0.1
+    assert min(scores) > -0.4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "f"), [(60, 20), (200, 60), (400, 100)])
+def test_few_rows_of_a_column_are_not_learned_by_heart(n, f):
+    """R^2 was -.6 to -3 for noise, and for a line in twice as much as ridge had .1."""
+    of_noise, of_line = [], []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X, X_new = rng.normal(size=(n, f)), rng.normal(size=(1000, f))
+        noise, noise_new = rng.normal(size=n), rng.normal(size=1000)
+        model = TwoLayerRegressor(random_state=seed)
+        of_noise.append(model.fit(X, noise).score(X_new, noise_new))
+        line, line_new = (rows[:, :5].sum(axis=1) / 5**0.5 for rows in (X, X_new))
+        score = model.fit(X, line + noise).score(X_new, line_new + noise_new)
+        ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-4, 4, 13)))
+        of_line.append(score - ridge.fit(X, line + noise).score(X_new, line_new + noise_new))
+    assert np.mean(of_noise) > -0.15
+    assert np.mean(of_line) > -0.1
+
+
+@pytest.mark.slow
+def test_a_few_of_many_columns_are_found_in_few_rows():
+    """R^2 was .06 of 60 rows, and .16 of 100."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1100, 300))
+    signal = X[:, 0] + X[:, 1] - X[:, 2] + 0.5 * X[:, 3] ** 2
+    y = signal + 0.3 * signal.std() * rng.normal(size=len(X))
+    model = TwoLayerRegressor(random_state=0).fit(X[:100], y[:100])
+    assert model.score(X[100:], y[100:]) > 0.5
 
 
 @pytest.mark.slow

@@ -18,8 +18,7 @@ numbers in y, with the evidence as a candidate) or by the evidence and its rival
 (regressor, lm; lbfgs takes over what lm finds on a part of many rows). Elsewhere it is a float,
 1 / S or for k targets 1 / (S k), in units of a y that is not standardised, where S is the sum of
 the weights, in partial_fit those of all calls so far. A regression by lm under a float alpha takes
-the best of five starts where its matrix is cheap and max_iter is "auto"; a single one that is
-narrow, the best of three (``narrowed``). docs/choices.md has measured all.
+the best of five starts where its matrix is cheap, a single narrow one of three (``narrowed``).
 """
 
 from dataclasses import dataclass, replace
@@ -60,7 +59,7 @@ N_MEMBERS = 3
 N_STARTS, MAX_COST_FOR_STARTS = 5, 1e7
 #: Numbers in y, S k, up to which a regression by lm has its penalties compared by left-out rows.
 MAX_COMPARED_NUMBERS = 40
-#: A regression of so many rows and more, but fewer than so many for each weight, asks L-BFGS.
+#: A regression of so many rows and more, but fewer than so many for each weight, asks L-BFGS, too.
 MIN_ROWS_OF_WIDE, FEW_ROWS_OF_A_WEIGHT = 250, 1.5
 #: Units of a regression over Barron's order; the least of a regression and the most of all but a
 #: classifier of more classes, which has up to MAX_CLASSES; the least of a classifier.
@@ -133,7 +132,8 @@ def resolve(settings, size):
         solver = choose_solver(size, n_hidden, most_affordable(settings, size, n_hidden))
         if solver == "lm" and learns_wide(replace(settings, n_hidden=n_hidden), size):
             solver, by_lm = "lbfgs", resolve(replace(settings, solver="lm"), size)
-            by_evidence = by_lm if by_lm.n_hidden <= choose_narrow_width(size) else None
+            is_rival = leaves_residuals(size) and by_lm.n_hidden <= choose_narrow_width(size)
+            by_evidence = by_lm if is_rival else None
     rate, batch_size = settings.learning_rate, settings.batch_size
     asks_members = settings.n_members == "auto"
     if batch_size == "auto":
@@ -157,7 +157,6 @@ def resolve(settings, size):
         return resolved
     if isinstance(resolved.alpha, str):
         return resolved if solver == "adam" else replace(resolved, n_free_steps=sum(FREE_STEPS))
-    # A few units fit a curve well or badly, by where they start; see ``narrowed``, too.
     _, cost = gauss_newton_size_and_cost(size.repeated, n_hidden)
     is_cheap = solver == "lm" and cost <= MAX_COST_FOR_STARTS
     goes_on = settings.warm_start or settings.early_stopping
@@ -167,8 +166,7 @@ def resolve(settings, size):
 def is_affordable(size, n_hidden, most=None):
     """Whether the Gauss-Newton matrix is: p x p, or n k x n k in the dual form."""
     n, cost = gauss_newton_size_and_cost(size, n_hidden)
-    most = MAX_GAUSS_NEWTON_COST if most is None else most
-    return n <= MAX_GAUSS_NEWTON_SIZE and cost <= most
+    return n <= MAX_GAUSS_NEWTON_SIZE and cost <= (MAX_GAUSS_NEWTON_COST if most is None else most)
 
 
 def most_affordable(settings, size, n_hidden):
@@ -208,15 +206,19 @@ def learns_wide(settings, size):
     """Whether a regression by L-BFGS learns a table of few rows for each weight of ten units.
 
     The evidence may then take for noise what columns say, as of a spectrum, or a bend in it, and
-    left-out rows do not. A network of few units by lm is its rival: ``with_best_penalty``.
-    Fewer rows can spare none.
+    left-out rows do not. Few units by lm are its rival, where they have residuals
+    (``with_best_penalty``); of fewer rows than some hundred it is asked only where they have none.
     """
-    few = FEW_ROWS_OF_A_WEIGHT * n_params(size, MIN_HIDDEN)
-    is_single = size.is_regression and size.n_outputs == 1
-    is_wide = is_single and MIN_ROWS_OF_WIDE <= size.n_counted < few
-    if not is_wide or settings.alpha != "auto" or settings.early_stopping:
+    is_wide = MIN_ROWS_OF_WIDE <= size.n_counted < FEW_ROWS_OF_A_WEIGHT * n_params(size, MIN_HIDDEN)
+    is_wide |= not (leaves_residuals(size) or is_small(size))
+    if settings.alpha != "auto" or settings.early_stopping or size.n_outputs > 1 or not is_wide:
         return False
-    return compares_penalties(replace(settings, solver="lbfgs"), size)
+    return size.is_regression and compares_penalties(replace(settings, solver="lbfgs"), size)
+
+
+def leaves_residuals(size):
+    """Whether rows leave two residuals for each weight of the fewest units."""
+    return size.n_telling >= RESIDUALS_OF_A_WEIGHT * n_params(size, FEWEST_HIDDEN)
 
 
 def choose_solver(size, n_hidden, most=None):
@@ -267,9 +269,8 @@ def choose_alpha(settings, size):
 def choose_members(resolved, size):
     """Members of a regression that finds its penalties by lm, where these and the width are "auto".
 
-    Three where the fit can be folded into one network for good: they are cheap, as a step of lm
-    grows with the square of the weights, and their mean predicts as well as one network of three
-    times the units, in a fraction of the time.
+    Three where the fit can be folded into one network for good: their mean predicts as well as one
+    of three times the units, in a fraction of the time, as a step grows with p^2.
     """
     if resolved.warm_start or resolved.is_stream or resolved.output_activation != "identity":
         return 1

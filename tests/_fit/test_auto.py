@@ -522,6 +522,23 @@ def test_networks_by_the_evidence_are_narrow(parameters, n_rows, width):
     assert resolve(asked, Size(n_rows, 8, 1)).n_hidden == width
 
 
+def test_where_three_units_have_no_two_residuals_a_weight_lbfgs_is_asked_alone():
+    """They have 97 weights of 30 columns; left-out rows choose the penalty of 40 numbers anyway."""
+    asked = settings_of(TwoLayerRegressor())
+
+    def solver(*of, **changes):
+        resolved = resolve(asked, replace(Size(*of), **changes))
+        return resolved.solver, resolved.by_evidence is not None
+
+    assert solver(193, 30, 1) == ("lbfgs", False)
+    assert solver(194, 30, 1) == ("lm", False)
+    assert solver(300, 60, 1) == ("lbfgs", False)
+    assert solver(400, 60, 1) == ("lbfgs", True)
+    assert solver(400, 60, 1, copies=2.0) == ("lbfgs", False)
+    assert solver(41, 300, 1) == ("lbfgs", False)
+    assert solver(40, 300, 1) == solver(150, 30, 2) == ("lm", False)
+
+
 @pytest.mark.parametrize("n_members", ["auto", 1])
 def test_the_rival_of_a_wide_table_is_what_lm_takes_with_few_units(n_members):
     """Of a width that was asked for only if each of its weights has two residuals, too."""

@@ -48,7 +48,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         Centre and scale X and, with identity output, y to weighted standard deviations of 1;
         the values of a column of X that has two come to lie 2 apart, and a column that is zero in
         most rows is scaled by its other values. The scaling is folded into ``coefs_`` and
-        ``intercepts_`` after the fit.
+        ``intercepts_`` after the fit. False leaves X as it is, and y under a float alpha and in
+        ``partial_fit``: other fits learn in deviations of y, whatever its units.
     n_members : int or "auto", default="auto"
         Networks of a committee, each from a start of its own, whose raw predictions
         are averaged: folded into one network of n_members n_hidden units. "auto" is 3 where
@@ -66,9 +67,9 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         numbers in y it is a number by cross-validation, S n_outputs alpha from 0.00001 to 1000 with
         the sum S of the sample weights; then W2's may be less, W1's more, and each input may have
         its own. From many rows a part is drawn for all that. Otherwise (other solvers, early
-        stopping, y of lbfgs not standardised) S n_outputs alpha is 1; in ``partial_fit`` of all
-        calls so far. Where y is not standardised these are in units of its standard deviation, at
-        least 0.3, with logistic output of its variance (in ``partial_fit`` those of the first).
+        stopping, logistic output by lbfgs) S n_outputs alpha is 1; in ``partial_fit`` of all calls
+        so far. Where y is not standardised these are in units of its variance, in ``partial_fit``
+        with identity output of its standard deviation, at least 0.3 (those of the first call).
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
         **Training.** "lm" is Levenberg-Marquardt; "lbfgs" limited-memory BFGS; "adam" and "sgd" go
         through mini-batches; "gd" is the textbook rule w <- w - learning_rate dF/dw on all rows.

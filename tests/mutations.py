@@ -659,6 +659,12 @@ MUTATIONS = {
         ("n_jobs if n_jobs is None else min(n_jobs, settings.n_members)", "n_jobs"),
         ('if "X" in self.moments else ()', "if False else ()"),
         ("((), ()) if says_little else", "((), ()) if False else"),
+        ("isinstance(settings.alpha, str) and not settings.is_stream", "False"),
+        (
+            "isinstance(settings.alpha, str) and not settings.is_stream",
+            "isinstance(settings.alpha, str)",
+        ),
+        ("(settings.standardize or finds_alpha)", "True"),
         (
             'targets = targets.in_units(moments_of(table, "encoded"))',
             'targets.in_units(moments_of(table, "encoded"))',

@@ -168,8 +168,8 @@ def test_lbfgs_compares_where_the_evidence_does_not_find_the_penalty():
         resolved = resolve(asked, size)
         assert compares_penalties(resolved, size) == compares
         assert resolved.alpha == "auto"
-    for parameters in ({"standardize": False}, {"output_activation": "logistic"}):
-        assert resolve(replace(asked, **parameters), wide).alpha == 1 / 3000
+    assert resolve(replace(asked, standardize=False), wide).alpha == "auto"
+    assert resolve(replace(asked, output_activation="logistic"), wide).alpha == 1 / 3000
     early = replace(asked, early_stopping=True)
     assert resolve(early, wide).alpha == 1 / 3000
     on_dask = replace(wide, is_in_memory=False)
@@ -224,16 +224,15 @@ def test_many_targets_share_the_loss_and_the_penalty():
     "parameters", [{"standardize": False}, {"output_activation": "logistic"}, {}], ids=str
 )
 def test_auto_is_in_units_of_a_y_that_is_not_standardised(parameters, weighted):
-    """Of its standard deviation, or with logistic output its variance, over S k."""
+    """With logistic output of its variance, over S k; else y is, whatever becomes of X."""
     weight = np.arange(60) % 3 if weighted else np.ones(60)
     S, y = max(weight.sum(), 60), np.column_stack([CURVE, -0.5 * CURVE])
     y = 1 / (1 + np.exp(-y)) if "output_activation" in parameters else 3 * y
     mean = np.average(y, axis=0, weights=weight)
     variance = np.average((y - mean) ** 2, axis=0, weights=weight).mean()
-    units = {"standardize": variance**0.5, "output_activation": variance}
     model = TwoLayerRegressor(3, solver="adam", max_iter=1, random_state=0, **parameters)
     model.fit(X, y, sample_weight=weight)
-    unit = units.get(next(iter(parameters), None), 1.0)
+    unit = variance if "output_activation" in parameters else 1.0
     assert model.penalty_[0] == pytest.approx(unit / (2 * S), rel=1e-12)
 
 
@@ -247,6 +246,16 @@ def test_small_targets_are_learnt_by_a_logistic_output(parameters, width):
     y = 0.5 + width * (1 / (1 + np.exp(-signal)) - 0.5)
     model = TwoLayerRegressor(20, output_activation="logistic", random_state=0, **parameters)
     assert model.fit(inputs, y).score(inputs, y) > 0.85
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_a_stream_that_is_not_standardised_has_the_penalty_of_its_first_rows(solver):
+    """Of the standard deviation of y, in which F is not: they may say little of later ones."""
+    model, y = TwoLayerRegressor(3, solver=solver, standardize=False, random_state=0), 3 * CURVE
+    for call, rows in enumerate([slice(20), slice(20, 40)], 1):
+        model.partial_fit(X[rows], y[rows])
+        assert model.penalty_[0] == pytest.approx(np.std(y[:20]) / (20 * call), rel=1e-12)
+    assert model._learned_.scale.y_scale == 1
 
 
 def test_a_stream_keeps_the_unit_of_its_first_rows():

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.datasets import make_friedman1
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from sklearn.preprocessing import scale
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._network.curvature import DenseCurvature
@@ -51,6 +53,59 @@ def test_without_standardisation_error_bars_go_by_the_unit_of_y(unit):
     found = model.predict(X, return_std=True)[1]
     np.testing.assert_allclose(found / unit, expected, rtol=0.05)
     assert model.noise_precision_ * unit**2 == pytest.approx(1 / 0.2**2, rel=0.5)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"solver": "lbfgs"}, {"solver": "lm"}, {"alpha": "evidence"}, {"alpha": "ard"}]
+    + [{"solver": solver} for solver in ("adam", "sgd", "gd")]
+    + [{"early_stopping": True}, {"n_members": 2}],
+    ids=str,
+)
+def test_a_penalty_that_is_found_is_one_for_y_in_any_units(parameters):
+    """Without standardisation X stays as it is: under other units of y, too, in 2^10 steps."""
+    model = TwoLayerRegressor(4, standardize=False, random_state=0)
+    model.set_params(**parameters, max_iter=20)
+    expected = model.fit(X, Y)
+    loss, predicted = expected.loss_, expected.predict(X)
+    for unit in (2.0**-10, 2.0**10, 2.0**20):
+        assert model.fit(X, unit * Y).loss_ == loss
+        np.testing.assert_array_equal(model.predict(X), unit * predicted)
+        if not {"n_members", "early_stopping"} & set(parameters):
+            assert model.loss_and_gradient(X, unit * Y)[0] == pytest.approx(loss)
+
+
+@pytest.mark.parametrize("solver", ["auto", "lbfgs", "lm"])
+def test_what_is_learned_without_standardisation_has_no_units_of_y(solver):
+    inputs, y = make_friedman1(300, noise=1, random_state=0)
+    inputs, scores = scale(inputs), []
+    for unit in (1, 1e-3, 1e3, 1e6):
+        model = TwoLayerRegressor(10, standardize=False, solver=solver, random_state=0)
+        model.fit(inputs[:200], unit * (y[:200] + 7))
+        scores.append(model.score(inputs[200:], unit * (y[200:] + 7)))
+    assert min(scores) > 0.9
+    assert max(scores) < min(scores) + 0.02
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "lm"])
+def test_a_float_is_the_alpha_of_an_objective_in_the_units_of_y(solver):
+    """F itself, and not one that is in proportion to it."""
+    model = TwoLayerRegressor(3, standardize=False, alpha=0.5, solver=solver, random_state=0)
+    model.fit(X, 8 * Y)
+    squares = sum((W**2).sum() for W in model.coefs_)
+    expected = np.mean((8 * Y - model.predict(X)) ** 2) + 0.5 / 2 * squares
+    assert model.loss_ == pytest.approx(expected)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", ["lm", "lbfgs", "adam"])
+def test_a_warm_start_without_standardisation_goes_on_in_the_units_of_y(solver):
+    parameters = {"standardize": False, "solver": solver, "max_iter": 100, "random_state": 0}
+    model = TwoLayerRegressor(4, warm_start=True, **parameters).fit(X, 1000 * Y)
+    score = model.score(X, 1000 * Y)
+    model.set_params(max_iter=1).fit(X, 1000 * Y)
+    assert model.score(X, 1000 * Y) > score - 0.05
 
 
 def test_targets_too_small_for_float32_are_refused():

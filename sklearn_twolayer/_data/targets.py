@@ -101,6 +101,8 @@ class RealTargets:
     def in_units(self, moments):
         """The targets, with the unit of a penalty where y is not standardised, of its moments.
 
+        It is asked for before a logistic output, and in a stream that is not to standardise.
+
         A weight of W1 with a prior precision of 1 has a penalty in proportion to the variance of
         the noise, and so of y. The weights of W2 are as large as the targets, so that theirs is
         in proportion to nothing, and one alpha for both to the geometric mean, the standard

@@ -166,30 +166,37 @@ class Problem:
         return published_weights(self.scale, self.network, [params], self.table.dtype)
 
 
-def standardization_of(table, targets, is_wanted):
+def standardization_of(table, targets, settings):
     """The standardisation of X and, with identity output, of y; and the moments of the rows.
 
-    ValueError if a column is too large for its variance to be a number.
+    X is standardised if the settings want it, and y also where alpha is found from the rows:
+    weights are drawn, penalties chosen and trainings ended in numbers that are meant for a y of
+    deviation 1. Under a float alpha F is in the units of y, and so is that of a stream, whose first
+    batch need not tell them. ValueError if a column is too large for its variance to be a number.
     """
     scale, moments = Standardization.none(table.n_features, targets.n_outputs), {}
-    if not is_wanted:
-        return scale, moments
-    has_units = targets.loss.is_quadratic
-    for name, title in [("X", "X"), ("encoded", "y")][: 1 + has_units]:
-        found = moments[name] = moments_of(table, name)
-        bad = np.flatnonzero(~np.isfinite(found.scale)).tolist()
-        if bad:
-            is_1d, (what, remedy) = len(found.scale) == 1 and title == "y", too_large("divide")
-            where = title if is_1d else f"column {bad[0]} of {title}"
-            raise ValueError(
-                f"In {where} there are {what} to standardise: their variance is not a finite "
-                f"number. {remedy} the column by a constant first."
-            )
-    X = moments["X"]
-    scale = replace(scale, mean=X.mean, scale=X.unit)
-    if has_units:
-        scale = replace(scale, y_mean=found.mean, y_scale=found.scale)
+    finds_alpha = isinstance(settings.alpha, str) and not settings.is_stream
+    if settings.standardize:
+        X = moments["X"] = finite_moments_of(table, "X")
+        scale = replace(scale, mean=X.mean, scale=X.unit)
+    if targets.loss.is_quadratic and (settings.standardize or finds_alpha):
+        y = moments["encoded"] = finite_moments_of(table, "encoded")
+        scale = replace(scale, y_mean=y.mean, y_scale=y.scale)
     return scale, moments
+
+
+def finite_moments_of(table, name):
+    """The moments of X or the ``encoded`` targets; ValueError if a variance is no finite number."""
+    found, title = moments_of(table, name), "X" if name == "X" else "y"
+    bad = np.flatnonzero(~np.isfinite(found.scale)).tolist()
+    if bad:
+        is_1d, (what, remedy) = len(found.scale) == 1 and title == "y", too_large("divide")
+        where = title if is_1d else f"column {bad[0]} of {title}"
+        raise ValueError(
+            f"In {where} there are {what} to standardise: their variance is not a finite "
+            f"number. {remedy} the column by a constant first."
+        )
+    return found
 
 
 def initial_weights(random_state, network, constant, *, is_steep=False, is_constant=((), ())):
@@ -231,7 +238,7 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
         targets.check_same(start.targets)
     moments = {}
     if scale is None:
-        scale, moments = standardization_of(table, targets, settings.standardize)
+        scale, moments = standardization_of(table, targets, settings)
         if settings.alpha == "auto" and targets.is_numeric and "encoded" not in moments:
             targets = targets.in_units(moments_of(table, "encoded"))
     problem = Problem(targets, scale, table, held_out, start=start, moments=moments)

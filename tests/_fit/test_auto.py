@@ -101,9 +101,9 @@ def test_a_wide_regression_asks_left_out_rows_by_lbfgs():
     assert solver(replace(size, total_weight=481)) == "lbfgs"
     assert solver(replace(size, total_weight=482)) == "lm"
     assert solver(size, n_hidden=3) == "lbfgs"
+    assert solver(size, standardize=False) == "lbfgs"  # y is, where the penalty is to be found
     others = {"early_stopping": True}, {"alpha": "evidence"}, {"alpha": 0.1}, {"solver": "lm"}
-    in_units_of_y = {"standardize": False}, {"output_activation": "logistic"}
-    for other in (*others, *in_units_of_y):
+    for other in (*others, {"output_activation": "logistic"}):
         assert solver(size, **other) == "lm"
     assert resolve(asked, Size(2500, 300, 1)).solver == "lbfgs"  # lm cannot afford it
     assert resolve(asked, Size(2500, 300, 1)).by_evidence is None

@@ -637,9 +637,6 @@ MUTATIONS = {
         "test_stopping.py "
         "test_gradient_descent.py test_choose_penalty.py test_invariance.py test_partial_fit.py "
         "test_defaults.py test_parameters.py test_data_kinds.py",
-        ("TanhForm(network).invert(params) if", "params if"),
-        ("b1 = steepness * random_state", "b1 = random_state"),
-        ("W1[inputs], W2[:, outputs] = 0, 0", "W2[:, outputs] = 0"),
         ("table=self.table.part(n_rows, strata=strata)", "table=self.table.part(n_rows)"),
         ("size = replace(size, copies=problem.of_rows(table).copies)", "pass"),
         ('len(found.scale) == 1 and title == "y"', "False"),
@@ -654,7 +651,10 @@ MUTATIONS = {
             '    if settings.n_members > 1 and settings.output_activation == "logistic":',
             "    if False:",
         ),
-        ("                monitor.interrupt()\n", "                pass\n"),
+        ("            training.monitor.interrupt()\n", "            pass\n"),
+        ("            watch.deadline.interrupt()\n", "            pass\n"),
+        ("training is not None and fit is None", "training is not None"),
+        ("                return Fit(ending=watch.deadline.reason)\n", "                pass\n"),
         ("            if is_late:  #", "            if False:  #"),
         ("n_jobs if n_jobs is None else min(n_jobs, settings.n_members)", "n_jobs"),
         ('if "X" in self.moments else ()', "if False else ()"),
@@ -735,6 +735,9 @@ MUTATIONS = {
     "_fit/weights.py": (
         "_fit/test_weights.py test_committee.py test_refit.py test_partial_fit.py "
         "_fit/test_foreign_start.py",
+        ("TanhForm(network).invert(params) if", "params if"),
+        ("b1 = steepness * random_state", "b1 = random_state"),
+        ("W1[inputs], W2[:, outputs] = 0, 0", "W2[:, outputs] = 0"),
         ("        if W1.shape != (f, h) or W2.shape != (h, k):", "        if False:"),
         ("        check_shapes(coefs, intercepts)\n        if", "        if"),
         (

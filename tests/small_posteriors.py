@@ -16,7 +16,7 @@ from scipy.stats import multivariate_t
 from sklearn_twolayer._bayes.averages import expected_prediction
 from sklearn_twolayer._bayes.posterior import posterior_of
 from sklearn_twolayer._data.rows import Rows
-from sklearn_twolayer._fit.run import initial_weights
+from sklearn_twolayer._fit.weights import initial_weights
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.losses import BinaryLogLoss, SquaredError
 from sklearn_twolayer._network.objective import MeanLoss, PenalisedLoss, Penalty, penalty_groups

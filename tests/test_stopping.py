@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
-from sklearn_twolayer._fit import monitor
+from sklearn_twolayer._fit import monitor, run
 from sklearn_twolayer._network.objective import MeanLoss
 
 ESTIMATORS = [TwoLayerRegressor, TwoLayerClassifier]
@@ -235,6 +235,28 @@ def test_an_interrupted_committee_keeps_its_whole_members(k, monkeypatch):
     interrupt_at(4 * 2 + (1 if k == 9 else 3), "gd", monkeypatch)
     model = fit_until(INTERRUPTED + ".* 2 of 4 members", network(**options, n_members=4))
     assert np.array_equal(model.coefs_[0], whole.coefs_[0])
+
+
+@pytest.mark.parametrize("stage", ["posterior_of_fit", "training_of"])
+def test_a_committee_interrupted_around_a_training_keeps_its_whole_members(stage, monkeypatch):
+    """While the rows of the third are opened, or its error bars computed."""
+    options = {"solver": "gd", "alpha": 0.01, "max_iter": 3}
+    whole = fit_to_the_end(network(**options, n_members=2))
+    monkeypatch.setattr(run, stage, interrupted := Interrupt(getattr(run, stage), 3))
+    model = fit_until(INTERRUPTED + ".* 2 of 4 members", network(**options, n_members=4))
+    assert interrupted.n_calls == 3
+    assert np.array_equal(model.coefs_[0], whole.coefs_[0])
+    assert (model.predict(X, return_std=True)[1] > 0).all()
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+def test_an_interrupt_before_a_network_is_whole_goes_through(n_members, monkeypatch):
+    model = network(solver="gd", alpha=0.01, max_iter=3, n_members=n_members)
+    before = fit_to_the_end(model).predict(X)
+    monkeypatch.setattr(run, "posterior_of_fit", Interrupt(run.posterior_of_fit, 1))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, 1 - Y)
+    assert np.array_equal(model.predict(X), before)
 
 
 # KeyboardInterrupt

@@ -22,10 +22,10 @@ from sklearn_twolayer._fit.monitor import Monitor, Stop, announce
 from sklearn_twolayer._fit.results import posterior_of_fit, published_weights
 from sklearn_twolayer._fit.span import fit_in_columns, problem_in_columns
 from sklearn_twolayer._fit.training import Fit, Training, too_large
-from sklearn_twolayer._fit.weights import WarmStart
+from sklearn_twolayer._fit.weights import WarmStart, initial_weights
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.objective import MeanLoss
-from sklearn_twolayer._network.scale import Standardization, TanhForm, moments_of
+from sklearn_twolayer._network.scale import Standardization, moments_of
 
 if TYPE_CHECKING:
     from sklearn_twolayer._data.dask_table import DaskTable
@@ -199,35 +199,6 @@ def finite_moments_of(table, name):
     return found
 
 
-def initial_weights(random_state, network, constant, *, is_steep=False, is_constant=((), ())):
-    """Weights (p,) of a network that starts near the ``constant`` raw prediction (k,).
-
-    The first layer spreads the units over the data: entries of W1 have standard deviation
-    1 / (2 sqrt f), so that z = x W1 has 1 / 2 at most for standardised x, and the biases spread the
-    kinks or bends over the range of z. Starting twice as steep ended in worse optima
-    (docs/choices.md); but h units that share the range of one input must be narrower the more they
-    are. A regression by lm, whose steps steep units do not shorten, starts steeper by h^(1/f) / 5,
-    if that is more than 1 (Nguyen & Widrow 1990, "Improving the learning speed of 2-layer neural
-    networks by choosing initial values of the adaptive weights"). The logistic unit starts where
-    the tanh unit starts (``TanhForm``).
-
-    ``is_steep``: many units of few inputs start steeper. ``is_constant`` is a pair of sequences of
-    bool, empty for none: the inputs that tell nothing, which start without a weight, lest one be
-    left to them where training ends early; and the outputs that start exactly at the constant.
-    """
-    f, h = network.n_features, network.n_hidden
-    gain = np.sqrt(0.5) if network.activation in ("relu", "softplus") else 0.5
-    steepness = max(h ** (1 / f) / 5, 1) if is_steep else 1
-    W1 = steepness * random_state.normal(scale=gain / np.sqrt(f), size=(f, h))
-    b1 = steepness * random_state.uniform(-0.5, 0.5, size=h)
-    W2 = random_state.normal(scale=0.5 / np.sqrt(h), size=(h, len(constant)))
-    inputs, outputs = map(np.flatnonzero, is_constant)
-    W1[inputs], W2[:, outputs] = 0, 0
-    b2 = np.array(constant, float)
-    params = network.pack([W1, W2], [b1, b2], np.float64)
-    return TanhForm(network).invert(params) if network.activation == "logistic" else params
-
-
 def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
     """The problem, and the settings without "auto"; ValueError if these contradict it.
 
@@ -297,27 +268,40 @@ def fit_member(problem, settings, random_state, *, watch):
     """Fit one network: a member of a committee, or the only one."""
     if watch.number and watch.deadline.is_over():
         return Fit(ending=watch.deadline.reason)
-    member_task = None if watch.number is None else watch.task
+    member_task, training, fit = None if watch.number is None else watch.task, None, None
     if member_task is not None:
         member_task.begin()
-    with ExitStack() as stack:
-        training = training_of(problem, settings, random_state, stack, watch=watch)
-        monitor = training.monitor
-        if watch.number is not None:
-            announce(settings, f"Member {watch.number + 1} of {settings.n_members}")
-        try:
-            fit = training.run()
-            if settings.alpha == "auto" and settings.solver == "lm" and problem.start is None:
-                fit = constant_or_better(training, fit, watch.deadline)
-        except (Stop, KeyboardInterrupt) as end:
-            if isinstance(end, KeyboardInterrupt):
-                monitor.interrupt()
-            if monitor.kept is None:
-                if watch.number:
-                    return Fit(ending=monitor.ending)
-                raise
-            fit = monitor.kept()
-    fit = monitor.along(fit)
+    try:
+        with ExitStack() as stack:
+            training = training_of(problem, settings, random_state, stack, watch=watch)
+            if watch.number is not None:
+                announce(settings, f"Member {watch.number + 1} of {settings.n_members}")
+            fit = trained(training, watch)
+        return finished(training, fit, member_task)
+    except (Stop, KeyboardInterrupt) as end:
+        if isinstance(end, KeyboardInterrupt):
+            watch.deadline.interrupt()
+        is_underway = training is not None and fit is None
+        if not is_underway or training.monitor.kept is None:
+            if watch.number:
+                return Fit(ending=watch.deadline.reason)
+            raise
+        if isinstance(end, KeyboardInterrupt):
+            training.monitor.interrupt()
+    return finished(training, training.monitor.kept(), member_task)
+
+
+def trained(training, watch):
+    """The fit that a training comes to, where it ended at the constant after its rival."""
+    fit, settings, problem = training.run(), training.settings, training.problem
+    if settings.alpha == "auto" and settings.solver == "lm" and problem.start is None:
+        return constant_or_better(training, fit, watch.deadline)
+    return fit
+
+
+def finished(training, fit, member_task):
+    """The fit with its curves, in the columns of X, and with error bars; its task has ended."""
+    problem, settings, fit = training.problem, training.settings, training.monitor.along(fit)
     if problem.in_columns is not None:
         problem, fit = problem_in_columns(problem), fit_in_columns(problem, fit)
     if not settings.is_stream:

@@ -1,4 +1,4 @@
-"""Warm starts: the weights that a fit goes on from, unless they say nothing of its rows.
+"""Weights to start from: drawn, or those of a warm start, unless they say nothing of the rows.
 
 A fit standardises by its own rows. Weights that were learned in other units, as of a y whose level
 was a thousand deviations away, start at F = 10^6. From there lm and L-BFGS have gone to the
@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from sklearn_twolayer._fit.monitor import announce
-from sklearn_twolayer._network.scale import Standardization
+from sklearn_twolayer._network.scale import Standardization, TanhForm
 from sklearn_twolayer._optimize.stochastic import StochasticState
 
 if TYPE_CHECKING:
@@ -34,6 +34,35 @@ TELLING = 2.0
 #: the same units, too: rows with other labels, targets of the other sign, or a step of gd that was
 #: too long lose less.
 ABSURD = 10.0
+
+
+def initial_weights(random_state, network, constant, *, is_steep=False, is_constant=((), ())):
+    """Weights (p,) of a network that starts near the ``constant`` raw prediction (k,).
+
+    The first layer spreads the units over the data: entries of W1 have standard deviation
+    1 / (2 sqrt f), so that z = x W1 has 1 / 2 at most for standardised x, and the biases spread the
+    kinks or bends over the range of z. Starting twice as steep ended in worse optima
+    (docs/choices.md); but h units that share the range of one input must be narrower the more they
+    are. A regression by lm, whose steps steep units do not shorten, starts steeper by h^(1/f) / 5,
+    if that is more than 1 (Nguyen & Widrow 1990, "Improving the learning speed of 2-layer neural
+    networks by choosing initial values of the adaptive weights"). The logistic unit starts where
+    the tanh unit starts (``TanhForm``).
+
+    ``is_steep``: many units of few inputs start steeper. ``is_constant`` is a pair of sequences of
+    bool, empty for none: the inputs that tell nothing, which start without a weight, lest one be
+    left to them where training ends early; and the outputs that start exactly at the constant.
+    """
+    f, h = network.n_features, network.n_hidden
+    gain = np.sqrt(0.5) if network.activation in ("relu", "softplus") else 0.5
+    steepness = max(h ** (1 / f) / 5, 1) if is_steep else 1
+    W1 = steepness * random_state.normal(scale=gain / np.sqrt(f), size=(f, h))
+    b1 = steepness * random_state.uniform(-0.5, 0.5, size=h)
+    W2 = random_state.normal(scale=0.5 / np.sqrt(h), size=(h, len(constant)))
+    inputs, outputs = map(np.flatnonzero, is_constant)
+    W1[inputs], W2[:, outputs] = 0, 0
+    b2 = np.array(constant, float)
+    params = network.pack([W1, W2], [b1, b2], np.float64)
+    return TanhForm(network).invert(params) if network.activation == "logistic" else params
 
 
 def float_arrays(weights):

@@ -5,8 +5,13 @@ import pytest
 from sklearn.utils import check_random_state
 
 from sklearn_twolayer._fit.results import are_equal, published_weights
-from sklearn_twolayer._fit.run import initial_weights, member_states
-from sklearn_twolayer._fit.weights import Resume, WarmStart, random_state_of_stream
+from sklearn_twolayer._fit.run import member_states
+from sklearn_twolayer._fit.weights import (
+    Resume,
+    WarmStart,
+    initial_weights,
+    random_state_of_stream,
+)
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork
 from sklearn_twolayer._network.scale import Standardization

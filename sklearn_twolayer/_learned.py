@@ -14,6 +14,7 @@ from sklearn_twolayer._data.labels import LabelTargets
 from sklearn_twolayer._data.rows import Rows, block_size
 from sklearn_twolayer._data.targets import RealTargets
 from sklearn_twolayer._fit.results import are_equal, checksum, published_weights
+from sklearn_twolayer._fit.training import too_large
 from sklearn_twolayer._fit.weights import Resume
 from sklearn_twolayer._network.activations import ACTIVATIONS
 from sklearn_twolayer._network.backprop import TwoLayerNetwork, raw_prediction
@@ -90,11 +91,14 @@ class Learned:
         """Z2 (n, k) of the rows X (n, f) in the user's units: one plain forward pass."""
         dtype = coefs[0].dtype
         if X.shape[0] <= FEW_ROWS and not sparse.issparse(X):
-            return raw_prediction(coefs, intercepts, X.astype(dtype, copy=False), self.activation)
+            rows = X.astype(dtype, copy=False)
+            Z2 = raw_prediction(coefs, intercepts, rows, self.activation)
+            return finite_answers(Z2, X, coefs)
         size = block_size(max(coefs[0].shape), dtype)
         rows = Rows(X, None, None, standardization=None, dtype=dtype, block_size=size)
         with rows if X.shape[0] > size else nullcontext():
-            return rows.map(self._block_raw_prediction(coefs, intercepts, rows))
+            Z2 = rows.map(self._block_raw_prediction(coefs, intercepts, rows))
+        return finite_answers(Z2, X, coefs)
 
     def _block_raw_prediction(self, coefs, intercepts, rows):
         """Z2 of a raw block [X 1] of the rows, as a block function."""
@@ -107,7 +111,8 @@ class Learned:
         network, dtype = self.network(coefs), coefs[0].dtype
         params = network.pack(coefs, intercepts, dtype)
         size = block_size(max(coefs[0].shape), dtype)
-        return _map_rows(X, lambda X, y, weight: network.forward(params, X)[1], dtype, size)
+        A1 = _map_rows(X, lambda X, y, weight: network.forward(params, X)[1], dtype, size)
+        return finite_answers(A1, X, coefs)
 
     def input_gradient(self, coefs, intercepts, X):
         """(W2 * g'(Z1)) W1' (n, k, f) times the slope of the output (n, k), by the chain rule."""
@@ -121,12 +126,13 @@ class Learned:
             return slope[:, :, None] * (d1 @ W1.T)
 
         size = block_size(max(W1.shape) * W2.shape[1], dtype)
-        return _map_rows(X, gradient, dtype, size)
+        return finite_answers(_map_rows(X, gradient, dtype, size), X, coefs)
 
     def by_posterior(self, coefs, intercepts, X, answer):
         """``answer(posteriors, X)`` (n, k) of blocks of standardised rows, stacked.
 
-        ValueError if the fit has no posterior, or one of other weights.
+        ValueError if the fit has no posterior, or one of other weights, or if an answer is no
+        finite number.
         """
         if not self.posteriors:
             raise ValueError(f"This fit has no error bars: {self.no_error_bars}.")
@@ -144,13 +150,19 @@ class Learned:
             X = self.scale.apply_block(X)
             return answer(self.posteriors, X).astype(coefs[0].dtype)
 
-        return _map_rows(X, block, np.float64, rows_of_block(network))
+        answers = _map_rows(X, block, np.float64, rows_of_block(network))
+        return finite_answers(answers, X, coefs)
 
     def moderated_probability(self, coefs, intercepts, X):
         """Outputs A2 (n, k) of a classifier, averaged over the posterior."""
 
         def answer(posteriors, X):
-            return expected_prediction(self.targets.loss, *mixture_moments(posteriors, X))
+            Z2, V = mixture_moments(posteriors, X)
+            bad = ~np.isfinite(V).all(axis=(1, 2))  # of which there are no eigenvalues
+            Z2[bad], V[bad] = 0, 0
+            A2 = expected_prediction(self.targets.loss, Z2, V)
+            A2[bad] = np.nan  # which is refused
+            return A2
 
         return self.by_posterior(coefs, intercepts, X, answer)
 
@@ -166,6 +178,20 @@ def _map_rows(X, block_function, dtype, size):
     """``block_function`` of blocks [X 1] of about this size, in the user's units, stacked."""
     with Rows(X, None, None, standardization=None, dtype=dtype, block_size=size) as rows:
         return rows.map(block_function)
+
+
+def finite_answers(answers, X, coefs):
+    """The answers (n, ...) to the rows of X; ValueError if one of them is no finite number."""
+    if np.isfinite(answers).all():
+        return answers
+    bad = np.flatnonzero(~np.isfinite(answers).reshape(len(answers), -1).all(axis=1))
+    more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+    largest, (what, remedy) = max(abs(W).max() for W in coefs), too_large("scale")
+    raise ValueError(
+        f"Row {bad[0]} of X{more} holds {what} for this network in {answers.dtype}, whose weights "
+        f"go up to {largest:.3g}: the answer is no finite number. {remedy} X as the rows that were "
+        "fitted."
+    )
 
 
 def check_finite(loss, gradients, weights):

@@ -19,6 +19,8 @@ from sklearn_twolayer._display import BLUE, ORANGE, import_pyplot, innermost
 
 #: Distance between two layers.
 WIDTH = 3.0
+#: Characters of a name beside a unit.
+MOST_CHARACTERS = 24
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -246,9 +248,20 @@ def _draw_units(ax, positions, names, *, align, shift):
     ax.plot(*positions.T, "o", ms=12, mfc="white", mec="0.3", zorder=3, clip_on=False)
     size = 9 if shift else 6.5
     return [
-        ax.text(x + shift, y, str(name), ha=align, va="center", zorder=4, fontsize=size)
+        ax.text(x + shift, y, _shortened(str(name)), ha=align, va="center", zorder=4, fontsize=size)
         for (x, y), name in zip(positions, names)
     ]
+
+
+def _shortened(name):
+    """A name without its middle, where it would take the place of the network.
+
+    What tells columns apart stands at their beginning, as of a word, or at the end, as of a level.
+    """
+    if len(name) <= MOST_CHARACTERS:
+        return name
+    half = MOST_CHARACTERS // 2
+    return f"{name[:half].rstrip()}\N{HORIZONTAL ELLIPSIS}{name[-half + 1 :].lstrip()}"
 
 
 def _count(shown, noun, total):

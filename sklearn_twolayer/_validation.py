@@ -61,7 +61,8 @@ def over_collections(method: Method) -> Method:
     @wraps(method)
     def of_array_or_collection(self, X, *args, **kwargs):
         if not is_collection(X):
-            with np.errstate(under="ignore"):  # as in a fit
+            # as in a fit: what is too small is zero, and what is too large is told by itself
+            with np.errstate(over="ignore", invalid="ignore", under="ignore"):
                 return method(self, X, *args, **kwargs)
         check_is_fitted(self)
         model = for_workers(self)

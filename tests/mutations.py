@@ -396,6 +396,7 @@ MUTATIONS = {
         "_data/test_targets.py _data/test_scores.py test_validation.py test_partial_fit.py "
         "test_classifier.py test_classes_without_weight.py test_faults.py "
         "_data/test_labels.py",
+        ("LOGARITHMS_AT_ONCE = 2**14", "LOGARITHMS_AT_ONCE = 2**30"),
         ("        if len(unknown):", "        if False:"),
         ("return (True,) if self.is_binary else", "return () if self.is_binary else"),
         ("        if y.shape[1:] != (", "        if self.is_multilabel and y.shape[1:] != ("),
@@ -417,7 +418,7 @@ MUTATIONS = {
         ("labels.size and not are_missing(labels).any():", "labels.size:"),
         ('        if kind == "unknown":', "        if False:"),
         ("np.hstack([1 - A2, A2]) if", "np.hstack([A2, 1 - A2]) if"),
-        ("np.hstack([ln(-Z2), ln(Z2)])", "np.hstack([ln(Z2), ln(-Z2)])"),
+        ("out[rows, :1] = ln(-Z2[rows])", "out[rows, :1] = ln(Z2[rows])"),
         ("totals.sum() / (weighs.sum() *", "totals.sum() / (len(totals) *"),
         ("    if not is_part:\n", "    if False:\n"),
         ("0 <= value <= GREATEST", "value < np.inf"),
@@ -466,12 +467,14 @@ MUTATIONS = {
     ),
     "_network_display.py": (
         "test_display.py",
+        ("    if len(name) <= MOST_CHARACTERS:", "    if True:"),
         ("        if n_layers != 2:", "        if False:"),
         ("        if isinstance(feature_names, str):", "        if False:"),
         ("        if len(feature_names) != len(W1):", "        if False:"),
     ),
     "_validation.py": (
         "test_frames.py test_faults.py test_base.py test_scorers.py test_underflow.py "
+        "test_scales.py "
         "test_dask.py::test_data_frames_with_unknown_lengths_and_an_empty_partition",
         (
             "validate_data(estimator, row, reset=reset)",
@@ -479,7 +482,8 @@ MUTATIONS = {
         ),
         ("        read(arrays, reset=True)  # what is wrong", "        # what is wrong"),
         ('"" if str(error).endswith("\\n") else " "', '" "'),
-        ('            with np.errstate(under="ignore"):', "            if True:"),
+        ('invalid="ignore", under="ignore"):', 'invalid="ignore"):'),
+        ('errstate(over="ignore", invalid="ignore", under', "errstate(under"),
         ("    check_shapes(*weights, estimator.n_features_in_, estimator.n_outputs_)\n", ""),
         ("estimator.n_features_in_, estimator.n_outputs_)\n", "None, estimator.n_outputs_)\n"),
         ("estimator.n_features_in_, estimator.n_outputs_)\n", "estimator.n_features_in_)\n"),
@@ -636,7 +640,9 @@ MUTATIONS = {
         "_fit/test_weights.py _fit/test_run.py _fit/test_training.py test_committee.py "
         "test_stopping.py "
         "test_gradient_descent.py test_choose_penalty.py test_invariance.py test_partial_fit.py "
-        "test_defaults.py test_parameters.py test_data_kinds.py",
+        "test_defaults.py test_parameters.py test_data_kinds.py test_refusals.py",
+        ("    refuse_too_wide(network)\n", ""),
+        ("(MOST_WEIGHTS - k) // (f + 1 + k)", "MOST_WEIGHTS // (f + 1)"),
         ("table=self.table.part(n_rows, strata=strata)", "table=self.table.part(n_rows)"),
         ("size = replace(size, copies=problem.of_rows(table).copies)", "pass"),
         ('len(found.scale) == 1 and title == "y"', "False"),
@@ -979,7 +985,11 @@ MUTATIONS = {
     ),
     "_learned.py": (
         "test_base.py test_explain.py test_posterior.py test_copies.py test_scorers.py "
-        "_bayes/test_posterior.py _bayes/test_averages.py test_underflow.py",
+        "_bayes/test_posterior.py _bayes/test_averages.py test_underflow.py test_scales.py",
+        ("            A2[bad] = np.nan  #", "            #"),
+        ("        return finite_answers(answers, X, coefs)", "        return answers"),
+        ("            return finite_answers(Z2, X, coefs)", "            return Z2"),
+        ("        return finite_answers(A1, X, coefs)", "        return A1"),
         ('    @np.errstate(under="ignore")\n', ""),
         ("        if not are_equal(fitted, (coefs, intercepts)):", "        if False:"),
         ("/ len(means) + between", "/ len(means)"),

@@ -1,5 +1,7 @@
 """TwoLayerClassifier: labels, probabilities, class weights, and life inside scikit-learn."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -78,6 +80,19 @@ def test_probabilities(y, n_classes):
         softmax = np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)
         np.testing.assert_allclose(probability, softmax, rtol=1e-13)
         assert (model.n_outputs_, model.out_activation_) == (n_classes, "softmax")
+
+
+@pytest.mark.parametrize("y", [TWO, THREE, LABELS])
+def test_logarithms_of_many_rows_take_little_more_than_the_answer(y):
+    model, few = fitted(X, y), fitted(X, y).predict_log_proba(X)
+    model.predict_log_proba(many := np.tile(X, (500, 1)))  # which also makes what is kept
+    tracemalloc.start()
+    try:
+        logarithms = model.predict_log_proba(many)
+        assert tracemalloc.get_traced_memory()[1] < 2.2 * logarithms.nbytes + 4e6
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_allclose(logarithms, np.tile(few, (500, 1)), rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("y", [TWO, THREE, LABELS])

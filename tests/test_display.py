@@ -206,6 +206,25 @@ def test_columns_of_a_frame_name_the_inputs(pyplot):
     assert [text.get_text() for text in texts[:10]] == NAMES
 
 
+def test_long_names_are_shortened_and_leave_room_for_the_network(pyplot):
+    """In a layout that warns, which is an error here, where nothing is left for the axes."""
+    long, labels = (
+        [f"{10 * word} {80 * '.'} level {word}" for word in "abcdefghij"],
+        ["A" * 200, "B"],
+    )
+    model = TwoLayerClassifier(3, alpha=0.1, random_state=0).fit(X, np.array(labels)[(Y > 0) * 1])
+    display = NetworkDisplay.from_estimator(model, feature_names=long)
+    display.figure_.canvas.draw()
+    texts = [text.get_text() for text in display.texts_]
+    assert max(map(len, texts)) <= 24
+    assert len(set(texts[:10])) == 10
+    assert texts[0].startswith("aaaaaaaaaa")
+    assert texts[0].endswith("level a")
+    assert display.feature_names == long
+    display = NetworkDisplay.from_estimator(model, feature_names=[name[:24] for name in long])
+    assert [text.get_text() for text in display.texts_[:10]] == [name[:24] for name in long]
+
+
 def test_of_many_units_the_largest_are_drawn(pyplot):
     display = NetworkDisplay.from_estimator(regressor(n_hidden=30).fit(X, Y), max_units=6)
     assert len(display.connections_[0].get_segments()) == 36

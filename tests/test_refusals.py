@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
+from sklearn_twolayer._fit import run
+from sklearn_twolayer._network.backprop import TwoLayerNetwork
 
 BOTH = pytest.mark.parametrize("Estimator", [TwoLayerRegressor, TwoLayerClassifier])
 X = np.random.RandomState(0).normal(size=(40, 3))
@@ -56,6 +58,25 @@ def test_and_so_it_is_beside_partitions(kind, Estimator):
     for call in (Estimator(**SETTINGS).fit, model.score):
         with pytest.raises(TypeError, match=message):
             call(collection, NO_ROWS[kind]())
+
+
+@BOTH
+def test_a_network_that_no_memory_holds_is_refused_before_weights_are_drawn(Estimator):
+    wide = Estimator(10**8, alpha=0.1)
+    message = r"n_hidden=100000000 makes 5e\+08 weights of 3 inputs and 1 .* n_hidden <= 53687091\."
+    with pytest.raises(ValueError, match=message):
+        wide.fit(X, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("shape", "remedy"),
+    [((2**28, 1, 1), "Choose fewer columns"), ((2**27 - 2, 2, 1), "Choose n_hidden <= 1")],
+)
+def test_the_remedy_for_too_many_weights_can_be_followed(shape, remedy):
+    f, h, k = shape
+    with pytest.raises(ValueError, match=remedy):
+        run.refuse_too_wide(TwoLayerNetwork(f, h, k, "tanh"))
+    run.refuse_too_wide(TwoLayerNetwork(2**27 - 2, 1, k, "tanh"))
 
 
 @BOTH

@@ -1,5 +1,8 @@
 """Columns and targets of any size: constant, far from zero, tiny or huge, standardised or not."""
 
+import re
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -166,6 +169,43 @@ def test_an_objective_that_is_no_number_is_refused_and_numpy_says_nothing():
     model.coefs_[1] *= 1e200
     with pytest.raises(ValueError, match=r"the weights are too large \(up to .*e\+"):
         model.loss_and_gradient(X, Y)
+
+
+@pytest.mark.parametrize("size", [1e100, 1e300, 1.7e308])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("activation", ["tanh", "relu", "softplus"])
+def test_an_answer_to_far_rows_is_a_number_or_refused(activation, dtype, size):
+    """Without a word from NumPy, whose warnings are errors here."""
+    parameters = {"activation": activation, "alpha": 0.01, "random_state": 0}
+    inputs = X.astype(dtype)
+    real = TwoLayerRegressor(3, **parameters).fit(inputs, Y)
+    three = TwoLayerClassifier(3, **parameters).fit(inputs, np.digitize(Y, [0, 1]))
+    two = TwoLayerClassifier(3, **parameters).fit(inputs, Y > 0)
+    far = np.r_[X, np.clip(X, -1, 1) * size]
+    calls = [partial(real.predict, return_std=True), real.transform, real.input_gradient]
+    for model in (two, three):
+        moderated = partial(model.predict_proba, moderated=True)
+        calls += [model.predict_proba, model.predict_log_proba, moderated]
+    for call in calls:
+        for rows in (far, sparse.csr_array(far), np.tile(far, (3, 1))):
+            try:
+                answers = call(rows)
+            except ValueError as error:
+                told = re.match(r"Row (\d+) of X and \d+ more holds values too large", str(error))
+                assert int(told[1]) >= 60
+            else:
+                assert np.isfinite(answers).all()
+            assert np.isfinite(call(rows[:60])).all()
+    for call in (three.predict_proba, real.predict):
+        if activation == "tanh" and dtype == np.float64:
+            call(far)
+        elif dtype == np.float32:
+            with pytest.raises(ValueError, match=r"in float32, whose weights .* Scale X as the"):
+                call(far)
+    if activation != "tanh" and size >= 1e300:  # of whose bars the square is no number
+        for model in (two, three):
+            with pytest.raises(ValueError, match="values too large for this network"):
+                model.predict_proba(far, moderated=True)
 
 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])

@@ -19,6 +19,8 @@ from sklearn_twolayer._network.losses import BinaryLogLoss, MulticlassLogLoss
 
 #: Kinds of y, in the words of scikit-learn, that are classes or labels.
 LABELS = ("binary", "multiclass", "multilabel-indicator")
+#: Rows of which logarithms are taken at once: on the way to them there are several copies.
+LOGARITHMS_AT_ONCE = 2**14
 #: Of the weights of classes: a whole number of Python may be larger than any float.
 GREATEST = sys.float_info.max
 
@@ -150,8 +152,14 @@ class LabelTargets:
 
     def log_of_each_class(self, Z2):
         """Ln of these probabilities from the raw prediction Z2, without rounding to ln 0."""
-        ln = self.loss.log_predict
-        return np.hstack([ln(-Z2), ln(Z2)]) if self.is_binary else ln(Z2)
+        ln, n_columns = self.loss.log_predict, 2 if self.is_binary else Z2.shape[1]
+        out = np.empty((len(Z2), n_columns), Z2.dtype)
+        for start in range(0, len(Z2), LOGARITHMS_AT_ONCE):
+            rows = slice(start, start + LOGARITHMS_AT_ONCE)
+            out[rows, -Z2.shape[1] :] = ln(Z2[rows])
+            if self.is_binary:
+                out[rows, :1] = ln(-Z2[rows])
+        return out
 
     def output_slope(self, Z2):
         """Return ones (n, k): the gradient asked for is that of the raw prediction itself."""

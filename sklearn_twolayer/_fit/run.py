@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from sklearn_twolayer._data.table import Table
     from sklearn_twolayer._data.targets import RealTargets
 
+#: Most weights of a network. Adam holds five vectors as long (the weights and their average, two
+#: moments, the gradient), 10 GB of so many in float64. Tables of 2^20 hashed words, the widest that
+#: are usual, have a fifth of it with 50 units.
+MOST_WEIGHTS = 2**28
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -237,7 +242,23 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
             "logistic outputs is no two-layer network. Set n_members=1."
         )
     shape = problem.table.n_features, settings.n_hidden, problem.targets.n_outputs
-    return replace(problem, network=TwoLayerNetwork(*shape, settings.activation)), settings
+    network = TwoLayerNetwork(*shape, settings.activation)
+    refuse_too_wide(network)
+    return replace(problem, network=network), settings
+
+
+def refuse_too_wide(network):
+    """ValueError of a network of more than ``MOST_WEIGHTS``, before any of them is drawn."""
+    p, (f, h, k) = network.n_params, (network.n_features, network.n_hidden, network.n_outputs)
+    if p <= MOST_WEIGHTS:
+        return
+    most = (MOST_WEIGHTS - k) // (f + 1 + k)
+    remedy = f"Choose n_hidden <= {most}" if most else "Choose fewer columns"
+    raise ValueError(
+        f"n_hidden={h} makes {p:.3g} weights of {f} inputs and {k} output(s), and at most "
+        f"{MOST_WEIGHTS:.3g} are fitted: {8 * p / 1e9:.3g} GB each time, of which a solver holds "
+        f"several. {remedy}."
+    )
 
 
 def member_states(random_state, n_members):

@@ -48,8 +48,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         Centre and scale X and, with identity output, y to weighted standard deviations of 1;
         the values of a column of X that has two come to lie 2 apart, and a column that is zero in
         most rows is scaled by its other values. The scaling is folded into ``coefs_`` and
-        ``intercepts_`` after the fit. False leaves X as it is, and y under a float alpha and in
-        ``partial_fit``: other fits learn in deviations of y, whatever its units.
+        ``intercepts_`` after the fit. False leaves X as it is, and y under a float alpha, by "gd"
+        and in ``partial_fit``: other fits learn in deviations of y, whatever its units.
     n_members : int or "auto", default="auto"
         Networks of a committee, each from a start of its own, whose raw predictions
         are averaged: folded into one network of n_members n_hidden units. "auto" is 3 where
@@ -103,8 +103,9 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
         ``max_iter`` / 5 iterations, from 10 to 200, lower it by no more than that each (20
         after a start on a part of the rows, 40 from a network of the comparison); sgd and adam
         when ``n_iter_no_change`` epochs lower it by no more than ``tol``. If the last epoch of
-        sgd or adam still lowers it by more, the fit warns. With early stopping, the least gain of
-        score or loss that counts as progress.
+        sgd or adam still lowers it by more, the fit warns; the last rates of "cosine" are next to
+        zero, so that a larger ``max_iter`` may lower it further all the same. With early stopping,
+        the least gain of score or loss that counts as progress.
     early_stopping : bool, default=False
         Hold out ``validation_fraction`` of the rows, stop when their score no longer grows and
         their loss no longer falls, and keep the weights with the best score. For every solver.

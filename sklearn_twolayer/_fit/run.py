@@ -176,11 +176,12 @@ def standardization_of(table, targets, settings):
 
     X is standardised if the settings want it, and y also where alpha is found from the rows:
     weights are drawn, penalties chosen and trainings ended in numbers that are meant for a y of
-    deviation 1. Under a float alpha F is in the units of y, and so is that of a stream, whose first
-    batch need not tell them. ValueError if a column is too large for its variance to be a number.
+    deviation 1. Under a float alpha F is in the units of y, and so is that of a textbook, and of a
+    stream, whose first batch need not tell them. ValueError if a column is too large for its variance to be a number.
     """
     scale, moments = Standardization.none(table.n_features, targets.n_outputs), {}
-    finds_alpha = isinstance(settings.alpha, str) and not settings.is_stream
+    finds_alpha = isinstance(settings.alpha, str) and settings.solver != "gd"
+    finds_alpha &= not settings.is_stream
     if settings.standardize:
         X = moments["X"] = finite_moments_of(table, "X")
         scale = replace(scale, mean=X.mean, scale=X.unit)

@@ -607,7 +607,7 @@ MUTATIONS = {
             'if resolved.alpha != "auto" or n_hidden >= resolved.n_hidden:',
             'if resolved.alpha != "auto":',
         ),
-        ("by_lm if by_lm.n_hidden <= choose_narrow_width(size) else None", "by_lm"),
+        ("leaves_residuals(size) and by_lm.n_hidden <= choose_narrow_width(size)", "True"),
         ("UNITS * np.sqrt(S", "np.sqrt(S"),
         ("size.n_rows * size.n_outputs))", "size.n_counted * size.n_outputs))"),
         (
@@ -637,7 +637,7 @@ MUTATIONS = {
         ("    if of_collections:", "    if False:"),
     ),
     "_fit/run.py": (
-        "_fit/test_weights.py _fit/test_run.py _fit/test_training.py test_committee.py "
+        "_fit/test_weights.py _fit/test_run.py _fit/test_training.py test_committee.py test_scales.py "
         "test_stopping.py "
         "test_gradient_descent.py test_choose_penalty.py test_invariance.py test_partial_fit.py "
         "test_defaults.py test_parameters.py test_data_kinds.py test_refusals.py",
@@ -665,12 +665,11 @@ MUTATIONS = {
         ("n_jobs if n_jobs is None else min(n_jobs, settings.n_members)", "n_jobs"),
         ('if "X" in self.moments else ()', "if False else ()"),
         ("((), ()) if says_little else", "((), ()) if False else"),
-        ("isinstance(settings.alpha, str) and not settings.is_stream", "False"),
-        (
-            "isinstance(settings.alpha, str) and not settings.is_stream",
-            "isinstance(settings.alpha, str)",
-        ),
-        ("(settings.standardize or finds_alpha)", "True"),
+        ("settings.is_stream or not isinstance(settings.alpha, str)", "True"),
+        ('settings.solver == "gd" or settings.is_stream or', "settings.is_stream or"),
+        ('settings.solver == "gd" or settings.is_stream or', 'settings.solver == "gd" or'),
+        ("settings.is_stream or not isinstance(settings.alpha, str)", "settings.is_stream"),
+        ("(settings.standardize or not stays)", "True"),
         (
             'targets = targets.in_units(moments_of(table, "encoded"))',
             'targets.in_units(moments_of(table, "encoded"))',

@@ -61,9 +61,13 @@ def test_without_standardisation_error_bars_go_by_the_unit_of_y(unit):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
     "parameters",
-    [{}, {"solver": "lbfgs"}, {"solver": "lm"}, {"alpha": "evidence"}, {"alpha": "ard"}]
-    + [{"solver": "adam"}, {"solver": "sgd"}]
-    + [{"early_stopping": True}, {"n_members": 2}],
+    [
+        {},
+        *({"solver": solver} for solver in ("lbfgs", "lm", "adam", "sgd")),
+        *({"alpha": alpha} for alpha in ("evidence", "ard")),
+        {"early_stopping": True},
+        {"n_members": 2},
+    ],
     ids=str,
 )
 def test_a_penalty_that_is_found_is_one_for_y_in_any_units(parameters):
@@ -89,6 +93,14 @@ def test_what_is_learned_without_standardisation_has_no_units_of_y(solver):
         scores.append(model.score(inputs[200:], unit * (y[200:] + 7)))
     assert min(scores) > 0.9
     assert max(scores) < min(scores) + 0.02
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_textbook_learns_in_the_units_of_y():
+    model = TwoLayerRegressor(3, standardize=False, solver="gd", random_state=0)
+    model.set_params(max_iter=5, tol=0, learning_rate=1e-3).fit(X, 8 * Y)
+    squares = sum(model.penalty_[place] * (W**2).sum() for place, W in zip((0, 2), model.coefs_))
+    assert model.loss_ == pytest.approx(np.mean((8 * Y - model.predict(X)) ** 2) + squares / 2)
 
 
 @pytest.mark.parametrize("solver", ["lbfgs", "lm"])

@@ -176,16 +176,15 @@ def standardization_of(table, targets, settings):
 
     X is standardised if the settings want it, and y also where alpha is found from the rows:
     weights are drawn, penalties chosen and trainings ended in numbers that are meant for a y of
-    deviation 1. Under a float alpha F is in the units of y, and so is that of a textbook, and of a
-    stream, whose first batch need not tell them. ValueError if a column is too large for its variance to be a number.
+    deviation 1. Under a float alpha F is in the units of y, as for a textbook and for a stream,
+    whose first batch need not tell them. ValueError where a variance is no finite number.
     """
     scale, moments = Standardization.none(table.n_features, targets.n_outputs), {}
-    finds_alpha = isinstance(settings.alpha, str) and settings.solver != "gd"
-    finds_alpha &= not settings.is_stream
+    stays = settings.solver == "gd" or settings.is_stream or not isinstance(settings.alpha, str)
     if settings.standardize:
         X = moments["X"] = finite_moments_of(table, "X")
         scale = replace(scale, mean=X.mean, scale=X.unit)
-    if targets.loss.is_quadratic and (settings.standardize or finds_alpha):
+    if targets.loss.is_quadratic and (settings.standardize or not stays):
         y = moments["encoded"] = finite_moments_of(table, "encoded")
         scale = replace(scale, y_mean=y.mean, y_scale=y.scale)
     return scale, moments

@@ -637,8 +637,8 @@ MUTATIONS = {
         ("    if of_collections:", "    if False:"),
     ),
     "_fit/run.py": (
-        "_fit/test_weights.py _fit/test_run.py _fit/test_training.py test_committee.py test_scales.py "
-        "test_stopping.py "
+        "_fit/test_weights.py _fit/test_run.py _fit/test_training.py test_committee.py "
+        "test_scales.py test_stopping.py "
         "test_gradient_descent.py test_choose_penalty.py test_invariance.py test_partial_fit.py "
         "test_defaults.py test_parameters.py test_data_kinds.py test_refusals.py",
         ("    refuse_too_wide(network)\n", ""),

@@ -70,6 +70,8 @@ class Table:
 
     def counted(self):
         """The table whose weights sum to the rows that they count; it keeps those of the user."""
+        if self.weight is None:
+            return self
         weight, frequency = that_count(self.weight), that_count(self.frequency)
         if weight is self.weight and frequency is self.frequency:
             return self

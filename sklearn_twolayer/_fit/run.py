@@ -243,18 +243,17 @@ def pose(settings, targets, table, *, held_out=None, scale=None, start=None):
         )
     shape = problem.table.n_features, settings.n_hidden, problem.targets.n_outputs
     network = TwoLayerNetwork(*shape, settings.activation)
-    refuse_too_wide(network)
+    if network.n_params > MOST_WEIGHTS:
+        raise ValueError(too_wide(network))
     return replace(problem, network=network), settings
 
 
-def refuse_too_wide(network):
-    """ValueError of a network of more than ``MOST_WEIGHTS``, before any of them is drawn."""
+def too_wide(network):
+    """What an error says of a network of more than ``MOST_WEIGHTS``, of which none is drawn yet."""
     p, (f, h, k) = network.n_params, (network.n_features, network.n_hidden, network.n_outputs)
-    if p <= MOST_WEIGHTS:
-        return
     most = (MOST_WEIGHTS - k) // (f + 1 + k)
     remedy = f"Choose n_hidden <= {most}" if most else "Choose fewer columns"
-    raise ValueError(
+    return (
         f"n_hidden={h} makes {p:.3g} weights of {f} inputs and {k} output(s), and at most "
         f"{MOST_WEIGHTS:.3g} are fitted: {8 * p / 1e9:.3g} GB each time, of which a solver holds "
         f"several. {remedy}."
@@ -297,7 +296,9 @@ def fit_member(problem, settings, random_state, *, watch):
             training = training_of(problem, settings, random_state, stack, watch=watch)
             if watch.number is not None:
                 announce(settings, f"Member {watch.number + 1} of {settings.n_members}")
-            fit = trained(training, watch)
+            fit = training.run()
+            if settings.alpha == "auto" and settings.solver == "lm" and problem.start is None:
+                fit = constant_or_better(training, fit, watch.deadline)
         return finished(training, fit, member_task)
     except (Stop, KeyboardInterrupt) as end:
         if isinstance(end, KeyboardInterrupt):
@@ -310,14 +311,6 @@ def fit_member(problem, settings, random_state, *, watch):
         if isinstance(end, KeyboardInterrupt):
             training.monitor.interrupt()
     return finished(training, training.monitor.kept(), member_task)
-
-
-def trained(training, watch):
-    """The fit that a training comes to, where it ended at the constant after its rival."""
-    fit, settings, problem = training.run(), training.settings, training.problem
-    if settings.alpha == "auto" and settings.solver == "lm" and problem.start is None:
-        return constant_or_better(training, fit, watch.deadline)
-    return fit
 
 
 def finished(training, fit, member_task):

@@ -570,6 +570,8 @@ MUTATIONS = {
         ("is_wide |= not (leaves_residuals(size) or is_small(size))", "pass"),
         ("not (leaves_residuals(size) or is_small(size))", "not leaves_residuals(size)"),
         ("is_rival = leaves_residuals(size) and", "is_rival ="),
+        ("return size.n_telling > size.n_features", "return True"),
+        ("size.n_outputs == 1 and MIN_ROWS_OF_WIDE", "MIN_ROWS_OF_WIDE"),
         ("size.n_telling >= RESIDUALS_OF_A_WEIGHT", "size.n_counted >= RESIDUALS_OF_A_WEIGHT"),
         ("(is_huge and not settings.is_stream)", "is_huge"),
         (

@@ -107,8 +107,7 @@ class Size:
 def gauss_newton_size_and_cost(size, n_hidden):
     """Rows of the smaller of the Gauss-Newton matrix and its dual, and multiply-adds of it.
 
-    They are p and n k, of the rows that are stored: weights cost no time. The dual takes fewer than
-    it is counted with, but where that rules lm out, lbfgs is not always worse (docs/choices.md).
+    They are p and n k, of the rows that are stored: weights cost no time. The dual takes fewer.
     """
     small, large = sorted((n_params(size, n_hidden), size.n_rows * size.n_outputs))
     return small, large * small**2
@@ -206,27 +205,26 @@ def learns_wide(settings, size):
     """Whether a regression by L-BFGS learns a table of few rows for each weight of ten units.
 
     The evidence may then take for noise what columns say, as of a spectrum, or a bend in it, and
-    left-out rows do not. Few units by lm are its rival, where they have residuals
-    (``with_best_penalty``); of fewer rows than some hundred it is asked only where they have none.
+    left-out rows do not. Few units by lm are its rival where they have residuals
+    (``with_best_penalty``). Some hundred rows, and several targets, ask it only where they do not.
     """
-    is_wide = MIN_ROWS_OF_WIDE <= size.n_counted < FEW_ROWS_OF_A_WEIGHT * n_params(size, MIN_HIDDEN)
+    few = FEW_ROWS_OF_A_WEIGHT * n_params(size, MIN_HIDDEN)
+    is_wide = size.n_outputs == 1 and MIN_ROWS_OF_WIDE <= size.n_counted < few
     is_wide |= not (leaves_residuals(size) or is_small(size))
-    if settings.alpha != "auto" or settings.early_stopping or size.n_outputs > 1 or not is_wide:
+    if settings.alpha != "auto" or settings.early_stopping or not is_wide:
         return False
     return size.is_regression and compares_penalties(replace(settings, solver="lbfgs"), size)
 
 
 def leaves_residuals(size):
-    """Whether rows leave two residuals for each weight of the fewest units."""
+    """Whether three units have two residuals for each weight; of several targets, whether n > f."""
+    if size.n_outputs > 1:  # of which lm tells the noise apart
+        return size.n_telling > size.n_features
     return size.n_telling >= RESIDUALS_OF_A_WEIGHT * n_params(size, FEWEST_HIDDEN)
 
 
 def choose_solver(size, n_hidden, most=None):
-    """Lm where its matrix takes at most ``most`` multiply-adds, then lbfgs, then adam.
-
-    A classifier that can afford both goes by S, so that a row of weight 2 takes the same solver as
-    two equal rows.
-    """
+    """Lm where its matrix, of a classifier's S rows, takes ``most`` multiply-adds; lbfgs; adam."""
     if is_affordable(size if most is None or size.is_regression else size.repeated, n_hidden, most):
         return "lm"
     return "lbfgs" if is_gradient_cheap(size, n_hidden) else "adam"

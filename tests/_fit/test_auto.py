@@ -537,6 +537,8 @@ def test_where_three_units_have_no_two_residuals_a_weight_lbfgs_is_asked_alone()
     assert solver(400, 60, 1, copies=2.0) == ("lbfgs", False)
     assert solver(41, 300, 1) == ("lbfgs", False)
     assert solver(40, 300, 1) == solver(150, 30, 2) == ("lm", False)
+    assert solver(150, 150, 2) == solver(300, 151, 2, copies=2.0) == ("lbfgs", False)
+    assert solver(151, 150, 2) == solver(20, 150, 2) == ("lm", False)
 
 
 @pytest.mark.parametrize("n_members", ["auto", 1])

@@ -93,12 +93,12 @@ class Learned:
         if X.shape[0] <= FEW_ROWS and not sparse.issparse(X):
             rows = X.astype(dtype, copy=False)
             Z2 = raw_prediction(coefs, intercepts, rows, self.activation)
-            return finite_answers(Z2, X, coefs)
+            return finite_answers(Z2, coefs, intercepts)
         size = block_size(max(coefs[0].shape), dtype)
         rows = Rows(X, None, None, standardization=None, dtype=dtype, block_size=size)
         with rows if X.shape[0] > size else nullcontext():
             Z2 = rows.map(self._block_raw_prediction(coefs, intercepts, rows))
-        return finite_answers(Z2, X, coefs)
+        return finite_answers(Z2, coefs, intercepts)
 
     def _block_raw_prediction(self, coefs, intercepts, rows):
         """Z2 of a raw block [X 1] of the rows, as a block function."""
@@ -112,7 +112,7 @@ class Learned:
         params = network.pack(coefs, intercepts, dtype)
         size = block_size(max(coefs[0].shape), dtype)
         A1 = _map_rows(X, lambda X, y, weight: network.forward(params, X)[1], dtype, size)
-        return finite_answers(A1, X, coefs)
+        return finite_answers(A1, coefs, intercepts)
 
     def input_gradient(self, coefs, intercepts, X):
         """(W2 * g'(Z1)) W1' (n, k, f) times the slope of the output (n, k), by the chain rule."""
@@ -126,7 +126,7 @@ class Learned:
             return slope[:, :, None] * (d1 @ W1.T)
 
         size = block_size(max(W1.shape) * W2.shape[1], dtype)
-        return finite_answers(_map_rows(X, gradient, dtype, size), X, coefs)
+        return finite_answers(_map_rows(X, gradient, dtype, size), coefs, intercepts)
 
     def by_posterior(self, coefs, intercepts, X, answer):
         """``answer(posteriors, X)`` (n, k) of blocks of standardised rows, stacked.
@@ -151,7 +151,7 @@ class Learned:
             return answer(self.posteriors, X).astype(coefs[0].dtype)
 
         answers = _map_rows(X, block, np.float64, rows_of_block(network))
-        return finite_answers(answers, X, coefs)
+        return finite_answers(answers, coefs, intercepts)
 
     def moderated_probability(self, coefs, intercepts, X):
         """Outputs A2 (n, k) of a classifier, averaged over the posterior."""
@@ -180,15 +180,19 @@ def _map_rows(X, block_function, dtype, size):
         return rows.map(block_function)
 
 
-def finite_answers(answers, X, coefs):
-    """The answers (n, ...) to the rows of X; ValueError if one of them is no finite number."""
+def finite_answers(answers, coefs, intercepts):
+    """The answers (n, ...) to rows; ValueError if one of them is no finite number."""
     if np.isfinite(answers).all():
         return answers
+    if not all(np.isfinite(array).all() for array in (*coefs, *intercepts)):
+        raise ValueError("coefs_ or intercepts_ hold weights that are not finite. Fit again.")
     bad = np.flatnonzero(~np.isfinite(answers).reshape(len(answers), -1).all(axis=1))
-    more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+    rows = f"Row {bad[0]} of X holds"
+    if len(bad) > 1:
+        rows = f"Row {bad[0]} of X and {len(bad) - 1} more hold"
     largest, (what, remedy) = max(abs(W).max() for W in coefs), too_large("scale")
     raise ValueError(
-        f"Row {bad[0]} of X{more} holds {what} for this network in {answers.dtype}, whose weights "
+        f"{rows} {what} for this network in {answers.dtype}, whose weights "
         f"go up to {largest:.3g}: the answer is no finite number. {remedy} X as the rows that were "
         "fitted."
     )

@@ -73,8 +73,8 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "gd"}, default="auto"
         **Training.** "lm" is Levenberg-Marquardt; "lbfgs" limited-memory BFGS; "adam" and "sgd" go
         through mini-batches; "gd" is the textbook rule w <- w - learning_rate dF/dw on all rows.
-        "auto" takes "lm" where its matrix is affordable, then "lbfgs", then "adam", and of 250 rows
-        or more with many columns "lm" or "lbfgs", by left-out rows; ``solver_`` says which.
+        "auto" takes "lm" where its matrix is affordable, then "lbfgs", then "adam". Of few rows for
+        each column it takes "lbfgs", or from 250 rows on what left-out rows say; ``solver_`` tells.
     learning_rate : float or "auto", default="auto"
         The step size of gd, sgd and adam. "auto" is 0.5 / (largest eigenvalue of the Gauss-Newton
         matrix at the start), 0.05 and 0.01.
@@ -161,8 +161,9 @@ class TwoLayerRegressor(RegressorMixin, BaseTwoLayer):
     n_effective_params_ : float
         How many weights the data determine. There where error bars are.
     curvature_rows_ : int
-        Rows of which the Gauss-Newton matrix was made: all that are distinct, or a random part
-        where these would take more than a second. Most fits of more than 5,000 weights have none.
+        Rows of which the Gauss-Newton matrix was made: all, copies once where they are merged, or a
+        random part where all would take more than a second. Most fits of over 5,000 weights have
+        none.
     log_marginal_likelihood_ : float
         Laplace's approximation of ln p(y), in the units of y, where all groups have a
         prior precision.

@@ -203,7 +203,7 @@ def test_an_answer_to_far_rows_is_a_number_or_refused(activation, dtype, size):
             try:
                 answers = call(rows)
             except ValueError as error:
-                told = re.match(r"Row (\d+) of X and \d+ more holds values too large", str(error))
+                told = re.match(r"Row (\d+) of X and \d+ more hold values too large", str(error))
                 assert int(told[1]) >= 60
             else:
                 assert np.isfinite(answers).all()
@@ -218,6 +218,14 @@ def test_an_answer_to_far_rows_is_a_number_or_refused(activation, dtype, size):
         for model in (two, three):
             with pytest.raises(ValueError, match="values too large for this network"):
                 model.predict_proba(far, moderated=True)
+
+
+def test_weights_that_are_no_numbers_are_not_blamed_on_rows():
+    for name in ("coefs_", "intercepts_"):
+        model = TwoLayerRegressor(3, alpha=0.01, random_state=0).fit(X, Y)
+        setattr(model, name, [np.nan * array for array in getattr(model, name)])
+        with pytest.raises(ValueError, match="hold weights that are not finite"):
+            model.predict(X)
 
 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])

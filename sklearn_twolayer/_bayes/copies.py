@@ -35,17 +35,23 @@ MIN_BETWEEN = 4
 MOST_UNITS, ROUNDED = 10**6, 12
 
 
-def copies_of_rows(table, scale):
-    """How many rows there are, by their weights, for each that tells something new; 1 at least."""
+def without_copies(table, scale):
+    """The distinct rows, and how many rows there are, by their weights, for each; 1 at least.
+
+    Where many rows are copies the table is that of the distinct ones, weighed by their copies, as
+    it is before where it is small: ``Table.distinct``.
+    """
     weight = np.ones(table.n_rows) if table.weight is None else table.weight
     if len(np.unique(table.encoded[:, 0])) == table.n_rows:  # which is cheaper to see
-        return max(float(weight.sum() / table.n_rows), 1.0)
+        return table, max(float(weight.sum() / table.n_rows), 1.0)
     rows = SortedRows.of(table.X, table.encoded, scale)
     n_distinct = np.count_nonzero(rows.is_new)
     do_meet = rows.labels.max() + 1 < n_distinct  # different rows with the same y
     if do_meet and (rows.meet_by_chance(weight) or rows.fill_a_table(table.X, weight)):
-        return 1.0
-    return max(float(weight.sum() / n_distinct), 1.0)
+        return table, 1.0
+    if table.n_rows > MANY_COPIES * n_distinct:
+        table = table.merged(rows.order[rows.is_new], rows.weigh_distinct(weight))
+    return table, max(float(weight.sum() / n_distinct), 1.0)
 
 
 def left_out_shares(X, y, standardization, *, frequency=None, are_labels=True, are_few=False):

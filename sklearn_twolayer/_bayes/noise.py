@@ -42,6 +42,8 @@ NOISE_PRECISION_BOUNDS = (1e-6, 1e8)
 MAX_USED_SHARE = 0.99
 #: Largest leverage of a row: beyond it rounding decides what a network would say without it.
 LARGEST_LEVERAGE = 1 - 1e-9
+#: Numbers of the Jacobian of drawn rows: half a second of them.
+MOST_DRAWN = 10**7
 #: Fewer distinct rows tell nothing of the noise: a network goes through two, under the weakest of
 #: penalties, as none can be left out to judge a stronger one by (``cross_validate``).
 MIN_DISTINCT = 3
@@ -248,20 +250,35 @@ def variance_of_unseen(few, params, factor, units):
     return few.rows.map(block)
 
 
-def variance_of_drawn(few, params, factor, units):
-    """Return the variance (m, k) of predictions A2 of new rows, drawn as the few rows were.
+def variance_of_drawn(few, params, factor, units, *, most_rows):
+    """Return variances (m, k) of predictions A2 of new rows, drawn as few rows were, and weights.
 
     The difference of two rows has twice their covariance. So these have their mean and covariance:
 
-        mean + (x_i - x_j) / sqrt(2)        for all pairs i != j
+        mean + (x_i - x_j) / sqrt(2)        for all pairs of rows, with the weight s_i s_j
 
+    of as many as ``most_rows``, those of the largest weights. A row with copies is a pair of these,
+    too, with the weight s_i (s_i - 1). Where columns are many, each row is in some pairs only.
     Units as in ``variance_of_unseen``, but no row is left out, and none is one of the new.
     """
-    X = few.rows.map(lambda X, y, weight: dense(X))
-    i, j = np.nonzero(~np.eye(len(X), dtype=bool))
-    drawn = X.mean(axis=0) + (X[i] - X[j]) / np.sqrt(2)
-    leverages = _leverages(few, few.incoming(params), factor, drawn)
-    return 0.5 * few.network.n_outputs * units * np.diagonal(leverages, axis1=1, axis2=2)
+    X, weight = few.rows.map(lambda X, y, weight: dense(X)), few.rows.weight
+    s = np.full(len(X), few.distinct_weight / few.rows.weight_of_blocks)
+    s = s if weight is None else s * weight
+    heaviest = np.sort(np.argsort(-s, kind="stable")[:most_rows])
+    X, s, m = X[heaviest], s[heaviest], len(heaviest)
+    n_numbers = m * few.network.n_params * few.network.n_outputs  # of as many rows of a Jacobian
+    shifts = np.arange(min(m, max(MOST_DRAWN // n_numbers, 1) + 1))
+    i, shift = np.tile(np.arange(m), len(shifts)), shifts.repeat(m)
+    j = (i + shift) % m
+    pair = np.where(shift > 0, s[i] * s[j], np.maximum(s[i] * (s[i] - 1), 0))
+    i, j, pair = i[pair > 0], j[pair > 0], pair[pair > 0]
+    mean, block_params, variances = s @ X / s.sum(), few.incoming(params), []
+    for start in range(0, len(i), m):
+        block = slice(start, start + m)
+        drawn = mean + (X[i[block]] - X[j[block]]) / np.sqrt(2)
+        leverages = _leverages(few, block_params, factor, drawn.astype(X.dtype))
+        variances.append(np.diagonal(leverages, axis1=1, axis2=2).copy())
+    return 0.5 * few.network.n_outputs * units * np.concatenate(variances), pair
 
 
 def independence_of_targets(table):

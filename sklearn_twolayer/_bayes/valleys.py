@@ -25,6 +25,8 @@ VALLEYS_TEMPERATURE = 1.75
 #: Of fewer rows it is luck what those lose that are left out: it bounds nothing, but the variance
 #: of y does (docs/choices.md).
 MIN_ROWS_THAT_BOUND = 20
+#: Weights sum to half of all within this share of it.
+HALF_BUT_FOR_ROUNDING = 1e-9
 #: The one-sided probability of the quantiles that bound a variance: of intervals of 90 %.
 PROBABILITY = 0.95
 
@@ -39,26 +41,38 @@ def valleys(few, params, factor, *, units, likelihood, left_out_share):
     is_linear = few.loss.is_quadratic and few.network.activation == "identity"
     temperature = 1.0 if is_linear else VALLEYS_TEMPERATURE
     n, variances = likelihood.total_weight, likelihood.variances
-    if max(n, few.rows.n_rows) < MIN_ROWS_THAT_BOUND:
-        said = temperature * variance_of_drawn(few, params, factor, units)
-        return temperature * believed_share(said, variance_of_new_y(n), variances)
-    if not left_out_share or n < MIN_ROWS_THAT_BOUND:
+    if n < MIN_ROWS_THAT_BOUND:
+        said, weights = variance_of_drawn(few, params, factor, units, most_rows=MIN_ROWS_THAT_BOUND)
+        most = variance_of_new_y(n)
+        return temperature * believed_share(temperature * said, most, variances, weights)
+    if not left_out_share:
         return temperature
     said = variance_of_unseen(few, params, factor, units)
     return temperature * believed_share(said, left_out_share / surely_of_variance(n), variances)
 
 
-def believed_share(said, most, variances):
+def believed_share(said, most, variances, weights=None):
     """The factor, 1 at most, by which the variances (n, k) ``said`` of new rows are believed.
 
     Half of the rows may be as uncertain, because the weights are unknown, as ``most``, a share of
-    the ``variances`` (k,) of the targets, but not more. Targets count that vary.
+    the ``variances`` (k,) of the targets, but not more. Targets count that vary, and rows as often
+    as their ``weights`` (n,) say.
     """
     varies = np.broadcast_to(variances, said.shape[1]) > 0
-    if not varies.any():
+    if not varies.any() or not len(said):
         return 1.0
-    bound, of_median = most * np.sum(variances), np.median(said[:, varies].sum(axis=1))
+    bound, of_median = most * np.sum(variances), median(said[:, varies].sum(axis=1), weights)
     return float(bound / of_median) if bound < of_median else 1.0  # units that are full say 0
+
+
+def median(values, weights=None):
+    """The median of values (n,), each as often as its weight (n,) says."""
+    if weights is None:
+        return np.median(values)
+    order = np.argsort(values)
+    below = np.cumsum(weights[order])
+    half = below[-1] / 2 * (1 - HALF_BUT_FOR_ROUNDING), below[-1] / 2 * (1 + HALF_BUT_FOR_ROUNDING)
+    return values[order][np.searchsorted(below, half)].mean()
 
 
 def variance_of_new_y(n):

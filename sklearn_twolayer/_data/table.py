@@ -12,12 +12,12 @@ from sklearn.utils import check_array
 from sklearn_twolayer._data.counted import that_count
 from sklearn_twolayer._data.rows import Rows, block_size
 from sklearn_twolayer._data.targets import refuse_missing
-from sklearn_twolayer._network.products import dense, positions
+from sklearn_twolayer._network.products import dense, positions_in_span
 
 #: In what X is computed: float32 stays.
 FLOATS = (np.float64, np.float32)
-#: Most numbers in X of rows that are sorted, which takes a copy of it: larger tables may lie on a
-#: disk, and a part of these tells the penalties.
+#: Most numbers in X and y of rows that are sorted, which takes a copy of them: larger tables may
+#: lie on a disk, and a part of these tells the penalties.
 MOST_SORTED = 2 * 10**6
 
 
@@ -154,21 +154,24 @@ class Table:
         each is one.
         """
         are_summed = settings.solver in ("auto", "lbfgs", "lm") and not settings.early_stopping
-        if not are_summed or self.n_rows * self.n_features * self.density > MOST_SORTED:
+        n_numbers = self.n_rows * self.n_features * self.density + self.encoded.size
+        if not are_summed or n_numbers > MOST_SORTED:
             return self
-        span = self.X.max(axis=0) - self.X.min(axis=0)  # of a column: units do not matter
-        span = span.toarray().ravel() if sparse.issparse(span) else span
-        position = positions(self.X, 0.0, np.where(span > 0, span, 1))
-        order = np.lexsort((position, *self.encoded.reshape(self.n_rows, -1).T))
-        X, y = self.X[order], self.encoded[order].reshape(self.n_rows, -1)
+        y = self.encoded.reshape(self.n_rows, -1)
+        order = np.lexsort((positions_in_span(self.X), positions_in_span(y)))
+        X, y = self.X[order], y[order]
         is_new = np.ones(self.n_rows, bool)
         is_new[1:] = np.asarray((X[1:] != X[:-1]).sum(axis=1)).ravel() > 0
         is_new[1:] |= (y[1:] != y[:-1]).any(axis=1)
         weight = np.ones(self.n_rows) if self.weight is None else self.weight
         weight = np.add.reduceat(weight[order], np.flatnonzero(is_new))
+        return self.merged(order[is_new], weight)
+
+    def merged(self, indices, weight):
+        """The table of the rows ``indices``, which weigh so much (n,) with all that equal them."""
         weight = None if (weight == 1).all() else weight
-        distinct = replace(self.take(order[is_new]), weight=weight, frequency=weight)
-        return replace(distinct, weightless=self.weightless, given=self.as_given)
+        merged = replace(self.take(indices), weight=weight, frequency=weight)
+        return replace(merged, weightless=self.weightless, given=self.as_given)
 
     def take_shares(self, shares):
         """The table of shares (n,) of the rows: their weights are less, none is not there."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from joblib import Parallel, delayed
 
-from sklearn_twolayer._bayes.copies import copies_of_rows
+from sklearn_twolayer._bayes.copies import without_copies
 from sklearn_twolayer._bayes.noise import independence_of_targets
 from sklearn_twolayer._fit.auto import Size, resolve, rows_to_start_on
 from sklearn_twolayer._fit.left_out import Refits, constant_or_better
@@ -128,7 +128,8 @@ class Problem:
             return replace(self, table=table)
         if not table.is_in_memory:
             return replace(self, table=table, copies=max(table.total_weight / table.n_rows, 1.0))
-        return replace(self, table=table, copies=copies_of_rows(table, self.scale))
+        table, copies = without_copies(table, self.scale)
+        return replace(self, table=table, copies=copies)
 
     def part(self, n_rows):
         """The same problem of so many of the rows, with two or more of each class."""

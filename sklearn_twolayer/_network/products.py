@@ -59,6 +59,18 @@ def positions(X, mean, scale):
         return ((X - mean) * direction).sum(axis=1)  # of the same bits, wherever a row stands
 
 
+def positions_in_span(X):
+    """Those of columns as they are between their least and greatest value: constants tell nothing.
+
+    Nor does their size, in which the others would be lost to rounding. Sparse ones are not moved.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        least, span = X.min(axis=0), X.max(axis=0) - X.min(axis=0)
+    if not isinstance(X, np.ndarray):
+        least, span = 0.0, span.toarray().ravel()
+    return positions(X, least, np.where(span > 0, span, np.inf))
+
+
 def inner_products(A, weight):
     """sum_i s_i a_i a_i' (k, k) over the rows of A (n, k); s_i is 1 without a weight (n,)."""
     return A.T @ (A if weight is None else A * weight[:, None])

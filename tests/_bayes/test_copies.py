@@ -11,10 +11,11 @@ from sklearn_twolayer import TwoLayerClassifier, TwoLayerRegressor
 from sklearn_twolayer._bayes.copies import (
     N_FOLDS,
     SortedRows,
-    copies_of_rows,
     left_out_shares,
     replicates_tell_noise,
+    without_copies,
 )
+from sklearn_twolayer._data import table as table_module
 from sklearn_twolayer._data.table import Table
 from sklearn_twolayer._network.scale import Standardization
 
@@ -40,7 +41,7 @@ def rows_of_levels(n, seed=0):
 
 def counted(X, y, weight=None):
     table = Table(X, y, weight, encoded=y[:, None])
-    return copies_of_rows(table, Standardization.none(X.shape[1], 1)), table
+    return without_copies(table, Standardization.none(X.shape[1], 1))[1], table
 
 
 @pytest.mark.parametrize("times", [1, 3])
@@ -120,6 +121,24 @@ def test_copies_do_not_tell_their_noise_for_a_signal(alpha):
         assert model.noise_precision_ == pytest.approx(noise, rel=0.2)
         prediction, std = model.predict(new, return_std=True)
         assert 0.85 < (abs(prediction - signal) < 1.645 * std).mean() < 0.95
+
+
+def test_many_copies_are_merged_where_rows_are_too_many_to_sort(monkeypatch):
+    """But a few are left, and so is what is equal by chance."""
+    X, y = rows_of_numbers(50)
+    rows = np.random.RandomState(0).permutation(np.repeat(np.arange(50), 1 + np.arange(50) % 3))
+    _, table = counted(X[rows], y[rows])
+    merged, copies = without_copies(table, Standardization.none(4, 1))
+    assert merged.n_rows == 50
+    assert copies == len(rows) / 50
+    np.testing.assert_array_equal(merged.weight, (1 + np.arange(50) % 3)[rows[merged.numbers]])
+    few = np.vstack([X, X[:2]]), np.append(y, y[:2])
+    for others in (few, rows_of_levels(300)):
+        _, table = counted(*others)
+        assert without_copies(table, Standardization.none(others[0].shape[1], 1))[0] is table
+    monkeypatch.setattr(table_module, "MOST_SORTED", 0)
+    model = TwoLayerRegressor(3, alpha="evidence", random_state=0)
+    assert model.fit(X[rows], y[rows]).curvature_rows_ == 50
 
 
 @pytest.mark.parametrize("as_X", [np.asarray, sparse.csr_array])

@@ -8,11 +8,13 @@ import pytest
 from gradient_check import random_problem
 from scipy.stats import chi2
 
+from sklearn_twolayer._bayes import noise
 from sklearn_twolayer._bayes.noise import Likelihood, variance_of_drawn, variance_of_unseen
 from sklearn_twolayer._bayes.posterior import posterior_factor
 from sklearn_twolayer._bayes.valleys import (
     VALLEYS_TEMPERATURE,
     believed_share,
+    median,
     surely_of_variance,
     valleys,
     variance_of_new_y,
@@ -46,8 +48,10 @@ def believed(units, left_out_share=None, n_rows=12, activation="logistic"):
         factor, likelihood = factor_of(problem, few), Likelihood.of(few)
         told = {"units": units, "likelihood": likelihood, "left_out_share": left_out_share}
         temperature = valleys(few, problem.params, factor, **told)
-        variance = variance_of_drawn if n_rows < 20 else variance_of_unseen
-        said = variance(few, problem.params, factor, units)
+        if n_rows < 20:
+            said, _ = variance_of_drawn(few, problem.params, factor, units, most_rows=20)
+        else:
+            said = variance_of_unseen(few, problem.params, factor, units)
     return temperature, temperature * np.median(said) / likelihood.variance
 
 
@@ -94,11 +98,57 @@ def test_new_rows_are_drawn_with_the_mean_and_the_covariance_of_the_few(loss_cla
     with problem.rows() as rows:
         few = problem.mean_loss(rows)
         factor = factor_of(problem, few)
-        found = variance_of_drawn(few, problem.params, factor, 0.3)
+        found, weights = variance_of_drawn(few, problem.params, factor, 0.3, most_rows=20)
+    np.testing.assert_array_equal(weights, np.ones(42))
     Z2, A1 = problem.network.forward(problem.params, new)
     J = jacobian(problem.network, problem.params, new, A1)[:, 0] * problem.loss.slope(Z2)
     expected = [0.3 * j @ factor.solve(j) for j in J]
-    np.testing.assert_allclose(found[:, 0], expected, rtol=1e-8)
+    np.testing.assert_allclose(np.sort(found[:, 0]), np.sort(expected), rtol=1e-8)
+
+
+def test_new_rows_are_drawn_as_often_as_rows_weigh():
+    """Copies of a row are pairs, too, whose difference is zero."""
+    weight = np.array([1.0, 3, 2, 1, 2])
+    weighted = replace(penalised(n_rows=5), weight=weight)
+    rows = np.repeat(np.arange(5), weight.astype(int))
+    repeated = replace(weighted, X=weighted.X[rows], y=weighted.y[rows], weight=None)
+    medians, totals, temperatures = [], [], []
+    for problem in (weighted, repeated):
+        with problem.rows() as rows:
+            few = problem.mean_loss(rows)
+            factor = factor_of(problem, few)
+            found, pairs = variance_of_drawn(few, problem.params, factor, 1.0, most_rows=20)
+            told = {"units": 1e9, "likelihood": Likelihood.of(few), "left_out_share": None}
+            temperatures.append(valleys(few, problem.params, factor, **told))
+        medians.append(median(found[:, 0], pairs))
+        totals.append(pairs.sum())
+    assert totals[0] == pytest.approx(totals[1])
+    assert totals[0] == pytest.approx(9 * 8)
+    assert medians[0] == pytest.approx(medians[1], rel=1e-8)
+    assert temperatures[0] == pytest.approx(temperatures[1], rel=1e-8)
+
+
+def test_many_rows_are_drawn_from_the_heaviest_and_many_columns_in_fewer_pairs(monkeypatch):
+    weight = np.r_[np.full(25, 1e-6), np.ones(4)]
+    problem = replace(penalised(n_rows=29), weight=weight)
+    alone = replace(problem, X=problem.X[25:], y=problem.y[25:], weight=None)
+    with problem.rows() as rows, alone.rows() as heavy:
+        few, heaviest = problem.mean_loss(rows), problem.mean_loss(heavy)
+        of_rows = problem.params, factor_of(problem, few), 1.0
+        found, pairs = variance_of_drawn(few, *of_rows, most_rows=4)
+        expected, _ = variance_of_drawn(heaviest, *of_rows, most_rows=4)
+        monkeypatch.setattr(noise, "MOST_DRAWN", 1)
+        said, _ = variance_of_drawn(few, *of_rows, most_rows=4)
+    assert len(pairs) == len(found) == 12
+    np.testing.assert_allclose(found, expected, rtol=1e-8)
+    np.testing.assert_allclose(said, found[:4], rtol=1e-8)  # each row with the next
+
+
+@pytest.mark.parametrize("weights", [[1, 1, 1, 1], [2, 1, 3, 2], [1, 5, 1, 1], [3, 3, 1, 1]])
+def test_the_median_counts_values_as_often_as_they_weigh(weights):
+    values = np.array([3.0, 1.0, 7.0, 4.0])
+    assert median(values, np.array(weights, float)) == np.median(np.repeat(values, weights))
+    assert median(values) == np.median(values)
 
 
 def test_new_rows_are_the_same_of_sparse_rows():
@@ -108,7 +158,7 @@ def test_new_rows_are_the_same_of_sparse_rows():
         with problem.rows() as rows:
             few = problem.mean_loss(rows)
             factor = factor_of(problem, few)
-            found.append(variance_of_drawn(few, problem.params, factor, 1.0))
+            found.append(variance_of_drawn(few, problem.params, factor, 1.0, most_rows=20)[0])
     np.testing.assert_allclose(*found, rtol=1e-8)
 
 
@@ -129,15 +179,17 @@ def test_one_valley_is_no_less_certain_either():
     assert believed(1e-9, activation="identity")[0] == 1
 
 
-def test_rows_that_are_stored_many_times_are_not_few():
-    """As those of a large table, whose copies count as one: so many pairs would take long."""
+def test_rows_that_count_as_few_are_few_however_many_are_stored():
+    """As of those that have next to no weight; less than two tell nothing of y."""
     problem = penalised(n_rows=30)
     with problem.rows() as rows:
         few = problem.mean_loss(rows)
-        factor, likelihood = factor_of(problem, few), replace(Likelihood.of(few), total_weight=3.0)
-        for share in (None, 1e-6):
-            told = {"units": 1e9, "likelihood": likelihood, "left_out_share": share}
-            assert valleys(few, problem.params, factor, **told) == VALLEYS_TEMPERATURE
+        factor, likelihood = factor_of(problem, few), Likelihood.of(few)
+        told = {"units": 1e9, "left_out_share": None}
+        for n, is_bound in ((3.0, True), (1.9, False)):
+            counted = replace(likelihood, total_weight=n)
+            found = valleys(few, problem.params, factor, likelihood=counted, **told)
+            assert (found < 1) is is_bound
 
 
 @pytest.mark.parametrize("left_out_share", [1e-6, 0.3])

@@ -169,6 +169,19 @@ def test_where_rows_are_not_summed_each_is_one():
         assert table.distinct(asked(**parameters)) is table
 
 
+@pytest.mark.parametrize("constant", [1e15, 1.7e18])
+def test_a_large_column_hides_no_copies(constant):
+    """A constant, or a date that hardly moves, beside which the others are rounding."""
+    X, y = rows_of_numbers(40)
+    y = np.round(y)
+    drift = np.random.RandomState(2).randint(3, size=40) * np.spacing(constant)
+    for column in (np.zeros(40), drift):
+        rows = np.column_stack([X, constant + column]).repeat(2, axis=0)
+        table = Table(rows, y.repeat(2), None, encoded=y.repeat(2)[:, None])
+        shuffled = table.take(np.random.RandomState(3).permutation(80))
+        assert table.distinct(asked()).n_rows == shuffled.distinct(asked()).n_rows == 40
+
+
 @pytest.mark.parametrize("as_X", [np.asarray, sparse.csr_array])
 def test_rows_are_sorted_the_same_in_any_order_and_units(as_X):
     X, y = rows_of_numbers(50)
@@ -184,8 +197,8 @@ def test_rows_are_sorted_the_same_in_any_order_and_units(as_X):
 
 def test_large_tables_stay_as_they_are(monkeypatch):
     X, y = np.ones((6, 2)), np.zeros(6)
-    monkeypatch.setattr(table_module, "MOST_SORTED", 11)
+    monkeypatch.setattr(table_module, "MOST_SORTED", 17)
     table = Table(X, y, None, encoded=y[:, None])
     assert table.distinct(asked()) is table
-    monkeypatch.setattr(table_module, "MOST_SORTED", 12)
+    monkeypatch.setattr(table_module, "MOST_SORTED", 18)
     assert table.distinct(asked()).n_rows == 1

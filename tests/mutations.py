@@ -253,6 +253,7 @@ MUTATIONS = {
         ("if bound < of_median else 1.0", "if bound < 1 else 1.0"),
         ("median(said[:, varies].sum", "median(said.sum"),
         ("most * np.sum(variances), median", "most, median"),
+        ("    if n < 2:  #", "    if False:  #"),
         ("believed_share(temperature * said, most", "believed_share(said, most"),
         ("most, variances, weights)", "most, variances)"),
         ("order = np.argsort(values)", "order = np.arange(len(values))"),

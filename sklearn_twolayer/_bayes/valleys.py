@@ -41,6 +41,8 @@ def valleys(few, params, factor, *, units, likelihood, left_out_share):
     is_linear = few.loss.is_quadratic and few.network.activation == "identity"
     temperature = 1.0 if is_linear else VALLEYS_TEMPERATURE
     n, variances = likelihood.total_weight, likelihood.variances
+    if n < 2:  # of which none differ
+        return temperature
     if n < MIN_ROWS_THAT_BOUND:
         said, weights = variance_of_drawn(few, params, factor, units, most_rows=MIN_ROWS_THAT_BOUND)
         most = variance_of_new_y(n)

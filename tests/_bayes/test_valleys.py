@@ -108,7 +108,7 @@ def test_new_rows_are_drawn_with_the_mean_and_the_covariance_of_the_few(loss_cla
 
 def test_new_rows_are_drawn_as_often_as_rows_weigh():
     """Copies of a row are pairs, too, whose difference is zero."""
-    weight = np.array([1.0, 3, 2, 1, 2])
+    weight = np.array([1.0, 7, 1, 2, 1])
     weighted = replace(penalised(n_rows=5), weight=weight)
     rows = np.repeat(np.arange(5), weight.astype(int))
     repeated = replace(weighted, X=weighted.X[rows], y=weighted.y[rows], weight=None)
@@ -123,7 +123,7 @@ def test_new_rows_are_drawn_as_often_as_rows_weigh():
         medians.append(median(found[:, 0], pairs))
         totals.append(pairs.sum())
     assert totals[0] == pytest.approx(totals[1])
-    assert totals[0] == pytest.approx(9 * 8)
+    assert totals[0] == pytest.approx(12 * 11)
     assert medians[0] == pytest.approx(medians[1], rel=1e-8)
     assert temperatures[0] == pytest.approx(temperatures[1], rel=1e-8)
 
@@ -190,6 +190,15 @@ def test_rows_that_count_as_few_are_few_however_many_are_stored():
             counted = replace(likelihood, total_weight=n)
             found = valleys(few, problem.params, factor, likelihood=counted, **told)
             assert (found < 1) is is_bound
+
+
+def test_a_single_row_bounds_nothing():
+    problem = penalised(n_rows=1)
+    with problem.rows() as rows:
+        few = problem.mean_loss(rows)
+        told = {"units": 1e9, "likelihood": Likelihood.of(few), "left_out_share": None}
+        found = valleys(few, problem.params, factor_of(problem, few), **told)
+    assert found == VALLEYS_TEMPERATURE
 
 
 @pytest.mark.parametrize("left_out_share", [1e-6, 0.3])

@@ -290,6 +290,7 @@ MUTATIONS = {
         "_bayes/test_evidence.py test_posterior.py test_error_bars_of_any_fit.py "
         "_bayes/test_posterior.py _bayes/test_valleys.py test_small_weights.py",
         ("independence(products[np.ix_(varies, varies)], rows", "independence(products, rows"),
+        ("is_alone = mean_loss.distinct_weight < 2", "is_alone = False"),
         ("self.noise_share(gamma, factor) * left_out_share", "left_out_share"),
         ("np.clip(unused * left / squares", "np.clip(unused"),
         ("unused * left / squares, 1 / self.n_telling", "unused * left / squares, 0.0"),

@@ -121,3 +121,15 @@ def test_validation_rows_without_weight_are_named():
     message = "X_val, y_val and sample_weight_val: .* every row the weight zero: no row is left"
     with pytest.raises(ValueError, match=message):
         TwoLayerRegressor(3).fit(X, y, X_val=X, y_val=y, sample_weight_val=np.zeros(40))
+
+
+@pytest.mark.parametrize("tiny", [1e-3, 1e-6, 1e-9])
+def test_a_row_that_weighs_nearly_all_is_not_believed_to_tell_all(tiny):
+    """The others say how far a y may be from it: bars were as small as their weights."""
+    random = np.random.RandomState(0)
+    inputs = random.normal(size=(10, 2))
+    y = inputs[:, 0] ** 2 + 0.1 * random.normal(size=10)
+    weight = np.r_[1.0, np.full(9, tiny)]
+    model = TwoLayerRegressor(random_state=0).fit(inputs, y, weight)
+    _, std = model.predict(random.normal(size=(50, 2)), return_std=True)
+    assert np.median(std) > 0.5 * y.std()

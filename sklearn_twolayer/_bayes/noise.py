@@ -75,8 +75,11 @@ class Likelihood:
         """The likelihood of the rows of a mean loss, read once: their targets have a variance."""
         rows, variances, is_gaussian = mean_loss.rows, 1.0, mean_loss.loss.is_squared_error
         if is_gaussian:
-            first, second = rows.sum(partial(_moments_of_targets, shift=rows.first("y")))
-            S = rows.weight_of_blocks
+            # Beside a row that weighs nearly all the others say how far a y may be, if little else.
+            is_alone = mean_loss.distinct_weight < 2
+            moments = partial(_moments_of_targets, shift=rows.first("y"), is_weighed=not is_alone)
+            first, second = rows.sum(moments)
+            S = rows.n_rows if is_alone else rows.weight_of_blocks
             variances = second / S - (first / S) ** 2
             # exactly zero for a target that is constant, and for no other
             variances = np.maximum(variances, np.finfo(float).tiny * (second > 0))
@@ -202,8 +205,9 @@ def precision_within_bounds(degrees, squares, variance):
     return np.maximum(precision, lowest / variance)
 
 
-def _moments_of_targets(X, y, weight, *, shift):
-    distance, weight = y - shift, np.ones(len(y)) if weight is None else weight
+def _moments_of_targets(X, y, weight, *, shift, is_weighed):
+    distance = y - shift
+    weight = weight if is_weighed and weight is not None else np.ones(len(y))
     return weight @ distance, weight @ distance**2
 
 

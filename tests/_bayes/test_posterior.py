@@ -302,9 +302,9 @@ def test_the_variances_of_the_targets_take_one_pass(monkeypatch):
     """A read of the whole file, where rows are on disk."""
     shifts = []  # one for each block, the same one within a pass
 
-    def counted(*block, shift):
+    def counted(*block, shift, is_weighed):
         shifts.append(shift)
-        return moments_of_targets(*block, shift=shift)
+        return moments_of_targets(*block, shift=shift, is_weighed=is_weighed)
 
     moments_of_targets = noise._moments_of_targets
     monkeypatch.setattr(noise, "_moments_of_targets", counted)

@@ -299,7 +299,7 @@ MUTATIONS = {
         ("v * (weight[:, None] / S)", "v / S"),
         ("(X[i[block]] - X[j[block]]) / np.sqrt(2)", "X[i[block]] - X[j[block]]"),
         ("np.maximum(s[i] * (s[i] - 1), 0)", "0"),
-        ("s = s if weight is None else s * weight", "s = 0 * s + 1"),
+        ("np.ones(X.shape[0]) if weight is None else weight])", "np.ones(X.shape[0])])"),
         ("np.argsort(-s, kind", "np.argsort(s, kind"),
         ("s @ X / s.sum()", "X.mean(axis=0)"),
         ("max(MOST_DRAWN // n_numbers, 1)", "m"),

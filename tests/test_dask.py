@@ -194,6 +194,18 @@ def test_few_rows_with_many_weights(data):
     assert_same_fit(model, TwoLayerRegressor(20, **options).fit(X, y))
 
 
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_error_bars_of_fewer_than_twenty_rows(is_weighted, data):
+    """Whose rows are brought together, with their weights."""
+    X, y = data[0][:250:20], data[1][:250:20]
+    weight = 1.0 + np.arange(len(y)) % 2 if is_weighted else None
+    options = {"solver": "lm", "alpha": 1e-3, "max_iter": 10, "random_state": 0}
+    model = TwoLayerRegressor(3, **options).fit(da.from_array(X, chunks=(5, 3)), y, weight)
+    _, std = model.predict(X, return_std=True)
+    _, expected = TwoLayerRegressor(3, **options).fit(X, y, weight).predict(X, return_std=True)
+    np.testing.assert_allclose(std, expected, rtol=1e-6)
+
+
 def test_float32(data):
     X, y = data[0].astype(np.float32), data[1].astype(np.float32)
     rows = da.from_array(X, chunks=(90, 3))

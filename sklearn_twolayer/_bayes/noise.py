@@ -265,9 +265,12 @@ def variance_of_drawn(few, params, factor, units, *, most_rows):
     too, with the weight s_i (s_i - 1). Where columns are many, each row is in some pairs only.
     Units as in ``variance_of_unseen``, but no row is left out, and none is one of the new.
     """
-    X, weight = few.rows.map(lambda X, y, weight: dense(X)), few.rows.weight
-    s = np.full(len(X), few.distinct_weight / few.rows.weight_of_blocks)
-    s = s if weight is None else s * weight
+
+    def weighed(X, y, weight):
+        return np.column_stack([dense(X), np.ones(X.shape[0]) if weight is None else weight])
+
+    rows = few.rows.map(weighed)
+    X, s = rows[:, :-1], rows[:, -1] * (few.distinct_weight / few.rows.weight_of_blocks)
     heaviest = np.sort(np.argsort(-s, kind="stable")[:most_rows])
     X, s, m = X[heaviest], s[heaviest], len(heaviest)
     n_numbers = m * few.network.n_params * few.network.n_outputs  # of as many rows of a Jacobian

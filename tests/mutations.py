@@ -168,7 +168,14 @@ MUTATIONS = {
         ("np.where(other[0] == value, other[1], 0)", "other[1]"),
     ),
     "_network/products.py": (
-        "_network/test_products.py _network/test_textbook_lines.py _network/test_blocks.py",
+        "_network/test_products.py _network/test_textbook_lines.py _network/test_blocks.py "
+        "_data/test_table.py",
+        ("np.asarray((X[1:] != X[:-1]).sum(axis=1)).ravel() > 0", "False"),
+        ("    differ[1:] |= (y[1:] != y[:-1]).any(axis=1)\n", ""),
+        ("    order = np.lexsort(keys)\n", "    order = np.arange(len(y))\n"),
+        ("    if (are_near & is_new).any():", "    if False:"),
+        ("are_near | np.append(are_near[1:], False)", "are_near"),
+        ("(*dense(X[rows]).T, *y[rows].T, *keys[:, rows])", "(*dense(X[rows]).T, *y[rows].T)"),
         ("    first *= W2.T\n", ""),
         ("        done += m - a\n", "        done += m\n"),
         ("numbers[a, a:] = numbers[a:, a] =", "numbers[a, a:] ="),
@@ -517,9 +524,6 @@ MUTATIONS = {
         "_data/test_table.py _data/test_counted.py _data/test_suspicious_rows.py "
         "test_validation.py test_early_stopping.py test_frames.py test_faults.py "
         "test_refusals.py test_small_weights.py",
-        ("np.asarray((X[1:] != X[:-1]).sum(axis=1)).ravel() > 0", "False"),
-        ("        is_new[1:] |= (y[1:] != y[:-1]).any(axis=1)\n", ""),
-        ("np.lexsort((positions_in_span(self.X)", "np.lexsort((np.arange(self.n_rows)"),
         ("* self.density + self.encoded.size", "* self.density"),
         ("given = self.given and self.given.weigh(targets)", "given = self.given"),
         ("np.add.reduceat(weight[order], np", "np.add.reduceat(weight, np"),

@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 from sklearn_twolayer._data.counted import that_count
 from sklearn_twolayer._data.rows import Rows, block_size
 from sklearn_twolayer._data.targets import refuse_missing
-from sklearn_twolayer._network.products import dense, positions_in_span
+from sklearn_twolayer._network.products import dense, sorted_rows
 
 #: In what X is computed: float32 stays.
 FLOATS = (np.float64, np.float32)
@@ -157,12 +157,7 @@ class Table:
         n_numbers = self.n_rows * self.n_features * self.density + self.encoded.size
         if not are_summed or n_numbers > MOST_SORTED:
             return self
-        y = self.encoded.reshape(self.n_rows, -1)
-        order = np.lexsort((positions_in_span(self.X), positions_in_span(y)))
-        X, y = self.X[order], y[order]
-        is_new = np.ones(self.n_rows, bool)
-        is_new[1:] = np.asarray((X[1:] != X[:-1]).sum(axis=1)).ravel() > 0
-        is_new[1:] |= (y[1:] != y[:-1]).any(axis=1)
+        order, is_new = sorted_rows(self.X, self.encoded.reshape(self.n_rows, -1))
         weight = np.ones(self.n_rows) if self.weight is None else self.weight
         weight = np.add.reduceat(weight[order], np.flatnonzero(is_new))
         return self.merged(order[is_new], weight)

@@ -71,6 +71,32 @@ def positions_in_span(X):
     return positions(X, least, np.where(span > 0, span, np.inf))
 
 
+def sorted_rows(X, y):
+    """An order (n,) of the rows of X and y (n, k), whatever theirs was, and where another begins.
+
+    Along a random direction, which takes one pass; rows that are too near for rounding to tell them
+    apart there, as beside a far outlier, by their columns.
+    """
+    keys = np.nan_to_num([positions_in_span(X), positions_in_span(y)])
+    order = np.lexsort(keys)
+    is_new, are_near = _differ(X[order], y[order]), np.zeros(len(y), bool)
+    are_near[1:] = (np.diff(keys[:, order]) == 0).all(axis=0)
+    if (are_near & is_new).any():
+        near = np.flatnonzero(are_near | np.append(are_near[1:], False))
+        rows = order[near]
+        order[near] = rows[np.lexsort((*dense(X[rows]).T, *y[rows].T, *keys[:, rows]))]
+        is_new = _differ(X[order], y[order])
+    return order, is_new
+
+
+def _differ(X, y):
+    """Whether each row (n,) differs from the one before."""
+    differ = np.ones(len(y), bool)
+    differ[1:] = np.asarray((X[1:] != X[:-1]).sum(axis=1)).ravel() > 0
+    differ[1:] |= (y[1:] != y[:-1]).any(axis=1)
+    return differ
+
+
 def inner_products(A, weight):
     """sum_i s_i a_i a_i' (k, k) over the rows of A (n, k); s_i is 1 without a weight (n,)."""
     return A.T @ (A if weight is None else A * weight[:, None])

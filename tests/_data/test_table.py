@@ -169,6 +169,22 @@ def test_where_rows_are_not_summed_each_is_one():
         assert table.distinct(asked(**parameters)) is table
 
 
+@pytest.mark.parametrize("as_X", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize(("far", "dtype"), [(-9999, np.float32), (-1e15, float), (1e300, float)])
+def test_a_far_value_hides_no_order(as_X, far, dtype):
+    """Beside it the others are the same along a direction, of rounding: their columns sort them."""
+    random = np.random.RandomState(0)
+    X, y = random.uniform(size=(200, 2)).astype(dtype), random.randint(2, size=200)
+    X[3] = far
+    rows = random.permutation(np.repeat(np.arange(200), 2))
+    found = Table(as_X(X), y, np.full(200, 2.0), encoded=y[:, None]).distinct(asked())
+    other = Table(as_X(X[rows]), y[rows], None, encoded=y[rows, None]).distinct(asked())
+    assert found.n_rows == other.n_rows == 200
+    np.testing.assert_array_equal(dense(found.X), dense(other.X))
+    np.testing.assert_array_equal(found.encoded, other.encoded)
+    np.testing.assert_array_equal(found.weight, other.weight)
+
+
 @pytest.mark.parametrize("constant", [1e15, 1.7e18])
 def test_a_large_column_hides_no_copies(constant):
     """A constant, or a date that hardly moves, beside which the others are rounding."""

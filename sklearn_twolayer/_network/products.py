@@ -1,7 +1,8 @@
 """Products of matrices and the memory for them: every trick for speed lives here.
 
 BLAS kernels that suit blocks of rows, arrays that a thread uses again for block after
-block, and a gradient of networks with one output that never forms d1 (n, h).
+block, and a gradient of networks with one output that never forms d1 (n, h). And an order of rows
+that does not depend on theirs.
 """
 
 import threading

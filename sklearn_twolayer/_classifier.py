@@ -128,8 +128,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseTwoLayer):
     n_effective_params_ : float
         How many weights the data determine, where a matrix tells.
     curvature_rows_ : int
-        Rows of the Gauss-Newton matrix: all, copies once where they are merged, or a random part
-        where all would take more than a second. Networks that are not moderated have none.
+        Rows of the Gauss-Newton matrix: all, merged copies once, or a random part of very many.
+        Networks that are not moderated have none, but for "evidence" and "ard".
     log_marginal_likelihood_ : float
         Laplace's approximation of ln p(y), where all groups have a prior precision.
     best_loss_ : float or None

@@ -38,8 +38,8 @@ MOST_UNITS, ROUNDED = 10**6, 12
 def without_copies(table, scale):
     """The distinct rows, and how many rows there are, by their weights, for each; 1 at least.
 
-    Where many rows are copies the table is that of the distinct ones, weighed by their copies, as
-    it is before where it is small: ``Table.distinct``.
+    Where many rows of a large table are copies it becomes that of the distinct ones, weighed by
+    their copies. Small ones have been merged when they were read: ``Table.distinct``.
     """
     weight = np.ones(table.n_rows) if table.weight is None else table.weight
     if len(np.unique(table.encoded[:, 0])) == table.n_rows:  # which is cheaper to see

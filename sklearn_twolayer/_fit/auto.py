@@ -17,8 +17,8 @@ adam where lbfgs takes too long: tables in memory, of many rows a part; regresso
 numbers in y, with the evidence as a candidate) or by the evidence and its rivals
 (regressor, lm; lbfgs takes over what lm finds on a part of many rows). Elsewhere it is a float,
 1 / S or for k targets 1 / (S k), in units of a y that is not standardised, where S is the sum of
-the weights, in partial_fit those of all calls so far. A regression by lm under a float alpha takes
-the best of five starts where its matrix is cheap, a single narrow one of three (``narrowed``).
+the weights, in partial_fit of all calls so far. A regression by lm under a float alpha takes the
+best of five starts where its matrix is cheap and max_iter "auto"; a narrow one see ``narrowed``.
 """
 
 from dataclasses import dataclass, replace
@@ -211,9 +211,8 @@ def learns_wide(settings, size):
     few = FEW_ROWS_OF_A_WEIGHT * n_params(size, MIN_HIDDEN)
     is_wide = size.n_outputs == 1 and MIN_ROWS_OF_WIDE <= size.n_counted < few
     is_wide |= not (leaves_residuals(size) or is_small(size))
-    if settings.alpha != "auto" or settings.early_stopping or not is_wide:
-        return False
-    return size.is_regression and compares_penalties(replace(settings, solver="lbfgs"), size)
+    may_ask = size.is_regression and settings.alpha == "auto" and not settings.early_stopping
+    return is_wide and may_ask and compares_penalties(replace(settings, solver="lbfgs"), size)
 
 
 def leaves_residuals(size):
@@ -224,7 +223,10 @@ def leaves_residuals(size):
 
 
 def choose_solver(size, n_hidden, most=None):
-    """Lm where its matrix, of a classifier's S rows, takes ``most`` multiply-adds; lbfgs; adam."""
+    """Lm where its matrix takes at most ``most`` multiply-adds, then lbfgs, then adam.
+
+    A classifier that can afford both goes by S, as a row of weight 2 is two equal rows.
+    """
     if is_affordable(size if most is None or size.is_regression else size.repeated, n_hidden, most):
         return "lm"
     return "lbfgs" if is_gradient_cheap(size, n_hidden) else "adam"
